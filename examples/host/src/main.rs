@@ -1,0 +1,2 @@
+//! Runs polling sources.
+fn main() {}

@@ -1,0 +1,2 @@
+//! A simulated Mimecast API.
+fn main() {}

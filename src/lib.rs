@@ -1,0 +1,4 @@
+//! Collects Mimecast TTP Impersonation Protect logs.
+
+#[cfg(target_family = "wasm")]
+mod component;

@@ -1,0 +1,1 @@
+//! The real component in the real host against the simulated API.
