@@ -1,0 +1,144 @@
+//! Results that are read page by page, and the opaque tokens that point into them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha1::Sha1;
+
+use crate::query::Query;
+use crate::refusal::Refusal;
+
+/// A result under way: what was asked for, and what its defaults were taken to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Listing {
+    pub(crate) query: Query,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    /// The rows as they were at page one, where paging is by snapshot.
+    pub(crate) pinned: Option<Arc<[u32]>>,
+}
+
+/// Listings that are kept; the oldest goes first, and its tokens die with it.
+const LISTINGS_MAX: usize = 1000;
+/// Row numbers that all snapshots together may hold.
+const PINNED_ROWS_MAX: usize = 16_000_000;
+
+/// The listings of this run. Tokens name a listing and a place, and are sealed with a key that no
+/// other run has, so nothing is kept for each token.
+pub(crate) struct Listings {
+    key: [u8; 16],
+    kept: VecDeque<(u64, Listing)>,
+    next_id: u64,
+    pinned_rows: usize,
+}
+
+impl Listings {
+    pub(crate) fn new(key: [u8; 16]) -> Self {
+        Self { key, kept: VecDeque::new(), next_id: 0, pinned_rows: 0 }
+    }
+
+    pub(crate) fn keep(&mut self, listing: Listing) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.pinned_rows += pinned_len(&listing);
+        self.kept.push_back((id, listing));
+        while self.kept.len() > 1
+            && (self.kept.len() > LISTINGS_MAX || self.pinned_rows > PINNED_ROWS_MAX)
+        {
+            if let Some((_, gone)) = self.kept.pop_front() {
+                self.pinned_rows -= pinned_len(&gone);
+            }
+        }
+        id
+    }
+
+    /// Lets all page tokens die.
+    pub(crate) fn clear(&mut self) {
+        self.kept.clear();
+        self.pinned_rows = 0;
+    }
+
+    pub(crate) fn token(&self, place: Place) -> String {
+        let mut bytes = place.to_bytes().to_vec();
+        bytes.extend_from_slice(&self.seal(&bytes));
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Where a token points, if it is one of this run, for this query, and young enough.
+    pub(crate) fn open(
+        &self,
+        token: &str,
+        query: &Query,
+        now_ms: i64,
+        life_secs: Option<u32>,
+    ) -> Result<(Place, Listing), Refusal> {
+        let place = self.unseal(token).ok_or_else(|| refused("the page token is not valid"))?;
+        if life_secs.is_some_and(|life| now_ms - place.issued_ms > i64::from(life) * 1000) {
+            return Err(refused("the page token has expired"));
+        }
+        let (_, listing) = self
+            .kept
+            .iter()
+            .find(|(id, _)| *id == place.listing)
+            .ok_or_else(|| refused("the page token has expired"))?;
+        if listing.query != *query {
+            return Err(refused("the page token belongs to another request"));
+        }
+        Ok((place, listing.clone()))
+    }
+
+    fn unseal(&self, token: &str) -> Option<Place> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (place, seal) = bytes.split_first_chunk::<24>()?;
+        (self.seal(place) == seal).then(|| Place::from_bytes(place))
+    }
+
+    fn seal(&self, bytes: &[u8]) -> Vec<u8> {
+        let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(&self.key) else { return Vec::new() };
+        mac.update(bytes);
+        mac.finalize().into_bytes().to_vec()
+    }
+}
+
+/// A token that is refused, for whatever reason.
+pub(crate) fn refused(message: &str) -> Refusal {
+    Refusal::new(400, "err_validation_page_token", message).on_field("pageToken")
+}
+
+fn pinned_len(listing: &Listing) -> usize {
+    listing.pinned.as_ref().map_or(0, |rows| rows.len())
+}
+
+/// A place in a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) listing: u64,
+    pub(crate) offset: u64,
+    pub(crate) issued_ms: i64,
+}
+
+impl Place {
+    fn to_bytes(self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        bytes[..8].copy_from_slice(&self.listing.to_be_bytes());
+        bytes[8..16].copy_from_slice(&self.offset.to_be_bytes());
+        bytes[16..].copy_from_slice(&self.issued_ms.to_be_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; 24]) -> Self {
+        let number = |at: usize| {
+            let mut part = [0; 8];
+            part.copy_from_slice(&bytes[at..at + 8]);
+            part
+        };
+        Self {
+            listing: u64::from_be_bytes(number(0)),
+            offset: u64::from_be_bytes(number(8)),
+            issued_ms: i64::from_be_bytes(number(16)),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A request that is refused: its status and what the `fail` of its reply says.
+
+use serde::Serialize;
+use serde_json::json;
+
+/// Why a request is not answered with rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) error: ErrorEntry,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ErrorEntry {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        let error = ErrorEntry { code, message: message.into(), retryable: false, field: None };
+        Self { status, error }
+    }
+
+    pub(crate) fn on_field(mut self, field: &'static str) -> Self {
+        self.error.field = Some(field);
+        self
+    }
+
+    pub(crate) fn retryable(mut self) -> Self {
+        self.error.retryable = true;
+        self
+    }
+
+    /// The reply's JSON.
+    pub(crate) fn body(&self) -> String {
+        json!({
+            "meta": {"status": self.status},
+            "data": [],
+            "fail": [{"key": {}, "errors": [self.error]}],
+        })
+        .to_string()
+    }
+}

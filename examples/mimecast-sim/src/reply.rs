@@ -1,0 +1,133 @@
+//! The text of replies: pages in each style, and the odd bodies of faults.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::options::{Empty, LastPage, Layout, ResultCount, Style};
+
+/// A page of a result.
+pub(crate) struct Page {
+    pub(crate) size: u32,
+    pub(crate) result_count: usize,
+    pub(crate) next: Option<String>,
+    pub(crate) previous: Option<String>,
+    pub(crate) rows: Vec<String>,
+}
+
+impl Page {
+    pub(crate) fn body(&self, style: Style) -> String {
+        let mut meta = json!({"status": 200});
+        if self.next.is_some() || style.last_page == LastPage::NoNext {
+            let pagination = &mut meta["pagination"];
+            *pagination = json!({"pageSize": self.size, "totalCount": self.result_count});
+            for (name, token) in [("next", &self.next), ("previous", &self.previous)] {
+                if let Some(token) = token {
+                    pagination[name] = json!(token);
+                }
+            }
+        }
+        let count = match style.result_count {
+            ResultCount::Given => format!(r#""resultCount":{},"#, self.result_count),
+            ResultCount::Absent => String::new(),
+        };
+        let data = if self.result_count == 0 && style.empty == Empty::NoData {
+            String::new()
+        } else {
+            format!(r#"{{{count}"impersonationLogs":[{}]}}"#, self.rows.join(","))
+        };
+        let body = format!(r#"{{"meta":{meta},"data":[{data}],"fail":[]}}"#);
+        match style.layout {
+            Layout::Compact => body,
+            Layout::Pretty => laid_out(&body, 0),
+        }
+    }
+}
+
+/// A row as it stands in a pretty page.
+pub(crate) fn row_text(row: &str) -> String {
+    const DEPTH_IN_PAGE: usize = 4;
+    laid_out(row, DEPTH_IN_PAGE)
+}
+
+/// JSON with a token a line, indented; what is inside strings stays as it is.
+fn laid_out(json: &str, depth: usize) -> String {
+    let mut out = String::with_capacity(json.len() * 2);
+    let (mut depth, mut in_string, mut escaped) = (depth, false, false);
+    let mut chars = json.chars().filter(|c| !matches!(c, '\n' | '\r')).peekable();
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    while let Some(c) = chars.next() {
+        if in_string {
+            out.push(c);
+            in_string = escaped || c != '"';
+            escaped = c == '\\' && !escaped;
+            continue;
+        }
+        match c {
+            '"' => {
+                in_string = true;
+                out.push(c);
+            }
+            '{' | '[' => {
+                out.push(c);
+                if let Some(close) = chars.next_if(|&next| next == '}' || next == ']') {
+                    out.push(close);
+                } else {
+                    depth += 1;
+                    line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(" : "),
+            c if c.is_whitespace() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// What a gateway in trouble says.
+pub(crate) fn gateway_error(status: u16) -> String {
+    json!({"error": {"message": format!("upstream failure {status}")}}).to_string()
+}
+
+/// A page that is no API reply at all.
+pub(crate) fn html_page() -> String {
+    "<!DOCTYPE html>\n<html><head><title>Service Unavailable</title></head>\
+     <body><h1>503</h1><p>Please try again later.</p></body></html>\n"
+        .to_owned()
+}
+
+/// A body that hides a failure behind HTTP 200.
+pub(crate) fn meta_status_500() -> String {
+    json!({"meta": {"status": 500}, "data": [], "fail": []}).to_string()
+}
+
+/// The beginning of a page, then noise that is not even UTF-8.
+pub(crate) fn garbage() -> Vec<u8> {
+    let mut body = br#"{"meta":{"status":200},"data":[{"resultCount":3,"impers"#.to_vec();
+    body.extend((0..512_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]));
+    body
+}
+
+/// Valid JSON with one row that is far too long.
+pub(crate) fn oversized(body_bytes: usize) -> String {
+    let mut body = String::with_capacity(body_bytes + 128);
+    body +=
+        r#"{"meta":{"status":200},"data":[{"resultCount":1,"impersonationLogs":[{"id":"MTOKEN:"#;
+    let padding = body_bytes.saturating_sub(body.len());
+    let _ = write!(body, "{:A<padding$}", "");
+    body += r#""}]}],"fail":[]}"#;
+    body
+}

@@ -1,0 +1,154 @@
+//! A simulated API that runs: started on a thread of its own, stopped when it is dropped.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use crate::api::Api;
+use crate::clock::ClockStart;
+use crate::fault::{FaultRule, Faults};
+use crate::ledger::{LedgerQuery, LedgerRows};
+use crate::options::Options;
+use crate::row::ScriptedRow;
+use crate::server;
+use crate::signature::{Keys, Standing};
+use crate::stats::{RequestRecord, Stats};
+
+/// A simulated API at work. It stops, and closes every connection, when this is dropped.
+pub struct Running {
+    api: Arc<Api>,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Options {
+    /// Starts the API. Works from any thread; no async runtime is needed.
+    ///
+    /// # Errors
+    /// The address is not on loopback or taken, a share is not between 0 and 1, or the secret key
+    /// is not base64.
+    pub fn start(self) -> io::Result<Running> {
+        let refuse = |message: String| io::Error::new(io::ErrorKind::InvalidInput, message);
+        if !self.listen.ip().is_loopback() {
+            let message = format!("{} is not a loopback address; use 127.0.0.1", self.listen.ip());
+            return Err(refuse(message));
+        }
+        if !(0.0..=1.0).contains(&self.world.ties) {
+            return Err(refuse(format!("ties is {}; use 0 to 1", self.world.ties)));
+        }
+        let listen = self.listen;
+        let api = Arc::new(Api::new(self).map_err(refuse)?);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = runtime.block_on(TcpListener::bind(listen))?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let served = Arc::clone(&api);
+        let thread = std::thread::Builder::new()
+            .name("mimecast-sim".to_owned())
+            .spawn(move || run(&runtime, served, listener, stopped))?;
+        Ok(Running { api, address, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+/// Serves until it is told to stop; the runtime then drops every connection.
+fn run(runtime: &Runtime, api: Arc<Api>, listener: TcpListener, stopped: oneshot::Receiver<()>) {
+    runtime.block_on(async {
+        tokio::spawn(server::serve(api, listener));
+        let _ = stopped.await;
+    });
+}
+
+impl Running {
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The keys that it accepts.
+    #[must_use]
+    pub fn keys(&self) -> Keys {
+        self.api.state().gate.keys().clone()
+    }
+
+    /// The server's clock, in Unix seconds.
+    #[must_use]
+    pub fn now_secs(&self) -> i64 {
+        self.api.clock.now_secs()
+    }
+
+    /// Sets the server's clock.
+    pub fn set_clock(&self, clock: ClockStart) {
+        self.api.clock.set(clock);
+    }
+
+    /// Moves the server's clock ahead, or back if `secs` is below zero.
+    pub fn advance_secs(&self, secs: i64) {
+        self.api.clock.advance_secs(secs);
+    }
+
+    /// Replaces the faults; their counts start anew.
+    pub fn set_faults(&self, rules: Vec<FaultRule>) {
+        self.api.state().faults = Faults::new(rules, self.api.options.seed);
+    }
+
+    /// Changes what the keys are good for.
+    pub fn set_standing(&self, standing: Standing) {
+        self.api.state().gate.standing = standing;
+    }
+
+    /// Adds rows to the world.
+    pub fn push_rows(&self, rows: impl IntoIterator<Item = ScriptedRow>) {
+        let mut state = self.api.state();
+        for row in rows {
+            state.world.push(row);
+        }
+    }
+
+    /// Lets every page token die, as a restart of the server does.
+    pub fn forget_page_tokens(&self) {
+        self.api.state().listings.clear();
+    }
+
+    /// What a client should have, oldest first.
+    #[must_use]
+    pub fn ledger(&self, query: &LedgerQuery) -> LedgerRows {
+        LedgerRows::new(Arc::clone(&self.api), query)
+    }
+
+    /// Counts since the start.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.api.stats()
+    }
+
+    /// The last requests, oldest first; ten thousand are kept.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.api.state().tally.records.iter().cloned().collect()
+    }
+
+    /// Serves until the process ends.
+    pub fn wait(mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What the server has answered so far: counts, and the last requests.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Serialize;
+
+/// Counts since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Requests for logs, answered or not.
+    pub requests: u64,
+    /// How they ended: `page`, `refused CODE`, `quota`, `fault KIND`, `status N`.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Rows in pages that were sent whole.
+    pub rows_sent: u64,
+    /// Rows that a client can see by now.
+    pub rows_visible: u64,
+    /// Rows that are there and will be seen later.
+    pub rows_hidden: u64,
+}
+
+/// A request for logs, and its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// Counted from 1.
+    pub number: u64,
+    /// The server's clock, in Unix milliseconds.
+    pub time_ms: i64,
+    /// Its body, up to 4 KiB.
+    pub body: String,
+    /// How it ended, as in [`Stats::outcomes`].
+    pub outcome: String,
+    /// Rows that were sent.
+    pub rows: u64,
+}
+
+/// Requests that are remembered; the oldest goes first.
+const RECORDS_MAX: usize = 10_000;
+const RECORD_BODY_BYTES_MAX: usize = 4096;
+
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) stats: Stats,
+    pub(crate) records: VecDeque<RequestRecord>,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, time_ms: i64, body: &[u8], outcome: String, rows: u64) {
+        self.stats.requests += 1;
+        self.stats.rows_sent += rows;
+        *self.stats.outcomes.entry(outcome.clone()).or_default() += 1;
+        if self.records.len() == RECORDS_MAX {
+            self.records.pop_front();
+        }
+        let body = String::from_utf8_lossy(&body[..body.len().min(RECORD_BODY_BYTES_MAX)]).into();
+        let number = self.stats.requests;
+        self.records.push_back(RequestRecord { number, time_ms, body, outcome, rows });
+    }
+}

@@ -1,0 +1,216 @@
+//! The world: every row there is, which of them are visible by now, and those still to come.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use fastrand::Rng;
+
+use crate::filters::Filters;
+use crate::message;
+use crate::row::{Content, Row, ScriptedRow};
+
+/// The rows that are generated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorldOptions {
+    /// Rows that lie in the past when the server starts.
+    pub rows: u32,
+    /// How far back from the server's start they reach, in seconds.
+    pub span_secs: u32,
+    /// Rows a minute that go on appearing while the server runs.
+    pub live_rate: u32,
+    /// Share of messages that fall into the same second as the one before, from 0 to 1.
+    pub ties: f64,
+    /// How long after its event time a row may become visible, in seconds. A fifth of the rows take
+    /// anything up to this, the others a few seconds at most; 0 shows every row at once.
+    pub late_max_secs: u32,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self { rows: 1000, span_secs: 5 * 86_400, live_rate: 0, ties: 0.1, late_max_secs: 600 }
+    }
+}
+
+/// Rows beyond this are not generated: it keeps a long or fast-forwarded run within memory.
+pub const ROWS_MAX: usize = 5_000_000;
+
+/// Rows of one live burst, whatever the share of ties.
+const BURST_ROWS_MAX: u64 = 1000;
+
+pub(crate) struct World {
+    seed: u64,
+    options: WorldOptions,
+    rng: Rng,
+    rows: Vec<Row>,
+    /// Numbers of the visible rows, by event time, then number.
+    visible: Vec<u32>,
+    /// Rows still to come, the next one on top.
+    hidden: BinaryHeap<Reverse<(i64, u32)>>,
+    messages: u32,
+    started_secs: i64,
+    live_rows: u64,
+}
+
+impl World {
+    pub(crate) fn new(
+        options: WorldOptions,
+        script: Vec<ScriptedRow>,
+        seed: u64,
+        now_secs: i64,
+    ) -> Self {
+        let mut world = Self {
+            seed,
+            options,
+            rng: Rng::with_seed(seed),
+            rows: Vec::new(),
+            visible: Vec::new(),
+            hidden: BinaryHeap::new(),
+            messages: 0,
+            started_secs: now_secs,
+            live_rows: 0,
+        };
+        world.generate_past();
+        for row in script {
+            world.push(row);
+        }
+        world.advance(now_secs);
+        world
+    }
+
+    /// Adds a row; it shows from its own time on.
+    pub(crate) fn push(&mut self, row: ScriptedRow) {
+        self.add(Row {
+            event_secs: row.event_secs,
+            visible_secs: row.visible_secs,
+            content: Content::Scripted(row.text.into()),
+        });
+    }
+
+    /// Lets everything appear that is due by `now_secs`. What has appeared stays, even if the clock
+    /// is set back.
+    pub(crate) fn advance(&mut self, now_secs: i64) {
+        self.generate_live(now_secs);
+        let mut due = Vec::new();
+        while let Some(&Reverse((visible_secs, number))) = self.hidden.peek() {
+            if visible_secs > now_secs {
+                break;
+            }
+            self.hidden.pop();
+            due.push(number);
+        }
+        let Some(first) = due.iter().map(|&number| self.key(number)).min() else { return };
+        // Late rows belong near the end: only what comes after the first of them is sorted again.
+        let mut tail = self
+            .visible
+            .split_off(self.visible.partition_point(|&number| self.key(number) < first));
+        tail.append(&mut due);
+        tail.sort_by_key(|&number| self.key(number));
+        self.visible.append(&mut tail);
+    }
+
+    /// The visible rows of a window that pass the filters, oldest first. Both ends are inclusive.
+    pub(crate) fn select(&self, filters: &Filters, from: i64, to: i64) -> Cow<'_, [u32]> {
+        let start = self.visible.partition_point(|&n| self.row(n).event_secs < from);
+        let end = self.visible.partition_point(|&n| self.row(n).event_secs <= to).max(start);
+        let window = &self.visible[start..end];
+        if filters.is_empty() {
+            return Cow::Borrowed(window);
+        }
+        let passes = |&&n: &&u32| filters.pass(&self.row(n).facets(self.seed));
+        Cow::Owned(window.iter().filter(passes).copied().collect())
+    }
+
+    pub(crate) fn row(&self, number: u32) -> &Row {
+        &self.rows[number as usize]
+    }
+
+    pub(crate) fn text(&self, number: u32) -> String {
+        self.row(number).text(self.seed)
+    }
+
+    pub(crate) fn visible_count(&self) -> usize {
+        self.visible.len()
+    }
+
+    pub(crate) fn hidden_count(&self) -> usize {
+        self.hidden.len()
+    }
+
+    fn key(&self, number: u32) -> (i64, u32) {
+        (self.row(number).event_secs, number)
+    }
+
+    fn add(&mut self, row: Row) {
+        // Row numbers are 32 bits wide; the limit keeps far below.
+        let Ok(number) = u32::try_from(self.rows.len()) else { return };
+        if self.rows.len() < ROWS_MAX {
+            self.hidden.push(Reverse((row.visible_secs, number)));
+            self.rows.push(row);
+        }
+    }
+
+    /// The past: rows spread evenly, with a little chance, over the span.
+    fn generate_past(&mut self) {
+        let (total, span) = (u64::from(self.options.rows), i64::from(self.options.span_secs));
+        let total = total.min(ROWS_MAX as u64);
+        let start_secs = self.started_secs.saturating_sub(span);
+        while (self.rows.len() as u64) < total {
+            let done = self.rows.len() as u64;
+            let thousandths = done * 1000 + self.rng.u64(..1000);
+            let into = u128::from(span.unsigned_abs()) * u128::from(thousandths)
+                / u128::from(total * 1000);
+            let event_secs = start_secs.saturating_add(i64::try_from(into).unwrap_or(span));
+            self.add_burst(event_secs, total - done);
+        }
+    }
+
+    /// The rows that go on appearing: the `n`th at its share of a minute after the start.
+    fn generate_live(&mut self, now_secs: i64) {
+        let rate = u64::from(self.options.live_rate);
+        while rate > 0 && self.rows.len() < ROWS_MAX {
+            let after = i64::try_from((self.live_rows + 1) * 60 / rate).unwrap_or(i64::MAX);
+            let event_secs = self.started_secs.saturating_add(after);
+            if event_secs > now_secs {
+                break;
+            }
+            let before = self.rows.len();
+            self.add_burst(event_secs, BURST_ROWS_MAX);
+            self.live_rows += (self.rows.len() - before) as u64;
+        }
+    }
+
+    /// One message, and those that fall into the same second; a row for each recipient.
+    fn add_burst(&mut self, event_secs: i64, rows_max: u64) {
+        let mut left = rows_max.min((ROWS_MAX - self.rows.len()) as u64);
+        loop {
+            let message = self.messages;
+            self.messages += 1;
+            for recipient in 0..message::recipients(self.seed, message) {
+                if left == 0 {
+                    return;
+                }
+                left -= 1;
+                let visible_secs = event_secs.saturating_add(self.lag_secs());
+                self.add(Row {
+                    event_secs,
+                    visible_secs,
+                    content: Content::Generated { message, recipient },
+                });
+            }
+            if self.rng.f64() >= self.options.ties {
+                return;
+            }
+        }
+    }
+
+    fn lag_secs(&mut self) -> i64 {
+        let late_max = self.options.late_max_secs;
+        let lag = match self.rng.u8(..10) {
+            0..5 => 0,
+            5..8 => self.rng.u32(..=late_max.min(3)),
+            _ => self.rng.u32(..=late_max),
+        };
+        i64::from(lag)
+    }
+}
