@@ -1,6 +1,6 @@
-//! Joins the core to the WIT imports and exports. The only file that knows WebAssembly.
+//! Joins the core to the contract's imports and exports. The only file that knows WebAssembly.
 
-#[allow(unsafe_code, missing_docs, clippy::pedantic)]
+#[allow(unsafe_code, missing_docs, unreachable_pub, clippy::pedantic)]
 mod bindings {
     wit_bindgen::generate!({
         world: "polling-source",
@@ -10,4 +10,205 @@ mod bindings {
             "wasi:random/random@0.2.12": wasi::random::random,
         },
     });
+    use super::Component;
+    export!(Component);
+}
+
+use bindings::exports::pipeline::source::source as wit;
+use bindings::pipeline::source::http as wit_http;
+
+use crate::batch;
+use crate::config::{self, Config};
+use crate::exchange::{Moment, Step};
+use crate::http::{HttpError, Request, Response};
+
+struct Component;
+
+impl wit::Guest for Component {
+    fn describe() -> wit::Metadata {
+        wit::Metadata {
+            name: env!("CARGO_PKG_NAME").into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            config_schema: config::SCHEMA.into(),
+        }
+    }
+
+    fn validate(config: String) -> Result<(), Vec<wit::Diagnostic>> {
+        match Config::parse(&config) {
+            Ok(_) => Ok(()),
+            Err(faults) => Err(faults.into_iter().map(Into::into).collect()),
+        }
+    }
+
+    fn check(config: String) -> Result<wit::Report, wit::PollError> {
+        let config = Config::parse(&config).map_err(|faults| refused(&faults))?;
+        let mut step = crate::check(&config, moment());
+        loop {
+            step = match step {
+                Step::Send(request, pending) => pending.reply(send(request), moment()),
+                Step::Done(outcome) => return outcome.map(Into::into).map_err(Into::into),
+            };
+        }
+    }
+
+    fn poll(config: String, cursor: Option<String>) -> Result<wit::Batch, wit::PollError> {
+        let config = Config::parse(&config).map_err(|faults| refused(&faults))?;
+        let mut step = crate::poll(&config, cursor.as_deref(), moment());
+        loop {
+            step = match step {
+                Step::Send(request, pending) => pending.reply(send(request), moment()),
+                Step::Done(outcome) => return outcome.map(Into::into).map_err(Into::into),
+            };
+        }
+    }
+}
+
+fn moment() -> Moment {
+    let now = wasi::clocks::wall_clock::now();
+    let bytes = wasi::random::random::get_random_bytes(16);
+    let mut random = [0; 16];
+    // A host that gives fewer bytes than asked for breaks WASI's contract; what it gave is used.
+    random.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+    let nanos = u64::from(now.nanoseconds);
+    Moment {
+        unix_nanos: now.seconds.saturating_mul(1_000_000_000).saturating_add(nanos),
+        random,
+    }
+}
+
+fn send(request: Request) -> Result<Response, HttpError> {
+    let headers = request.headers.into_iter();
+    let reply = wit_http::send(&wit_http::Request {
+        method: "POST".into(),
+        url: request.url,
+        headers: headers
+            .map(|(name, value)| wit_http::Header { name: name.into(), value })
+            .collect(),
+        body: request.body,
+        timeout_ms: Some(request.timeout_ms),
+    });
+    match reply {
+        Ok(response) => Ok(Response {
+            status: response.status,
+            headers: response.headers.into_iter().map(|header| (header.name, header.value)).collect(),
+            body: response.body,
+        }),
+        Err(error) => Err(match error {
+            wit_http::HttpError::Denied(text) => HttpError::Denied(text),
+            wit_http::HttpError::Dns(text) => HttpError::Dns(text),
+            wit_http::HttpError::Connect(text) => HttpError::Connect(text),
+            wit_http::HttpError::Tls(text) => HttpError::Tls(text),
+            wit_http::HttpError::Timeout(text) => HttpError::Timeout(text),
+            wit_http::HttpError::TooLarge(text) => HttpError::TooLarge(text),
+            wit_http::HttpError::Other(text) => HttpError::Other(text),
+        }),
+    }
+}
+
+/// A host should have called `validate`; if it did not, the faults come with the poll.
+fn refused(faults: &[config::Diagnostic]) -> wit::PollError {
+    let faults: Vec<_> = faults
+        .iter()
+        .map(|fault| format!("{}: {}; {}", fault.path, fault.message, fault.remedy))
+        .collect();
+    wit::PollError {
+        kind: wit::ErrorKind::Config,
+        message: format!("the configuration is refused: {}", faults.join(" | ")),
+        retry_after_ms: None,
+        notices: Vec::new(),
+        stats: batch::Stats::default().into(),
+        quota: None,
+    }
+}
+
+impl From<config::Diagnostic> for wit::Diagnostic {
+    fn from(fault: config::Diagnostic) -> Self {
+        Self { path: fault.path, message: fault.message, remedy: fault.remedy }
+    }
+}
+
+impl From<batch::Batch> for wit::Batch {
+    fn from(batch: batch::Batch) -> Self {
+        Self {
+            events: batch.events.into_iter().map(Into::into).collect(),
+            cursor: batch.cursor,
+            more: batch.more,
+            next_poll_ms: batch.next_poll_ms,
+            notices: batch.notices.into_iter().map(Into::into).collect(),
+            stats: batch.stats.into(),
+            progress: wit::Progress {
+                complete_until: batch.progress.complete_until.unix_nanos(),
+                target: batch.progress.target.unix_nanos(),
+            },
+            quota: batch.quota.map(Into::into),
+        }
+    }
+}
+
+impl From<batch::PollError> for wit::PollError {
+    fn from(error: batch::PollError) -> Self {
+        Self {
+            kind: match error.kind {
+                batch::ErrorKind::Transient => wit::ErrorKind::Transient,
+                batch::ErrorKind::Auth => wit::ErrorKind::Auth,
+                batch::ErrorKind::Config => wit::ErrorKind::Config,
+                batch::ErrorKind::Cursor => wit::ErrorKind::Cursor,
+                batch::ErrorKind::Protocol => wit::ErrorKind::Protocol,
+            },
+            message: error.message,
+            retry_after_ms: error.retry_after_ms,
+            notices: error.notices.into_iter().map(Into::into).collect(),
+            stats: error.stats.into(),
+            quota: error.quota.map(Into::into),
+        }
+    }
+}
+
+impl From<batch::Report> for wit::Report {
+    fn from(report: batch::Report) -> Self {
+        Self {
+            newest: report.newest_unix_nanos,
+            quota: report.quota.map(Into::into),
+            clock_offset_ms: report.clock_offset_ms,
+            notices: report.notices.into_iter().map(Into::into).collect(),
+            stats: report.stats.into(),
+        }
+    }
+}
+
+impl From<batch::Event> for wit::Event {
+    fn from(event: batch::Event) -> Self {
+        Self { id: event.id, time: event.time_unix_nanos, body: event.body }
+    }
+}
+
+impl From<batch::Notice> for wit::Notice {
+    fn from(notice: batch::Notice) -> Self {
+        Self {
+            level: match notice.level {
+                batch::Level::Info => wit::Level::Info,
+                batch::Level::Warn => wit::Level::Warn,
+            },
+            code: notice.code.into(),
+            message: notice.message,
+        }
+    }
+}
+
+impl From<batch::Stats> for wit::Stats {
+    fn from(stats: batch::Stats) -> Self {
+        Self {
+            requests: stats.requests,
+            sent_bytes: stats.sent_bytes,
+            received_bytes: stats.received_bytes,
+            rows: stats.rows,
+            duplicates: stats.duplicates,
+        }
+    }
+}
+
+impl From<batch::Quota> for wit::Quota {
+    fn from(quota: batch::Quota) -> Self {
+        Self { remaining: quota.remaining, reset_ms: quota.reset_ms }
+    }
 }

@@ -1,0 +1,337 @@
+//! The configuration: a JSON text becomes a `Config` in which nothing can be wrong, or a list of
+//! every fault in it, each with its path and its remedy.
+
+mod fields;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::Value;
+
+use crate::filters::{Filters, SearchField};
+use crate::format::Format;
+use crate::secret::Secret;
+use crate::signing::HmacKeys;
+use crate::timestamp::Second;
+
+use fields::{Fault, Fields};
+
+/// A JSON Schema (draft 2020-12) of the configuration.
+pub const SCHEMA: &str = include_str!("config/schema.json");
+
+/// One fault of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Where, such as `filters.actions[2]`. Empty for the configuration as a whole.
+    pub path: String,
+    /// What is wrong. Never repeats a value.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// A configuration that was read and found to be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `https://host[:port]` without a slash at its end.
+    pub base_url: String,
+    /// What requests are authorized with.
+    pub auth: Auth,
+    /// Rows from here on are collected. None: from 24 hours before the first poll on.
+    pub start: Option<Second>,
+    /// How late a row may become visible and still be collected, in seconds.
+    pub overlap_secs: i64,
+    /// The longest window, in seconds. At least `overlap_secs`.
+    pub window_max_secs: i64,
+    /// After this long without a new row the watermark follows the clock, in seconds. At least
+    /// `overlap_secs`.
+    pub quiet_max_secs: i64,
+    /// Rows asked for in one page, 1 to 500.
+    pub page_size: u32,
+    /// The wait after a poll that caught up, in seconds.
+    pub poll_interval_secs: u64,
+    /// The form of an event's body.
+    pub format: Format,
+    /// Whether a format other than `raw` carries the raw row along.
+    pub keep_original: bool,
+    /// Which rows are asked for.
+    pub filters: Filters,
+}
+
+/// What requests are authorized with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// API 1.0.
+    Hmac(HmacKeys),
+}
+
+impl Config {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// Every fault at once, in the order of their paths.
+    pub fn parse(text: &str) -> Result<Self, Vec<Diagnostic>> {
+        if text.len() > CONFIG_BYTES_MAX {
+            return Err(vec![Diagnostic {
+                path: String::new(),
+                message: format!("longer than {CONFIG_BYTES_MAX} bytes"),
+                remedy: "shorten the lists of filters".into(),
+            }]);
+        }
+        let value = serde_json::from_str(text).map_err(|error| {
+            vec![Diagnostic {
+                path: String::new(),
+                message: format!(
+                    "not JSON: line {}, column {}, {:?} error",
+                    error.line(),
+                    error.column(),
+                    error.classify()
+                ),
+                remedy: "give one JSON object".into(),
+            }]
+        })?;
+        let mut faults = Vec::new();
+        match Self::read(value, &mut faults) {
+            Some(config) if faults.is_empty() => Ok(config),
+            _ => {
+                faults.sort_by(|a, b| a.path.cmp(&b.path));
+                Err(faults)
+            }
+        }
+    }
+
+    /// Hides the secrets of this configuration in a text that came from outside, should it repeat
+    /// one, and makes it one printable line of bounded length. // I4
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        let Auth::Hmac(keys) = &self.auth;
+        let encoded = BASE64.encode(keys.secret_key.expose());
+        let unpadded = encoded.trim_end_matches('=');
+        for secret in [keys.access_key.expose(), keys.app_key.expose(), unpadded] {
+            text = text.replace(secret, "[redacted]");
+        }
+        text.chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(FOREIGN_TEXT_CHARS_MAX)
+            .collect()
+    }
+
+    fn read(value: Value, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        let mut fields = Fields::of(value, "", faults)?;
+        let base_url = fields.required("base_url", base_url);
+        let auth = fields.required_object("auth", read_auth);
+        let start = fields.optional("start", |value| {
+            let text = string(value)?;
+            Second::parse_rfc3339(&text).ok_or_else(|| {
+                Fault::new(
+                    "not a date of RFC 3339, 1970 or later",
+                    "write it as in \"2026-11-01T00:00:00Z\"",
+                )
+            })
+        });
+        let overlap_secs = fields.integer("overlap_secs", 900, 0, 604_800);
+        let window_max_secs = fields.integer("window_max_secs", 86_400, 1, 2_592_000);
+        let quiet_max_secs = fields.integer("quiet_max_secs", 43_200, 1, 2_592_000);
+        let page_size = fields.integer("page_size", 500, 1, 500);
+        let poll_interval_secs = fields.integer("poll_interval_secs", 60, 1, 86_400);
+        let format = fields.optional("format", |value| {
+            let name = string(value)?;
+            Format::named(&name).ok_or_else(|| {
+                Fault::new("not a known format", &format!("use one of {}", Format::names()))
+            })
+        });
+        let keep_original = fields.optional("keep_original", boolean);
+        let filters = fields.optional_object("filters", read_filters);
+        for (path, secs) in
+            [("window_max_secs", window_max_secs), ("quiet_max_secs", quiet_max_secs)]
+        {
+            if let (Some(secs), Some(overlap_secs)) = (secs, overlap_secs)
+                && secs < overlap_secs
+            {
+                fields.fault(
+                    path,
+                    Fault::new(
+                        &format!("{secs} is below overlap_secs, which is {overlap_secs}"),
+                        "raise it to at least overlap_secs, or lower overlap_secs",
+                    ),
+                );
+            }
+        }
+        fields.finish();
+        Some(Self {
+            base_url: base_url?,
+            auth: auth?,
+            start: start?,
+            overlap_secs: overlap_secs?,
+            window_max_secs: window_max_secs?,
+            quiet_max_secs: quiet_max_secs?,
+            page_size: u32::try_from(page_size?).ok()?,
+            poll_interval_secs: u64::try_from(poll_interval_secs?).ok()?,
+            format: format?.unwrap_or(Format::Raw),
+            keep_original: keep_original?.unwrap_or(false),
+            filters: filters?.unwrap_or_default(),
+        })
+    }
+}
+
+fn read_auth(mut fields: Fields<'_>) -> Option<Auth> {
+    let kind = fields.required("type", |value| match string(value)?.as_str() {
+        "hmac" => Ok(()),
+        _ => Err(Fault::new("not a known kind of credentials", "use \"hmac\"")),
+    });
+    let access_key = fields.required("access_key", key);
+    let secret_key = fields.required("secret_key", |value| {
+        let text = key(value)?;
+        let bytes = BASE64.decode(text.as_bytes()).unwrap_or_default();
+        if bytes.is_empty() {
+            return Err(Fault::new(
+                "not base64",
+                "copy the whole secret key as it was shown when it was made",
+            ));
+        }
+        Ok(bytes)
+    });
+    let app_id = fields.required("app_id", key);
+    let app_key = fields.required("app_key", key);
+    fields.finish();
+    let () = kind?;
+    Some(Auth::Hmac(HmacKeys {
+        access_key: Secret::new(access_key?),
+        secret_key: Secret::new(secret_key?),
+        app_id: app_id?,
+        app_key: Secret::new(app_key?),
+    }))
+}
+
+fn read_filters(mut fields: Fields<'_>) -> Option<Filters> {
+    let tagged_malicious = fields.optional("tagged_malicious", boolean);
+    let search_field = fields.optional("search_field", |value| {
+        let name = string(value)?;
+        SearchField::named(&name).ok_or_else(|| {
+            Fault::new("not a field to search in", &format!("use one of {}", SearchField::names()))
+        })
+    });
+    let query = fields.optional("query", filter_text);
+    let identifiers = fields.list("identifiers", FILTER_VALUES_MAX, filter_text);
+    let actions = fields.list("actions", FILTER_VALUES_MAX, filter_text);
+    if let (Some(Some(_)), Some(None)) = (search_field, &query) {
+        fields.fault(
+            "search_field",
+            Fault::new("given without query", "add query, or leave search_field out"),
+        );
+    }
+    fields.finish();
+    Some(Filters {
+        tagged_malicious: tagged_malicious?,
+        search_field: search_field?,
+        query: query?,
+        identifiers: identifiers?,
+        actions: actions?,
+    })
+}
+
+fn string(value: Value) -> Result<String, Fault> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(Fault::wrong_type("a string", &other)),
+    }
+}
+
+fn boolean(value: Value) -> Result<bool, Fault> {
+    match value {
+        Value::Bool(flag) => Ok(flag),
+        other => Err(Fault::wrong_type("true or false", &other)),
+    }
+}
+
+/// A key goes into a header or a signature: visible ASCII only.
+fn key(value: Value) -> Result<String, Fault> {
+    let text = string(value)?;
+    if text.is_empty() {
+        return Err(Fault::new("empty", "give the key; is the variable that holds it set?"));
+    }
+    if text.len() > KEY_BYTES_MAX {
+        return Err(Fault::new(
+            &format!("longer than {KEY_BYTES_MAX} bytes"),
+            "check that it is the key and not a file",
+        ));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Fault::new(
+            "holds a space, a control character or a character outside ASCII",
+            "copy the key again, without line breaks around it",
+        ));
+    }
+    Ok(text)
+}
+
+fn filter_text(value: Value) -> Result<String, Fault> {
+    let text = string(value)?;
+    if text.is_empty() {
+        return Err(Fault::new("empty", "give a text, or leave it out"));
+    }
+    if text.len() > FILTER_BYTES_MAX {
+        return Err(Fault::new(&format!("longer than {FILTER_BYTES_MAX} bytes"), "shorten it"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Fault::new("holds a control character", "remove it"));
+    }
+    Ok(text)
+}
+
+/// `https://host[:port]`, or `http://` to a loopback address. A slash at the end is dropped.
+fn base_url(value: Value) -> Result<String, Fault> {
+    const REMEDY: &str = "give https://host or https://host:port, such as \
+        \"https://eu-api.mimecast.com\"";
+    let text = string(value)?;
+    let url = text.strip_suffix('/').unwrap_or(&text);
+    let (scheme, authority) =
+        url.split_once("://").ok_or_else(|| Fault::new("not an absolute URL", REMEDY))?;
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let host_fits = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host.len() <= 253
+                && host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+        }
+    };
+    let port_fits = port.is_none_or(|port| {
+        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    if !host_fits || !port_fits {
+        return Err(Fault::new("not a base URL: only a host and a port may follow ://", REMEDY));
+    }
+    match scheme {
+        "https" => Ok(url.to_owned()),
+        "http" if is_loopback(host) => Ok(url.to_owned()),
+        "http" => Err(Fault::new(
+            "http:// would send the requests in the clear",
+            "use https://; http:// is for loopback addresses only",
+        )),
+        _ => Err(Fault::new("neither https:// nor http://", REMEDY)),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host == "[::1]"
+        || host.parse::<core::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Standard base64; `=` at the end may be there or not.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+const CONFIG_BYTES_MAX: usize = 256 * 1024;
+const KEY_BYTES_MAX: usize = 4_096;
+const FILTER_BYTES_MAX: usize = 1_024;
+const FILTER_VALUES_MAX: usize = 100;
+/// How much of a text of the API goes into a message.
+const FOREIGN_TEXT_CHARS_MAX: usize = 300;

@@ -1,0 +1,296 @@
+//! The cursor: where collection stands, as a value and as text. The rules by which it moves are in
+//! `pass.rs`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::filters::Filters;
+use crate::seen::Seen;
+use crate::timestamp::Second;
+
+/// Where collection stands. Holds no secret and nothing of the credentials, so that keys can change
+/// and the position stays. // I4
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub(crate) position: Position,
+    /// What is under way. None between passes.
+    pub(crate) pass: Option<Pass>,
+}
+
+/// What outlives a pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Every row with an earlier event time is delivered; nothing below is asked for again.
+    pub(crate) watermark: Second,
+    /// The newest event time delivered, times ahead of the clocks left out.
+    pub(crate) newest: Option<Second>,
+    /// The API's clock less the host's, by the last reply. Zero if less than two seconds.
+    pub(crate) clock_offset_secs: i64,
+    /// The fingerprint of the filters that the pass was begun with.
+    pub(crate) filters: String,
+    /// How long the next window is to be.
+    pub(crate) span_secs: i64,
+    /// Passes in a row that ended early because nothing was new.
+    pub(crate) economy_passes: u8,
+    /// Whether the API's `resultCount` has been found to mean what it says.
+    pub(crate) count_trusted: bool,
+    /// The rows delivered from a little below the watermark on.
+    pub(crate) seen: Seen,
+}
+
+/// One way from the watermark to what was the present when it was planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pass {
+    /// When it was planned, by the host's clock.
+    pub(crate) planned: Second,
+    /// Where it ends, by the API's clock as far as that is known.
+    pub(crate) end: Second,
+    /// Page tokens refused since the last new row.
+    pub(crate) refusals: u8,
+    pub(crate) window: Window,
+}
+
+/// The part of a pass that is being read. The page token belongs to it and goes with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Window {
+    pub(crate) from: Second,
+    /// Later than `from`. Its rows are asked for again by the next window, so that it does not
+    /// matter whether the API counts it in.
+    pub(crate) to: Second,
+    /// None before the first page.
+    pub(crate) token: Option<Token>,
+    /// Rows received so far in this reading.
+    pub(crate) rows: u64,
+    /// Pages without a row so far.
+    pub(crate) empty_pages: u8,
+    /// This reading has given a new row.
+    pub(crate) has_news: bool,
+    /// This is the second reading, since the first gave fewer rows than were announced.
+    pub(crate) is_second_reading: bool,
+}
+
+/// The API's token for the next page of a window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Token {
+    pub(crate) text: String,
+    /// By the host's clock.
+    pub(crate) received: Second,
+}
+
+/// Why a text is no cursor that this version can use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CursorError {
+    /// Made by a newer version of this source.
+    Newer(u64),
+    /// Not a cursor, or a damaged one.
+    Damaged(&'static str),
+}
+
+impl Window {
+    /// A window that is to be read from its first page.
+    pub(crate) const fn new(from: Second, to: Second) -> Self {
+        Self {
+            from,
+            to,
+            token: None,
+            rows: 0,
+            empty_pages: 0,
+            has_news: false,
+            is_second_reading: false,
+        }
+    }
+}
+
+impl Cursor {
+    /// The cursor of a first poll.
+    pub(crate) fn starting_at(watermark: Second, span_secs: i64, filters: &Filters) -> Self {
+        let position = Position {
+            watermark,
+            newest: None,
+            clock_offset_secs: 0,
+            filters: filters.fingerprint(),
+            span_secs,
+            economy_passes: 0,
+            count_trusted: true,
+            seen: Seen::default(),
+        };
+        Self { position, pass: None }
+    }
+
+    /// The same cursor gives the same text. // I6
+    pub(crate) fn encode(&self) -> String {
+        let Self { position, pass } = self;
+        serde_json::to_string(&Encoded {
+            version: VERSION,
+            watermark: position.watermark,
+            newest: position.newest,
+            clock_offset_secs: position.clock_offset_secs,
+            filters: position.filters.clone(),
+            span_secs: position.span_secs,
+            economy_passes: position.economy_passes,
+            count_trusted: position.count_trusted,
+            pass: pass.clone(),
+            seen: position.seen.encode(),
+        })
+        .expect("strings, numbers and lists of them always serialize")
+    }
+
+    pub(crate) fn decode(text: &str) -> Result<Self, CursorError> {
+        if text.len() > CURSOR_BYTES_MAX {
+            return Err(CursorError::Damaged("it is longer than 2 MiB"));
+        }
+        let Version { version } = serde_json::from_str(text)
+            .map_err(|_| CursorError::Damaged("it is no JSON object with a version"))?;
+        match version {
+            VERSION => {}
+            0 => return Err(CursorError::Damaged("its version is 0")),
+            newer => return Err(CursorError::Newer(newer)),
+        }
+        let encoded: Encoded = serde_json::from_str(text)
+            .map_err(|_| CursorError::Damaged("a member is missing, unknown or of another type"))?;
+        let seen = Seen::decode(&encoded.seen)
+            .ok_or(CursorError::Damaged("its list of seen rows is broken"))?;
+        let position = Position {
+            watermark: encoded.watermark,
+            newest: encoded.newest,
+            clock_offset_secs: encoded.clock_offset_secs,
+            filters: encoded.filters,
+            span_secs: encoded.span_secs,
+            economy_passes: encoded.economy_passes,
+            count_trusted: encoded.count_trusted,
+            seen,
+        };
+        let cursor = Self { position, pass: encoded.pass };
+        cursor.contradiction().map_or(Ok(cursor), |what| Err(CursorError::Damaged(what)))
+    }
+
+    /// What no cursor of this code can hold.
+    fn contradiction(&self) -> Option<&'static str> {
+        let Self { position, pass } = self;
+        if position.span_secs < 1 {
+            return Some("its window length is not positive");
+        }
+        if position.filters.len() > FINGERPRINT_BYTES_MAX {
+            return Some("its fingerprint of the filters is too long");
+        }
+        let Window { from, to, token, .. } = &pass.as_ref()?.window;
+        if from >= to || *from < position.watermark {
+            return Some("its window runs backwards or starts below the watermark");
+        }
+        let token_bytes = token.as_ref().map_or(0, |token| token.text.len());
+        (token_bytes > TOKEN_BYTES_MAX).then_some("its page token is too long")
+    }
+}
+
+impl fmt::Display for CursorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Newer(version) => write!(
+                f,
+                "the cursor is of version {version}, newer than {VERSION}, the newest that this \
+                 version of the source can read: update the source, or reset the cursor to begin \
+                 anew at `start`"
+            ),
+            Self::Damaged(what) => write!(
+                f,
+                "the cursor is damaged: {what}; restore it from a backup, or reset it to begin \
+                 anew at `start`"
+            ),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Encoded {
+    version: u64,
+    watermark: Second,
+    newest: Option<Second>,
+    clock_offset_secs: i64,
+    filters: String,
+    span_secs: i64,
+    economy_passes: u8,
+    count_trusted: bool,
+    pass: Option<Pass>,
+    seen: String,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+const VERSION: u64 = 1;
+const CURSOR_BYTES_MAX: usize = 2 * 1024 * 1024;
+const FINGERPRINT_BYTES_MAX: usize = 64;
+/// A longer page token is not understood. // I5
+pub(crate) const TOKEN_BYTES_MAX: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cursor() -> Cursor {
+        let mut cursor =
+            Cursor::starting_at(Second::new(1_000), 86_400, &Filters::default());
+        cursor.position.newest = Some(Second::new(1_500));
+        cursor.position.clock_offset_secs = -7;
+        cursor.pass = Some(Pass {
+            planned: Second::new(5_000),
+            end: Second::new(4_993),
+            refusals: 1,
+            window: Window {
+                from: Second::new(1_000),
+                to: Second::new(2_000),
+                token: Some(Token { text: "t\"".into(), received: Second::new(5_001) }),
+                rows: 5,
+                empty_pages: 1,
+                has_news: true,
+                is_second_reading: false,
+            },
+        });
+        cursor.position.seen.admit(&[(crate::seen::Key::of("a"), Second::new(1_200))]);
+        cursor
+    }
+
+    #[test]
+    fn encoding_is_undone_by_decoding() {
+        let mut cursor = cursor();
+        assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor.clone()));
+        cursor.pass = None;
+        assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor));
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_by_its_number_whatever_else_it_holds() {
+        assert_eq!(Cursor::decode(r#"{"version":2,"new":[]}"#), Err(CursorError::Newer(2)));
+    }
+
+    #[test]
+    fn a_damaged_cursor_is_refused() {
+        let whole = cursor().encode();
+        for end in 0..whole.len() {
+            let cut = Cursor::decode(&whole[..end]);
+            assert!(matches!(cut, Err(CursorError::Damaged(_))), "{}", &whole[..end]);
+        }
+        for (part, damaged) in [
+            ("\"version\":1", "\"version\":0"),
+            ("\"version\":1", "\"version\":-1"),
+            ("\"newest\":\"", "\"newest\":\"x"),
+            ("86400", "0"),
+            ("1970-01-01T00:33:20Z", "1970-01-01T00:16:40Z"),
+            ("\"from\":\"1970-01-01T00:16:40Z\"", "\"from\":\"1970-01-01T00:16:39Z\""),
+            ("\"seen\":\"", "\"seen\":\"A"),
+            ("\"economy_passes\":0", "\"economy_passes\":256"),
+            ("\"refusals\":1", "\"refusals\":1,\"unknown\":1"),
+        ] {
+            assert!(whole.contains(part), "{part}");
+            let text = whole.replacen(part, damaged, 1);
+            assert!(matches!(Cursor::decode(&text), Err(CursorError::Damaged(_))), "{text}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The four shapes in which the API tells of a failure, read into one.
+//!
+//! 1. `"fail": [{"errors": [{"code", "message", "retryable"}]}]`, with HTTP 200 or 4xx.
+//! 2. `"fail": [{"code", "message"}]`, from the API's gateway.
+//! 3. `{"error": {"message"}}`, an HTML page, or nothing.
+//! 4. HTTP 200 with an empty `fail` and a `meta.status` of 4xx or 5xx.
+
+use serde_json::Value;
+
+use crate::page::Page;
+
+/// What the API said went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Failure {
+    /// Such as `err_xdk_binding_expired`. Empty if there was none.
+    pub(crate) code: String,
+    /// Such as `0018 Invalid Signature`. Empty if there was none.
+    pub(crate) message: String,
+    /// The API's own word on whether to try again.
+    pub(crate) retryable: bool,
+}
+
+impl Failure {
+    /// The failure that a reply tells of in its body. None if its body tells of none.
+    pub(crate) fn of(page: &Page<'_>) -> Option<Self> {
+        let first = match &page.fail {
+            Value::Null => None,
+            Value::Array(entries) => entries.first(),
+            other => Some(other),
+        };
+        if let Some(entry) = first {
+            let error = entry["errors"].get(0).unwrap_or(entry);
+            return Some(Self {
+                code: text(&error["code"]),
+                message: match text(&error["field"]) {
+                    field if field.is_empty() => text(&error["message"]),
+                    field => format!("{} (field {field})", text(&error["message"])),
+                },
+                retryable: error["retryable"].as_bool().unwrap_or(false),
+            });
+        }
+        match &page.error {
+            Value::Null => None,
+            Value::String(message) => Some(Self { message: message.clone(), ..Self::default() }),
+            error => Some(Self {
+                code: text(&error["code"]),
+                message: text(&error["message"]),
+                retryable: false,
+            }),
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(body: &str) -> Option<Failure> {
+        Failure::of(&Page::parse(body).unwrap())
+    }
+
+    fn failure(code: &str, message: &str, retryable: bool) -> Option<Failure> {
+        Some(Failure { code: code.into(), message: message.into(), retryable })
+    }
+
+    #[test]
+    fn shape_one_a_list_of_errors() {
+        let body = r#"{"fail":[{"key":{"a":1},"errors":[{"code":"err_x","message":"m",
+            "retryable":true},{"code":"err_y"}]}]}"#;
+        assert_eq!(of(body), failure("err_x", "m", true));
+        let body = r#"{"fail":[{"errors":[{"code":"err_x","message":"m","field":"from"}]}]}"#;
+        assert_eq!(of(body), failure("err_x", "m (field from)", false));
+    }
+
+    #[test]
+    fn shape_two_of_the_gateway() {
+        let body = r#"{"fail":[{"code":"token_expired","message":"Access Token Expired"}]}"#;
+        assert_eq!(of(body), failure("token_expired", "Access Token Expired", false));
+    }
+
+    #[test]
+    fn shape_three_an_error_object() {
+        assert_eq!(of(r#"{"error":{"message":"m"}}"#), failure("", "m", false));
+        assert_eq!(of(r#"{"error":"m"}"#), failure("", "m", false));
+    }
+
+    #[test]
+    fn a_failure_without_a_word_is_still_a_failure() {
+        for fail in ["[{}]", "[null]", "[{\"errors\":[]}]", "{}", "\"x\"", "true"] {
+            assert_eq!(of(&format!(r#"{{"fail":{fail}}}"#)), failure("", "", false), "{fail}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_is_no_failure() {
+        assert_eq!(of(r#"{"fail":[],"data":[]}"#), None);
+        assert_eq!(of("{}"), None);
+    }
+}

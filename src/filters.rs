@@ -1,0 +1,106 @@
+//! Which rows are asked for, and a fingerprint that tells when that has changed.
+
+use sha1::{Digest as _, Sha1};
+
+/// The filters of a request, by the vendor's page on the endpoint. Empty: all rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filters {
+    /// Only rows that were, or were not, tagged as malicious.
+    pub tagged_malicious: Option<bool>,
+    /// Where `query` is searched for. The API takes `all` when it is left out.
+    pub search_field: Option<SearchField>,
+    /// A text to search for.
+    pub query: Option<String>,
+    /// What triggered, any of these. The vendor's list grows, so any text is passed on.
+    pub identifiers: Vec<String>,
+    /// What was done, any of these. The vendor's list grows, so any text is passed on.
+    pub actions: Vec<String>,
+}
+
+/// Where a query is searched for: a closed list of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named for the fields")]
+pub enum SearchField {
+    SenderAddress,
+    RecipientAddress,
+    Subject,
+    Policy,
+    All,
+}
+
+impl SearchField {
+    /// The API's name of it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SenderAddress => "senderAddress",
+            Self::RecipientAddress => "recipientAddress",
+            Self::Subject => "subject",
+            Self::Policy => "policy",
+            Self::All => "all",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::EVERY.into_iter().find(|field| field.name() == name)
+    }
+
+    pub(crate) fn names() -> String {
+        Self::EVERY.map(Self::name).join(", ")
+    }
+
+    const EVERY: [Self; 5] =
+        [Self::SenderAddress, Self::RecipientAddress, Self::Subject, Self::Policy, Self::All];
+}
+
+impl Filters {
+    /// Sixteen hex digits that differ, for all purposes, when the filters ask for other rows. The
+    /// order of lists does not count.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut identifiers = self.identifiers.clone();
+        let mut actions = self.actions.clone();
+        identifiers.sort_unstable();
+        actions.sort_unstable();
+        let text = serde_json::json!([
+            self.tagged_malicious,
+            self.search_field.map(SearchField::name),
+            self.query,
+            identifiers,
+            actions,
+        ])
+        .to_string();
+        crate::row::hex(&Sha1::digest(text.as_bytes())[..8])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprint_differs_with_every_filter() {
+        let all = Filters::default();
+        let changed = [
+            Filters { tagged_malicious: Some(false), ..all.clone() },
+            Filters { search_field: Some(SearchField::All), ..all.clone() },
+            Filters { query: Some("x".into()), ..all.clone() },
+            Filters { identifiers: vec!["x".into()], ..all.clone() },
+            Filters { actions: vec!["x".into()], ..all.clone() },
+        ];
+        let mut prints: Vec<_> = changed.iter().map(Filters::fingerprint).collect();
+        prints.push(all.fingerprint());
+        prints.sort();
+        prints.dedup();
+        assert_eq!(prints.len(), 6);
+    }
+
+    #[test]
+    fn fingerprint_does_not_depend_on_the_order_of_a_list() {
+        let of = |actions: [&str; 2]| {
+            Filters { actions: actions.map(String::from).to_vec(), ..Filters::default() }
+                .fingerprint()
+        };
+        assert_eq!(of(["hold", "bounce"]), of(["bounce", "hold"]));
+    }
+}

@@ -1,0 +1,83 @@
+//! The API's rate-limit headers: what they say, in which unit, and the wait that follows.
+
+use crate::batch::Quota;
+use crate::http::Response;
+
+/// Reads `X-RateLimit-Remaining` and `X-RateLimit-Reset`, the latter in **milliseconds**. API 2.0
+/// also spells them `X-Rate-Limit-*` (the vendor's notes on rate limiting).
+pub(crate) fn quota(response: &Response) -> Option<Quota> {
+    let remaining = number(response, ["x-ratelimit-remaining", "x-rate-limit-remaining"])?;
+    Some(Quota { remaining, reset_ms: reset_ms(response).unwrap_or(0) })
+}
+
+/// How long a response asks its client to wait, in milliseconds: the longer of the reset time and
+/// of `Retry-After`, which is in **seconds**. At most 15 minutes. // I5
+pub(crate) fn retry_after_ms(response: &Response) -> Option<u64> {
+    let retry_after = number(response, ["retry-after", "retry-after"]);
+    let retry_after_ms = retry_after.map(|secs| secs.saturating_mul(1_000));
+    retry_after_ms.max(reset_ms(response)).map(|ms| ms.min(WAIT_MAX_MS))
+}
+
+/// The wait before the next poll while the quota is spent, in milliseconds; zero while it is not.
+pub(crate) fn spent_wait_ms(quota: Option<Quota>) -> u64 {
+    match quota {
+        Some(Quota { remaining: 0, reset_ms }) => reset_ms.min(WAIT_MAX_MS),
+        _ => 0,
+    }
+}
+
+fn reset_ms(response: &Response) -> Option<u64> {
+    number(response, ["x-ratelimit-reset", "x-rate-limit-reset"])
+}
+
+fn number(response: &Response, names: [&str; 2]) -> Option<u64> {
+    names.into_iter().find_map(|name| response.header(name)?.trim().parse().ok())
+}
+
+/// The longest wait that the API can ask for.
+const WAIT_MAX_MS: u64 = 15 * 60 * 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(headers: &[(&str, &str)]) -> Response {
+        let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Response { status: 200, headers, body: Vec::new() }
+    }
+
+    #[test]
+    fn both_spellings_are_read_whatever_their_case() {
+        for spelling in ["X-RateLimit", "x-ratelimit", "X-Rate-Limit"] {
+            let response = response(&[
+                (&format!("{spelling}-Remaining"), "7"),
+                (&format!("{spelling}-Reset"), "1500"),
+            ]);
+            assert_eq!(quota(&response), Some(Quota { remaining: 7, reset_ms: 1_500 }));
+        }
+    }
+
+    #[test]
+    fn reset_is_milliseconds_and_retry_after_is_seconds() {
+        assert_eq!(retry_after_ms(&response(&[("X-RateLimit-Reset", "1500")])), Some(1_500));
+        assert_eq!(retry_after_ms(&response(&[("Retry-After", "2")])), Some(2_000));
+        let both = response(&[("X-RateLimit-Reset", "1500"), ("Retry-After", "2")]);
+        assert_eq!(retry_after_ms(&both), Some(2_000));
+    }
+
+    #[test]
+    fn absurd_waits_are_capped_and_garbage_is_no_wait() {
+        for value in ["99999999", "18446744073709551615"] {
+            assert_eq!(retry_after_ms(&response(&[("Retry-After", value)])), Some(WAIT_MAX_MS));
+        }
+        assert_eq!(retry_after_ms(&response(&[("Retry-After", "soon")])), None);
+        assert_eq!(retry_after_ms(&response(&[("X-RateLimit-Reset", "-1")])), None);
+    }
+
+    #[test]
+    fn only_a_spent_quota_makes_a_wait() {
+        assert_eq!(spent_wait_ms(Some(Quota { remaining: 0, reset_ms: 40 })), 40);
+        assert_eq!(spent_wait_ms(Some(Quota { remaining: 1, reset_ms: 40 })), 0);
+        assert_eq!(spent_wait_ms(None), 0);
+    }
+}

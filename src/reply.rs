@@ -1,0 +1,195 @@
+//! What a reply means: the table of replies, tried row by row from the top.
+
+use std::fmt::Write as _;
+
+use crate::failure::Failure;
+use crate::http::{HttpError, Response};
+use crate::page::Page;
+
+/// What a reply means for the request that it answers.
+pub(crate) enum Reply<'a> {
+    /// The host did not let the request out.
+    Denied(String),
+    /// 429, 408, 425: not executed, to be sent later.
+    Later(String),
+    /// The keys, or what they may do, are refused.
+    Credentials(Refusal),
+    /// It may pass by itself.
+    Transient(String),
+    /// The page token is of no use any more.
+    TokenRefused(String),
+    /// The decoded reply is larger than the host allows.
+    TooLarge(String),
+    /// Not understood, or refused for good.
+    Protocol(String),
+    /// A page of rows.
+    Page(Page<'a>),
+}
+
+/// Why credentials are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// 401 without a code that says more.
+    Unauthorized,
+    /// The access key is not known, or not bound to the application.
+    Client,
+    /// The signature does not fit.
+    Signature,
+    /// The application's id or key is not known.
+    Application,
+    /// The pair of access key and secret key has lapsed.
+    Lapsed,
+    /// The keys work, but not for these logs.
+    Permission,
+}
+
+impl<'a> Reply<'a> {
+    /// Reads a reply. `has_token` tells whether the request carried a page token. The body comes
+    /// separately, as text, since it may have been mended.
+    pub(crate) fn read(
+        reply: &Result<Response, HttpError>,
+        body: &'a str,
+        has_token: bool,
+    ) -> Self {
+        let response = match reply {
+            Ok(response) => response,
+            Err(HttpError::Denied(text)) => return Self::Denied(text.clone()),
+            Err(HttpError::TooLarge(text)) if has_token => {
+                return Self::TokenRefused(format!("the answer is too large: {text}"));
+            }
+            Err(HttpError::TooLarge(text)) => return Self::TooLarge(text.clone()),
+            Err(error) => return Self::Transient(error.to_string()),
+        };
+        let parsed = Page::parse(body);
+        let failure = parsed.as_ref().ok().and_then(Failure::of);
+        let status = status(response.status, parsed.as_ref().ok());
+        let told = told(response.status, status, failure.as_ref());
+        if matches!(status, 429 | 408 | 425) {
+            return Self::Later(told);
+        }
+        if let Some(refusal) = refusal(status, failure.as_ref()) {
+            return Self::Credentials(refusal);
+        }
+        if status >= 500 || failure.as_ref().is_some_and(|failure| failure.retryable) {
+            return Self::Transient(told);
+        }
+        let page = match parsed {
+            _ if failure.is_some() || status != 200 => Err(told),
+            Ok(page) if page.has_data => Ok(page),
+            Ok(_) => Err("the API's answer has no data".to_owned()),
+            Err(malformed) => Err(format!(
+                "the API's answer cannot be understood: {} at byte {} of {}",
+                malformed.what,
+                malformed.at,
+                body.len()
+            )),
+        };
+        match page {
+            Ok(page) => Self::Page(page),
+            Err(what) if has_token => Self::TokenRefused(what),
+            Err(what) => Self::Protocol(what),
+        }
+    }
+}
+
+impl Refusal {
+    /// What happened and what a person must do about it.
+    pub(crate) const fn advice(self) -> &'static str {
+        match self {
+            Self::Unauthorized => {
+                "the API refuses the keys (401): check access_key, secret_key, app_id and app_key, \
+                 and that base_url is of the account's region"
+            }
+            Self::Client => {
+                "the API does not know this access_key for this application: check access_key and \
+                 app_id, and that base_url is of the account's region"
+            }
+            Self::Signature => {
+                "the API refuses the signature: check that secret_key belongs to access_key and \
+                 app_key to app_id, each copied whole"
+            }
+            Self::Application => {
+                "the API does not know the application: check app_id and app_key, and that the \
+                 application is enabled (a new one takes up to 30 minutes)"
+            }
+            Self::Lapsed => {
+                "the pair of access_key and secret_key has lapsed (418): make a new pair for the \
+                 application's user; an authentication profile whose TTL is \"Never Expires\" \
+                 keeps it from lapsing"
+            }
+            Self::Permission => {
+                "the keys are good but may not read these logs (403): give their user the role \
+                 permission \"Monitoring | Impersonation Protection | Read\""
+            }
+        }
+    }
+
+    /// Whether a wrong clock can be the reason.
+    pub(crate) const fn may_be_the_clock(self) -> bool {
+        matches!(self, Self::Unauthorized | Self::Client | Self::Signature | Self::Application)
+    }
+}
+
+/// The body as text. `bool` tells that bytes that are not UTF-8 were replaced. None if the text
+/// would be longer than `bytes_max`.
+pub(crate) fn body_text(body: Vec<u8>, bytes_max: usize) -> Option<(String, bool)> {
+    let error = match String::from_utf8(body) {
+        Ok(text) => return (text.len() <= bytes_max).then_some((text, false)),
+        Err(error) => error,
+    };
+    let chunks = error.as_bytes().utf8_chunks();
+    let mended_bytes: usize = chunks
+        .map(|chunk| chunk.valid().len() + if chunk.invalid().is_empty() { 0 } else { 3 })
+        .sum();
+    if mended_bytes > bytes_max {
+        return None;
+    }
+    let mut text = String::with_capacity(mended_bytes);
+    for chunk in error.as_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    Some((text, true))
+}
+
+/// The HTTP status, or the `meta.status` of a failure that comes with HTTP 200.
+fn status(http: u16, page: Option<&Page<'_>>) -> u16 {
+    let told = page.and_then(Page::status).and_then(|status| u16::try_from(status).ok());
+    match told {
+        Some(status) if http == 200 && (400..600).contains(&status) => status,
+        _ => http,
+    }
+}
+
+fn refusal(status: u16, failure: Option<&Failure>) -> Option<Refusal> {
+    match failure.map_or("", |failure| failure.code.as_str()) {
+        "err_xdk_binding_expired" => Some(Refusal::Lapsed),
+        "err_xdk_client_unauthorized" => Some(Refusal::Client),
+        "err_xdk_invalid_signature" => Some(Refusal::Signature),
+        "err_developer_key" => Some(Refusal::Application),
+        "app_forbidden" => Some(Refusal::Permission),
+        _ => match status {
+            401 => Some(Refusal::Unauthorized),
+            403 => Some(Refusal::Permission),
+            418 => Some(Refusal::Lapsed),
+            _ => None,
+        },
+    }
+}
+
+fn told(http: u16, status: u16, failure: Option<&Failure>) -> String {
+    let mut text = format!("the API answered with status {status}");
+    if status != http {
+        let _ = write!(text, " inside HTTP {http}");
+    }
+    if let Some(Failure { code, message, .. }) = failure {
+        let code = if code.is_empty() { "without a code" } else { code };
+        let _ = write!(text, ", failure {code}");
+        if !message.is_empty() {
+            let _ = write!(text, ": {message}");
+        }
+    }
+    text
+}

@@ -1,0 +1,173 @@
+//! Which rows near the watermark have been delivered: the memory that keeps overlap from repeating
+//! rows.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use sha1::{Digest as _, Sha1};
+
+use crate::timestamp::Second;
+
+/// Eight bytes that stand for a row's identity. Two rows share them with a chance of 2^-64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(u64);
+
+impl Key {
+    pub(crate) fn of(identity: &str) -> Self {
+        let digest: [u8; 20] = Sha1::digest(identity.as_bytes()).into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        Self(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+}
+
+/// Keys of delivered rows with the second of each, ordered by key. At most 100,000. // I5
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Seen {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    key: Key,
+    /// Unix seconds, held within 32 bits.
+    second: u32,
+}
+
+impl Seen {
+    /// Takes the rows of a page in, in order, and says of each whether it is new: delivered neither
+    /// before nor earlier in this page. // I7
+    ///
+    /// Once the list is full no more are added, and none is ever evicted.
+    pub(crate) fn admit(&mut self, page: &[(Key, Second)]) -> Vec<bool> {
+        let mut order: Vec<(Key, usize)> =
+            page.iter().enumerate().map(|(index, (key, _))| (*key, index)).collect();
+        order.sort_unstable();
+        let mut is_new = vec![false; page.len()];
+        let mut added = Vec::new();
+        let mut previous = None;
+        for (key, index) in order {
+            if previous.replace(key) != Some(key) && !self.contains(key) {
+                is_new[index] = true;
+                added.push(Entry { key, second: within_32_bits(page[index].1) });
+            }
+        }
+        added.truncate(KEYS_MAX.saturating_sub(self.entries.len()));
+        if !added.is_empty() {
+            self.entries.append(&mut added);
+            self.entries.sort();
+        }
+        is_new
+    }
+
+    pub(crate) fn contains(&self, key: Key) -> bool {
+        self.entries.binary_search_by_key(&key, |entry| entry.key).is_ok()
+    }
+
+    /// How many of the rows known lie in `[from, to]`.
+    pub(crate) fn count(&self, from: Second, to: Second) -> u64 {
+        let span = within_32_bits(from)..=within_32_bits(to);
+        self.entries.iter().map(|entry| u64::from(span.contains(&entry.second))).sum()
+    }
+
+    /// Forgets the rows before a second.
+    pub(crate) fn forget_before(&mut self, second: Second) {
+        let second = within_32_bits(second);
+        self.entries.retain(|entry| entry.second >= second);
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() >= KEYS_MAX
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Base64 of twelve bytes a row: its key and its second, both big-endian.
+    pub(crate) fn encode(&self) -> String {
+        let mut bytes = Vec::with_capacity(self.entries.len() * ENTRY_BYTES);
+        for entry in &self.entries {
+            bytes.extend_from_slice(&entry.key.0.to_be_bytes());
+            bytes.extend_from_slice(&entry.second.to_be_bytes());
+        }
+        STANDARD_NO_PAD.encode(bytes)
+    }
+
+    /// None unless it is just what `encode` gives: in order, no key twice, not too many.
+    pub(crate) fn decode(text: &str) -> Option<Self> {
+        let bytes = STANDARD_NO_PAD.decode(text).ok()?;
+        let (chunks, []) = bytes.as_chunks::<ENTRY_BYTES>() else { return None };
+        let entries: Vec<Entry> = chunks
+            .iter()
+            .map(|&[a, b, c, d, e, f, g, h, i, j, k, l]| Entry {
+                key: Key(u64::from_be_bytes([a, b, c, d, e, f, g, h])),
+                second: u32::from_be_bytes([i, j, k, l]),
+            })
+            .collect();
+        let fits = entries.len() <= KEYS_MAX && entries.is_sorted_by(|a, b| a.key < b.key);
+        fits.then_some(Self { entries })
+    }
+}
+
+/// Rows outside 1970 to 2106 count as at the nearer end of it.
+fn within_32_bits(second: Second) -> u32 {
+    u32::try_from(second.unix_secs().max(0)).unwrap_or(u32::MAX)
+}
+
+const ENTRY_BYTES: usize = 12;
+
+/// With it a cursor stays below 2 MiB.
+pub(crate) const KEYS_MAX: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(numbers: std::ops::Range<u32>) -> Vec<(Key, Second)> {
+        numbers.map(|n| (Key::of(&n.to_string()), Second::new(i64::from(n)))).collect()
+    }
+
+    #[test]
+    fn a_row_is_new_once() {
+        let mut seen = Seen::default();
+        let mut page = rows(0..2);
+        page.push(page[0]);
+        assert_eq!(seen.admit(&page), [true, true, false]);
+        assert_eq!(seen.admit(&rows(1..4)), [false, true, true]);
+        assert_eq!(seen.len(), 4);
+    }
+
+    #[test]
+    fn rows_are_counted_between_bounds_that_are_both_part_of_it() {
+        let mut seen = Seen::default();
+        seen.admit(&rows(0..10));
+        assert_eq!(seen.count(Second::new(3), Second::new(5)), 3);
+        seen.forget_before(Second::new(5));
+        assert_eq!(seen.count(Second::new(0), Second::new(99)), 5);
+    }
+
+    #[test]
+    fn a_full_list_takes_no_more_and_evicts_none() {
+        let mut seen = Seen::default();
+        let max = u32::try_from(KEYS_MAX).unwrap();
+        seen.admit(&rows(0..max));
+        assert!(seen.is_full());
+        assert_eq!(seen.admit(&rows(max..max + 1)), [true]);
+        assert_eq!(seen.len(), KEYS_MAX);
+        assert!(seen.contains(Key::of("0")));
+        assert!(seen.encode().len() < 2 * 1024 * 1024 - 64 * 1024);
+    }
+
+    #[test]
+    fn encoding_is_undone_by_decoding_and_by_nothing_else() {
+        let mut seen = Seen::default();
+        seen.admit(&rows(0..3));
+        let text = seen.encode();
+        assert_eq!(Seen::decode(&text), Some(seen));
+        assert_eq!(Seen::decode(""), Some(Seen::default()));
+        let twice = format!("{}{}", &text[..16], &text[..16]);
+        for damaged in [&text[1..], &text[..40], &twice, "A", "????????????????"] {
+            assert_eq!(Seen::decode(damaged), None, "{damaged}");
+        }
+    }
+}
