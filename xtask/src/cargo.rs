@@ -39,11 +39,15 @@ pub(crate) fn command(program: impl Into<OsString>) -> Command {
     command
 }
 
-/// Runs a command to its end. What it prints goes to stderr.
+/// Runs a command to its end. All that it prints goes to stderr.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    run_printing(command.stdout(io::stderr()))
+}
+
+/// Runs a command to its end. What it prints goes where it wants.
+pub(crate) fn run_printing(command: &mut Command) -> Result<()> {
     let status = command
         .stdin(Stdio::null())
-        .stdout(io::stderr())
         .status()
         .with_context(|| format!("cannot start {}", command.get_program().display()))?;
     if !status.success() {

@@ -9,7 +9,8 @@ use wasmparser::{Encoding, Parser, Payload};
 
 use crate::cargo::{cargo, command, output, packages, run, rustc, target_dir, workspace};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+/// What the component is built for.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const FILE: &str = "mimecast_ttp_source.wasm";
 const SIZE_MAX: usize = 200_000;
 
@@ -17,9 +18,9 @@ const SIZE_MAX: usize = 200_000;
 pub(crate) fn build() -> Result<PathBuf> {
     add_target()?;
     let wasm = compile(&target_dir())?;
-    check(&wasm)?;
     let path = target_dir().join("component/mimecast-ttp-source.wasm");
     fs::write(&path, &wasm).with_context(|| format!("cannot write {}", path.display()))?;
+    check(&wasm)?;
     eprintln!("{}: {} bytes", path.display(), wasm.len());
     Ok(path)
 }
@@ -48,7 +49,7 @@ pub(crate) fn build_twice() -> Result<()> {
 /// Makes sure that the standard library for the target is there.
 ///
 /// `rust-toolchain.toml` names the target, but rustup adds it by itself only where it may install.
-fn add_target() -> Result<()> {
+pub(crate) fn add_target() -> Result<()> {
     let libs = output(rustc().args(["--print", "target-libdir", "--target", TARGET]))?;
     if Path::new(&libs).is_dir() {
         return Ok(());
@@ -71,8 +72,9 @@ fn compile(dir: &Path) -> Result<Vec<u8>> {
     // This variable goes before every other place where flags can be set: whatever a user's own are,
     // the component is the same.
     run(cargo()
-        .args(["build", "--locked", "--profile", "component", "--target", TARGET])
-        .args(["--package", "mimecast-ttp-source", "--lib", "--target-dir"])
+        .args(["rustc", "--locked", "--profile", "component", "--target", TARGET])
+        .args(["--package", "mimecast-ttp-source", "--lib", "--crate-type", "cdylib"])
+        .arg("--target-dir")
         .arg(dir)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")))?;
     let path = dir.join(TARGET).join("component").join(FILE);

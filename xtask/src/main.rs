@@ -2,10 +2,16 @@
 //!
 //! They tell what happens on stderr, so that a command whose output is data leaves stdout to it.
 
+mod bench;
 mod cargo;
+mod children;
 mod component;
+mod demo;
 mod licences;
+mod simulation;
+mod test;
 
+use std::io;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -26,18 +32,30 @@ fn run(args: &[&str]) -> Result<()> {
     match args {
         ["build"] => component::build().map(drop),
         ["build", "--twice"] => component::build_twice(),
-        ["test", "licences"] => licences::check(),
+        ["demo"] => demo::run(&mut io::stdout().lock()),
+        ["bench"] => bench::figures(),
+        ["bench", "--backfill"] => bench::backfill(),
+        ["test"] => test::all(),
+        ["test", step] => test::one(step),
         [] | ["help" | "--help" | "-h"] => {
-            eprint!("{USAGE}");
+            eprint!("{}", usage());
             Ok(())
         }
-        _ => bail!("there is no such command: {}\n\n{USAGE}", args.join(" ")),
+        _ => bail!("there is no such command: {}\n\n{}", args.join(" "), usage()),
     }
+}
+
+fn usage() -> String {
+    format!("{USAGE}{}", test::usage())
 }
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  build           build the component into target/component/ and check its imports and its size
-  build --twice   build it twice from clean, and compare the two to the byte
+  build            build the component into target/component/ and check its imports and size
+  build --twice    build it twice from clean, and compare the two to the byte
+  demo             collect from a simulated API, events on stdout
+  bench            print what the component costs, against a bare scan of the same bytes
+  bench --backfill print the host's memory while it collects a million rows
+  test             all that follows, up to the first step that fails
 ";

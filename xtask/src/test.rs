@@ -1,0 +1,115 @@
+//! All that must hold before a change goes in: one step after the other, or one alone.
+
+use anyhow::{Context, Result, bail};
+
+use crate::cargo::{cargo, command, run, run_printing};
+use crate::{component, demo, licences};
+
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    run: fn() -> Result<()>,
+}
+
+/// Runs every step, up to the first that fails.
+pub(crate) fn all() -> Result<()> {
+    STEPS.iter().try_for_each(run_step)
+}
+
+/// Runs the one step of this name.
+pub(crate) fn one(name: &str) -> Result<()> {
+    match STEPS.iter().find(|step| step.name == name) {
+        Some(step) => run_step(step),
+        None => bail!("there is no such step: {name}\n\n{}", usage()),
+    }
+}
+
+/// The steps, a line each.
+pub(crate) fn usage() -> String {
+    let lines = STEPS.iter().map(|step| format!("  test {:<12}{}\n", step.name, step.what));
+    lines.collect::<Vec<_>>().concat()
+}
+
+fn run_step(step: &Step) -> Result<()> {
+    let Step { name, what, run } = step;
+    eprintln!("\n== {name}: {what}");
+    run().with_context(|| format!("step {name} failed (alone: `cargo xtask test {name}`)"))
+}
+
+fn fmt() -> Result<()> {
+    add_component("fmt", "rustfmt")?;
+    run(cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<()> {
+    add_component("clippy", "clippy")?;
+    component::add_target()?;
+    let deny = ["--", "--deny", "warnings"];
+    run(cargo()
+        .args(["clippy", "--release", "--locked", "--workspace", "--all-targets"])
+        .args(deny))?;
+    // The one file that only the component has.
+    run(cargo()
+        .args(["clippy", "--release", "--locked", "--package", "mimecast-ttp-source", "--lib"])
+        .args(["--target", component::TARGET])
+        .args(deny))
+}
+
+fn docs() -> Result<()> {
+    run(cargo()
+        .args(["doc", "--release", "--locked", "--workspace", "--no-deps"])
+        .env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+fn native() -> Result<()> {
+    cargo_test(&["--workspace", "--exclude", "end-to-end"])
+}
+
+fn component() -> Result<()> {
+    component::build()?;
+    cargo_test(&["--package", "end-to-end", "--test", "component"])
+}
+
+fn end_to_end() -> Result<()> {
+    component::build()?;
+    run(cargo().args(["build", "--release", "--locked", "--package", "source-host"]))?;
+    cargo_test(&["--package", "end-to-end"])
+}
+
+fn cargo_test(selected: &[&str]) -> Result<()> {
+    run_printing(cargo().args(["test", "--release", "--locked"]).args(selected))
+}
+
+/// Makes sure that a cargo command of rustup's is there.
+fn add_component(subcommand: &str, component: &str) -> Result<()> {
+    let there = cargo().args([subcommand, "--version"]).output().is_ok_and(|o| o.status.success());
+    if there {
+        return Ok(());
+    }
+    run(command("rustup").args(["component", "add", component]))
+        .with_context(|| format!("`cargo {subcommand}` is missing: install {component}"))
+}
+
+const STEPS: [Step; 9] = [
+    Step { name: "fmt", what: "every file is formatted", run: fmt },
+    Step { name: "clippy", what: "no lint warns", run: clippy },
+    Step { name: "docs", what: "the documentation builds without a warning", run: docs },
+    Step {
+        name: "licences",
+        what: "every dependency has a licence of deny.toml",
+        run: licences::check,
+    },
+    Step { name: "native", what: "the tests that need no WebAssembly", run: native },
+    Step {
+        name: "twice",
+        what: "two builds of the component from clean are equal",
+        run: component::build_twice,
+    },
+    Step { name: "demo", what: "the demo gives events and nothing else", run: demo::test },
+    Step { name: "component", what: "the built component in wasmtime", run: component },
+    Step {
+        name: "end-to-end",
+        what: "the component in the host against the simulated API",
+        run: end_to_end,
+    },
+];
