@@ -1,0 +1,125 @@
+//! What the component costs: a full page against a bare scan of the same bytes, an empty poll, an
+//! instance. Medians over many rounds, interleaved, so that a busy machine slows both sides.
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+use std::hint::black_box;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use end_to_end::artifacts;
+use end_to_end::embedding::{Batch, Guest, Program, Response};
+use end_to_end::page::{self, NOW, page, row};
+use serde::de::IgnoredAny;
+
+const ROUNDS: usize = 500;
+const PAGE_ROWS: usize = 500;
+const SEEN_KEYS: usize = 5_000;
+const RATIO_MAX: f64 = 3.0;
+
+fn main() {
+    let wasm = std::fs::read(artifacts::component()).unwrap();
+    let compiling = Instant::now();
+    let program = Program::new(&wasm).unwrap();
+    println!(
+        "component          {} bytes, compiled in {:.1} ms",
+        wasm.len(),
+        ms(compiling.elapsed())
+    );
+
+    let rows: Vec<String> = (0..PAGE_ROWS).map(row).collect();
+    // As many rows in all as there are seen keys: more than a window may have, and it would be cut.
+    let full = page(&rows, SEEN_KEYS, Some("token"));
+    println!("page               {PAGE_ROWS} rows, {} bytes", full.body.len());
+    compare("page, first poll", &program, &full, None);
+
+    let cursor = cursor_with_seen_keys(&program);
+    let label = format!("page, {SEEN_KEYS} keys");
+    compare(&label, &program, &full, Some(&cursor));
+
+    let mut bench = Bench::new(&program, page(&[], 0, None));
+    let empty = median((0..ROUNDS).map(|_| bench.timed_poll(None).1));
+    println!("empty poll, signed {:.1} us", us(empty));
+
+    let instance = median((0..ROUNDS).map(|_| {
+        let mut store = program.outside(NOW, Box::new(|_| unreachable!("nothing is polled")));
+        timed(|| program.ready().instantiate(&mut store).unwrap()).1
+    }));
+    println!("instantiation      {:.1} us", us(instance));
+}
+
+/// Times a poll that gets this page, and a bare scan of its bytes.
+fn compare(label: &str, program: &Program, full: &Response, cursor: Option<&str>) {
+    let mut bench = Bench::new(program, full.clone());
+    assert_eq!(bench.timed_poll(cursor).0.events.len(), PAGE_ROWS);
+    let (polls, scans): (Vec<_>, Vec<_>) = (0..ROUNDS)
+        .map(|_| {
+            let scan = || serde_json::from_slice::<IgnoredAny>(black_box(&full.body)).unwrap();
+            (bench.timed_poll(cursor).1, timed(scan).1)
+        })
+        .unzip();
+    let (poll, scan) = (median(polls), median(scans));
+    let ratio = poll.as_secs_f64() / scan.as_secs_f64();
+    let verdict = if ratio <= RATIO_MAX { "pass" } else { "FAIL" };
+    println!(
+        "{label:<18} {:.0} us, bare scan {:.0} us: {ratio:.2} times, at most {RATIO_MAX}: {verdict}",
+        us(poll),
+        us(scan)
+    );
+}
+
+/// A cursor in the middle of a window, after as many rows.
+fn cursor_with_seen_keys(program: &Program) -> String {
+    let mut cursor = None;
+    for number in 0..SEEN_KEYS / PAGE_ROWS {
+        // The numbers of the page that is timed are left out.
+        let first = (number + 1) * PAGE_ROWS;
+        let rows: Vec<String> = (first..first + PAGE_ROWS).map(row).collect();
+        let page = page(&rows, SEEN_KEYS, Some(&format!("token {number}")));
+        cursor = Some(Bench::new(program, page).timed_poll(cursor.as_deref()).0.cursor);
+    }
+    cursor.unwrap()
+}
+
+/// An instance before an API that always answers the same.
+struct Bench {
+    guest: Guest,
+    config: String,
+    answer: Response,
+    /// The answer to the next request: made beforehand, since a host has its body from the network.
+    next: Arc<Mutex<Option<Response>>>,
+}
+
+impl Bench {
+    fn new(program: &Program, answer: Response) -> Self {
+        let next = Arc::new(Mutex::new(None));
+        let taken = Arc::clone(&next);
+        let api = move |_| Ok(taken.lock().unwrap().take().expect("a poll sends once"));
+        let guest = program.start(NOW, Box::new(api)).unwrap();
+        Self { guest, config: page::config(), answer, next }
+    }
+
+    fn timed_poll(&mut self, cursor: Option<&str>) -> (Batch, Duration) {
+        *self.next.lock().unwrap() = Some(self.answer.clone());
+        timed(|| self.guest.poll(&self.config, cursor).unwrap().unwrap())
+    }
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let began = Instant::now();
+    let made = black_box(work());
+    (made, began.elapsed())
+}
+
+fn median(times: impl IntoIterator<Item = Duration>) -> Duration {
+    let mut times: Vec<Duration> = times.into_iter().collect();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn us(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
