@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hyper::header::CONTENT_TYPE;
 use hyper::{HeaderMap, Method};
 
 use crate::clock::Clock;
@@ -109,9 +110,7 @@ impl Api {
         let mut outcome = match mishap.fault.as_ref().and_then(before_execution) {
             Some(outcome) => outcome,
             None if !state.meter.spend(now_ms) => {
-                let reset_ms = state.meter.allowance(now_ms).reset_ms;
                 Outcome::new("quota", 429, error_json("429 Quota Exceeded"))
-                    .with("Retry-After", reset_ms.div_ceil(1000).to_string())
             }
             None => turn.execute(state, method, parsed, mishap.fault.as_ref()),
         };
@@ -125,17 +124,18 @@ impl Api {
             Some(Fault::Drop) => Ending::Dropped,
             _ => Ending::Whole,
         };
+        let mut allowance = state.meter.allowance(now_ms);
+        if let Some(reset_ms) = outcome.reset_ms {
+            (allowance.remaining, allowance.reset_ms) = (0, reset_ms);
+        }
         let mut answer = outcome.into_answer(ending, mishap.delay_ms);
-        let allowance = state.meter.allowance(now_ms);
         for (name, value) in [
             ("Limit", u64::from(allowance.limit)),
             ("Remaining", u64::from(allowance.remaining)),
             ("Reset", allowance.reset_ms),
         ] {
             let name = rate_header(self.options.style.rate_headers, name);
-            if answer.headers.iter().all(|(set, _)| *set != name) {
-                answer.headers.push((name, value.to_string()));
-            }
+            answer.headers.push((name, value.to_string()));
         }
         answer.headers.push(("Date", http_date(now_ms.div_euclid(1000))));
         answer
@@ -170,6 +170,11 @@ impl Turn<'_> {
         let now_secs = self.now_ms.div_euclid(1000);
         if let Err(refusal) = state.gate.admit(self.headers, self.path, now_secs) {
             return Outcome::refused(&refusal);
+        }
+        let media = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if !media.is_some_and(|media| media.starts_with("application/json")) {
+            let message = "the header Content-Type is not application/json";
+            return Outcome::refused(&Refusal::new(400, "err_validation_content_type", message));
         }
         if let Some(outcome) = fault.and_then(instead_of_page) {
             return outcome;
@@ -264,6 +269,8 @@ struct Outcome {
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
     rows: u64,
+    /// What the rate-limit headers say instead of the truth.
+    reset_ms: Option<u64>,
 }
 
 impl Outcome {
@@ -275,6 +282,7 @@ impl Outcome {
             headers: Vec::new(),
             body: body.into(),
             rows: 0,
+            reset_ms: None,
         }
     }
 
@@ -298,16 +306,10 @@ fn before_execution(fault: &Fault) -> Option<Outcome> {
     let name = format!("fault {}", fault.name());
     Some(match fault {
         Fault::RateLimit { reset_ms, retry_after_secs } => {
-            let mut outcome = Outcome::new(&name, 429, error_json("429 Quota Exceeded"));
-            // Both spellings, since the style's is not known here; a client reads either.
-            for (header, value) in [
-                ("X-RateLimit-Remaining", "0".to_owned()),
-                ("X-RateLimit-Reset", reset_ms.to_string()),
-                ("X-Rate-Limit-Remaining", "0".to_owned()),
-                ("X-Rate-Limit-Reset", reset_ms.to_string()),
-            ] {
-                outcome = outcome.with(header, value);
-            }
+            let outcome = Outcome {
+                reset_ms: Some(*reset_ms),
+                ..Outcome::new(&name, 429, error_json("429 Quota Exceeded"))
+            };
             match retry_after_secs {
                 Some(secs) => outcome.with("Retry-After", secs.to_string()),
                 None => outcome,

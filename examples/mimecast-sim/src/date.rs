@@ -31,7 +31,7 @@ pub(crate) fn http_date(unix_secs: i64) -> String {
 
 /// Midnight, UTC, of the day that `unix_secs` lies in.
 pub(crate) fn start_of_day(unix_secs: i64) -> i64 {
-    unix_secs - unix_secs.rem_euclid(86_400)
+    unix_secs.saturating_sub(unix_secs.rem_euclid(86_400))
 }
 
 /// The moment, pinned into the years that four digits can write.

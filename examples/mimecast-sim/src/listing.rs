@@ -76,7 +76,9 @@ impl Listings {
         life_secs: Option<u32>,
     ) -> Result<(Place, Listing), Refusal> {
         let place = self.unseal(token).ok_or_else(|| refused("the page token is not valid"))?;
-        if life_secs.is_some_and(|life| now_ms - place.issued_ms > i64::from(life) * 1000) {
+        if life_secs
+            .is_some_and(|life| now_ms.saturating_sub(place.issued_ms) > i64::from(life) * 1000)
+        {
             return Err(refused("the page token has expired"));
         }
         let (_, listing) = self

@@ -28,6 +28,14 @@ It serves, on one address:
 When it is ready it writes one line of JSON to stdout: base_url, access_key, secret_key, app_id,
 app_key. The demo keys are the defaults shown above. They are no secret and open nothing else.
 
+STYLE is one of
+  pretty                   line breaks and indentation between tokens
+  no-gzip                  never compressed, even if the client accepts it
+  empty-data               an empty result is \"data\": [], not a block without rows
+  bare-last-page           the last page has no `pagination` at all
+  no-result-count          no `resultCount`
+  dashed-rate-headers      X-Rate-Limit-* instead of X-RateLimit-*
+
 FAULT is [first:|later:]KIND=WHEN, and --fault can be repeated. `first:` and `later:` limit it to
 requests without and with a page token. WHEN is a share (5%), every:7 or nth:3. KIND is one of
   429                      rate limit (--fault-reset-ms, --fault-retry-after-secs)
@@ -39,7 +47,7 @@ requests without and with a page token. WHEN is a share (5%), every:7 or nth:3. 
   meta-status              HTTP 200 with meta.status 500
   garbage                  HTTP 200 with what is not JSON
   dead-token, same-token   a page token is refused, or comes back as its own `next`
-  oversized                an answer of 20 MiB (--fault-oversized-bytes)
+  oversized                an answer far too long (--fault-oversized-bytes)
 No fault changes the ledger. The same seed gives the same rows and faults.
 
 Examples:
@@ -59,7 +67,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Seconds that the server's clock is ahead of the machine's; below zero is behind
-    #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
+    #[arg(long, value_name = "SECS", default_value_t = 0, allow_negative_numbers = true)]
     clock_skew_secs: i64,
     #[command(flatten)]
     world: WorldArguments,
@@ -89,24 +97,26 @@ struct WorldArguments {
     #[arg(long, default_value_t = 0.1)]
     ties: f64,
     /// A row shows at most this long after its event time; 0 shows all at once
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, value_name = "SECS", default_value_t = 600)]
     late_max_secs: u32,
 }
 
 #[derive(Args)]
 #[command(next_help_heading = "Keys")]
 struct KeyArguments {
+    /// Names the user
     #[arg(long, default_value_t = Keys::default().access_key)]
     access_key: String,
-    /// Base64
+    /// Signs; base64
     #[arg(long, default_value_t = Keys::default().secret_key)]
     secret_key: String,
+    /// Names the application
     #[arg(long, default_value_t = Keys::default().app_id)]
     app_id: String,
+    /// Goes into the string that is signed
     #[arg(long, default_value_t = Keys::default().app_key)]
     app_key: String,
-    /// What the keys are good for: everything, nothing since they lapsed (418), or all but these
-    /// logs (403)
+    /// Whether the keys work, have lapsed (418), or lack the permission (403)
     #[arg(long, value_enum, default_value_t = StandingArgument::Good)]
     standing: StandingArgument,
 }
@@ -121,14 +131,14 @@ enum StandingArgument {
 #[derive(Args)]
 #[command(next_help_heading = "Pages and quota")]
 struct PagingArguments {
-    /// A page token points into the result as it is now, or as it was at page one
+    /// Page tokens point into the result as it is now, or as it was at page one
     #[arg(long, value_enum, default_value_t = PagingArgument::Live)]
     paging: PagingArgument,
     /// Larger pages are cut to this
     #[arg(long, default_value_t = 500, value_parser = RangedU64ValueParser::<u32>::new().range(1..=100_000))]
     page_size_max: u32,
     /// Refuse page tokens older than this
-    #[arg(long)]
+    #[arg(long, value_name = "SECS")]
     token_life_secs: Option<u32>,
     /// Leave rows of the second `to` out
     #[arg(long)]
@@ -137,7 +147,7 @@ struct PagingArguments {
     #[arg(long, default_value_t = Quota::default().limit)]
     quota: u32,
     /// Length of a quota window
-    #[arg(long, default_value_t = Quota::default().window_ms)]
+    #[arg(long, value_name = "MS", default_value_t = Quota::default().window_ms)]
     quota_window_ms: u32,
 }
 
@@ -150,24 +160,18 @@ enum PagingArgument {
 #[derive(Args)]
 #[command(next_help_heading = "Style of replies")]
 struct StyleArguments {
-    /// What is not as usual, with commas or repeated
-    #[arg(long, value_enum, value_delimiter = ',')]
+    /// How replies differ from the usual; several with commas
+    #[arg(long, value_enum, value_delimiter = ',', hide_possible_values = true)]
     style: Vec<StyleArgument>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum StyleArgument {
-    /// Line breaks and indentation between tokens
     Pretty,
-    /// Never compressed
     NoGzip,
-    /// An empty result is "data": []
     EmptyData,
-    /// The last page has no `pagination`
     BareLastPage,
-    /// No `resultCount`
     NoResultCount,
-    /// The headers X-Rate-Limit-*
     DashedRateHeaders,
 }
 
@@ -188,15 +192,20 @@ impl StyleArguments {
 #[derive(Args)]
 #[command(next_help_heading = "Faults (see below)")]
 struct FaultArguments {
+    /// What goes wrong and when; repeat it for more
     #[arg(long = "fault", value_name = "FAULT")]
     rules: Vec<FaultRule>,
-    #[arg(long, default_value_t = 1000)]
+    /// What the header X-RateLimit-Reset of a 429 says
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
     fault_reset_ms: u64,
-    #[arg(long)]
+    /// Give a 429 the header Retry-After too
+    #[arg(long, value_name = "SECS")]
     fault_retry_after_secs: Option<u64>,
-    #[arg(long, default_value_t = 3000)]
+    /// How late a slow answer is
+    #[arg(long, value_name = "MS", default_value_t = 3000)]
     fault_delay_ms: u64,
-    #[arg(long, default_value_t = 20 << 20, value_parser = parse_oversized)]
+    /// How long an oversized answer is, before compression
+    #[arg(long, value_name = "BYTES", default_value_t = 20 << 20, value_parser = parse_oversized)]
     fault_oversized_bytes: usize,
 }
 

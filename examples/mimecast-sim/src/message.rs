@@ -187,7 +187,7 @@ fn quoted(text: &str, spelling: Spelling) -> String {
 /// `MTOKEN:` and base64 of what looks like compressed data; unique for each row of a seed.
 fn row_id(seed: u64, number: u32, recipient: u8) -> String {
     let mut rng = rng(seed, number, Purpose::Id(recipient));
-    let mut bytes = vec![0; rng.usize(108..158)];
+    let mut bytes = vec![0; rng.usize(114..163)];
     rng.fill(&mut bytes);
     bytes[..2].copy_from_slice(&[0x78, 0x9c]);
     bytes[2..6].copy_from_slice(&number.to_be_bytes());

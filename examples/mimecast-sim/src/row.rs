@@ -15,6 +15,21 @@ pub struct ScriptedRow {
     pub visible_secs: i64,
 }
 
+impl ScriptedRow {
+    /// A row that shows at once.
+    #[must_use]
+    pub fn new(text: impl Into<String>, event_secs: i64) -> Self {
+        Self { text: text.into(), event_secs, visible_secs: event_secs }
+    }
+
+    /// The same row, shown from this second on.
+    #[must_use]
+    pub fn visible_from(mut self, unix_secs: i64) -> Self {
+        self.visible_secs = unix_secs;
+        self
+    }
+}
+
 /// A row of the world, small enough to keep a million of them.
 #[derive(Debug)]
 pub(crate) struct Row {

@@ -18,6 +18,7 @@ use crate::row::ScriptedRow;
 use crate::server;
 use crate::signature::{Keys, Standing};
 use crate::stats::{RequestRecord, Stats};
+use crate::world::ROWS_MAX;
 
 /// A simulated API at work. It stops, and closes every connection, when this is dropped.
 pub struct Running {
@@ -31,8 +32,8 @@ impl Options {
     /// Starts the API. Works from any thread; no async runtime is needed.
     ///
     /// # Errors
-    /// The address is not on loopback or taken, a share is not between 0 and 1, or the secret key
-    /// is not base64.
+    /// The address is not on loopback or taken, there are too many rows, a share is not between 0
+    /// and 1, or the secret key is not base64.
     pub fn start(self) -> io::Result<Running> {
         let refuse = |message: String| io::Error::new(io::ErrorKind::InvalidInput, message);
         if !self.listen.ip().is_loopback() {
@@ -41,6 +42,9 @@ impl Options {
         }
         if !(0.0..=1.0).contains(&self.world.ties) {
             return Err(refuse(format!("ties is {}; use 0 to 1", self.world.ties)));
+        }
+        if self.world.rows as usize > ROWS_MAX {
+            return Err(refuse(format!("rows is {}; use at most {ROWS_MAX}", self.world.rows)));
         }
         let listen = self.listen;
         let api = Arc::new(Api::new(self).map_err(refuse)?);
@@ -103,11 +107,13 @@ impl Running {
         self.api.state().gate.standing = standing;
     }
 
-    /// Adds rows to the world.
+    /// Adds rows to the world. None of them was visible before now, whatever it says itself.
     pub fn push_rows(&self, rows: impl IntoIterator<Item = ScriptedRow>) {
         let mut state = self.api.state();
+        let now_secs = self.now_secs();
         for row in rows {
-            state.world.push(row);
+            let visible_secs = row.visible_secs.max(now_secs);
+            state.world.push(ScriptedRow { visible_secs, ..row });
         }
     }
 

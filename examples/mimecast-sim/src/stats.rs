@@ -7,7 +7,7 @@ use serde::Serialize;
 /// Counts since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Requests for logs, answered or not.
+    /// Requests to the API, answered or not.
     pub requests: u64,
     /// How they ended: `page`, `refused CODE`, `quota`, `fault KIND`, `status N`.
     pub outcomes: BTreeMap<String, u64>,
@@ -19,7 +19,7 @@ pub struct Stats {
     pub rows_hidden: u64,
 }
 
-/// A request for logs, and its end.
+/// A request to the API, and its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestRecord {
     /// Counted from 1.

@@ -169,7 +169,8 @@ impl World {
     fn generate_live(&mut self, now_secs: i64) {
         let rate = u64::from(self.options.live_rate);
         while rate > 0 && self.rows.len() < ROWS_MAX {
-            let after = i64::try_from((self.live_rows + 1) * 60 / rate).unwrap_or(i64::MAX);
+            let after =
+                i64::try_from(((self.live_rows + 1) * 60).div_ceil(rate)).unwrap_or(i64::MAX);
             let event_secs = self.started_secs.saturating_add(after);
             if event_secs > now_secs {
                 break;

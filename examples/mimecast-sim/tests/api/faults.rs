@@ -1,0 +1,203 @@
+//! What goes wrong, when it is told to.
+
+use std::time::{Duration, Instant};
+
+use mimecast_sim::{Fault, FaultRule, LedgerQuery, Options, Quota, Running, Scope, When};
+use serde_json::{Value, json};
+
+use crate::client::{Call, Reply, ask, last_day, with_page_size, with_token, world_of};
+
+fn always(fault: Fault) -> FaultRule {
+    FaultRule::new(fault, When::Every(1))
+}
+
+fn broken(fault: Fault) -> Running {
+    Options { faults: vec![always(fault)], ..world_of(50) }.start().unwrap()
+}
+
+fn page(sim: &Running) -> Reply {
+    ask(sim, &last_day(&json!({})))
+}
+
+#[test]
+fn a_rate_limit_answers_429_with_its_times() {
+    let sim = broken(Fault::RateLimit { reset_ms: 2500, retry_after_secs: Some(3) });
+    let reply = page(&sim);
+    assert_eq!(reply.status, 429);
+    assert_eq!(reply.header("x-ratelimit-reset"), Some("2500"));
+    assert_eq!(reply.header("x-ratelimit-remaining"), Some("0"));
+    assert_eq!(reply.header("retry-after"), Some("3"));
+    let sim = broken(Fault::RateLimit { reset_ms: 2500, retry_after_secs: None });
+    assert_eq!(page(&sim).header("retry-after"), None);
+}
+
+#[test]
+fn a_gateway_in_trouble_answers_its_status() {
+    for status in [500, 502, 503, 509] {
+        let reply = page(&broken(Fault::Status(status)));
+        assert_eq!(reply.status, status);
+        if status == 509 {
+            assert!(reply.body.is_empty());
+        } else {
+            assert!(reply.json()["error"]["message"].is_string());
+        }
+        assert!(reply.header("x-ratelimit-limit").is_some() && reply.header("date").is_some());
+    }
+    let reply = page(&broken(Fault::Html));
+    assert_eq!(reply.status, 503);
+    assert!(reply.header("content-type").unwrap().starts_with("text/html"));
+    assert!(reply.text().starts_with("<!DOCTYPE html>"));
+}
+
+#[test]
+fn a_dropped_connection_brings_nothing() {
+    let reply = page(&broken(Fault::Drop));
+    assert_eq!((reply.status, reply.body.len()), (0, 0));
+}
+
+#[test]
+fn a_cut_connection_brings_the_head_and_half_of_the_body() {
+    let reply = page(&broken(Fault::Cut));
+    let promised: usize = reply.header("content-length").unwrap().parse().unwrap();
+    assert_eq!((reply.status, reply.body.len()), (200, promised / 2));
+    assert!(reply.text().starts_with(r#"{"meta":{"pagination""#));
+}
+
+#[test]
+fn a_slow_answer_is_late_and_whole() {
+    let sim = broken(Fault::Slow { delay_ms: 300 });
+    let start = Instant::now();
+    assert_eq!(page(&sim).rows().len(), 50);
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    assert_eq!(sim.stats().outcomes["page"], 1);
+}
+
+#[test]
+fn a_fail_can_hide_behind_200_and_says_whether_to_try_again() {
+    for retryable in [true, false] {
+        let reply = page(&broken(Fault::Fail { retryable }));
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.json()["fail"][0]["errors"][0]["retryable"], retryable);
+    }
+}
+
+#[test]
+fn a_status_in_meta_can_hide_behind_200() {
+    let reply = page(&broken(Fault::MetaStatus));
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json(), json!({"meta": {"status": 500}, "data": [], "fail": []}));
+}
+
+#[test]
+fn garbage_is_not_json() {
+    let reply = page(&broken(Fault::Garbage));
+    assert_eq!(reply.status, 200);
+    assert!(serde_json::from_slice::<Value>(&reply.body).is_err());
+}
+
+#[test]
+fn an_oversized_reply_is_valid_json_of_that_length() {
+    let reply = page(&broken(Fault::Oversized { body_bytes: 100_000 }));
+    assert!((100_000..101_000).contains(&reply.body.len()), "{}", reply.body.len());
+    assert_eq!(reply.rows().len(), 1);
+}
+
+#[test]
+fn token_faults_strike_later_pages_only() {
+    let body = with_page_size(&last_day(&json!({})), 10);
+    let sim = broken(Fault::DeadToken);
+    let token = ask(&sim, &body).next().unwrap();
+    let reply = ask(&sim, &with_token(&body, &token));
+    assert_eq!((reply.status, reply.code().as_str()), (400, "err_validation_page_token"));
+    sim.set_faults(vec![always(Fault::SameToken)]);
+    let reply = ask(&sim, &with_token(&body, &token));
+    assert_eq!((reply.rows().len(), reply.next()), (10, Some(token)));
+}
+
+#[test]
+fn a_rule_can_be_kept_to_first_or_later_pages() {
+    let body = with_page_size(&last_day(&json!({})), 10);
+    let sim = world_of(50).start().unwrap();
+    let token = ask(&sim, &body).next().unwrap();
+    for (scope, first, later) in [(Scope::FirstPage, 503, 200), (Scope::LaterPage, 200, 503)] {
+        sim.set_faults(vec![always(Fault::Status(503)).on(scope)]);
+        assert_eq!(ask(&sim, &body).status, first);
+        assert_eq!(ask(&sim, &with_token(&body, &token)).status, later);
+    }
+}
+
+#[test]
+fn rules_strike_when_they_say() {
+    let strikes = |rule: FaultRule, seed: u64| -> Vec<usize> {
+        let sim = Options { faults: vec![rule], seed, ..world_of(1) }.start().unwrap();
+        (1..=40).filter(|_| page(&sim).status == 503).collect()
+    };
+    let rule = |when| FaultRule::new(Fault::Status(503), when);
+    assert_eq!(strikes(rule(When::Every(9)), 1), [9, 18, 27, 36]);
+    assert_eq!(strikes(rule(When::Nth(3)), 1), [3]);
+    let by_chance = strikes(rule(When::Chance(0.3)), 1);
+    assert!((4..22).contains(&by_chance.len()), "{by_chance:?}");
+    assert_eq!(by_chance, strikes(rule(When::Chance(0.3)), 1), "the same seed, the same faults");
+    assert_ne!(by_chance, strikes(rule(When::Chance(0.3)), 2));
+}
+
+#[test]
+fn the_first_rule_that_strikes_wins() {
+    let faults = vec![
+        FaultRule::new(Fault::Status(502), When::Every(2)),
+        FaultRule::new(Fault::Status(503), When::Every(3)),
+    ];
+    let sim = Options { faults, ..world_of(1) }.start().unwrap();
+    let statuses: Vec<u16> = (0..6).map(|_| page(&sim).status).collect();
+    assert_eq!(statuses, [200, 502, 503, 502, 200, 502]);
+}
+
+#[test]
+fn rules_are_read_from_their_short_form() {
+    let rule = |text: &str| text.parse::<FaultRule>();
+    assert_eq!(rule("503=5%"), Ok(FaultRule::new(Fault::Status(503), When::Chance(0.05))));
+    assert_eq!(rule("drop=every:7"), Ok(FaultRule::new(Fault::Drop, When::Every(7))));
+    let later = FaultRule::new(Fault::MetaStatus, When::Nth(3)).on(Scope::LaterPage);
+    assert_eq!(rule("later:meta-status=nth:3"), Ok(later));
+    for wrong in ["503", "503=5", "503=101%", "503=NaN%", "503=every:0", "504=5%", "last:503=5%"] {
+        assert!(rule(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_fault_changes_neither_the_rows_nor_what_comes_after() {
+    let sim = broken(Fault::Cut);
+    let ledger = || sim.ledger(&LedgerQuery::default()).collect::<Vec<_>>();
+    let before = ledger();
+    page(&sim);
+    assert!(before == ledger());
+    assert_eq!(sim.stats().rows_sent, 0);
+    sim.set_faults(Vec::new());
+    assert_eq!(page(&sim).rows().len(), 50);
+    assert_eq!(sim.stats().rows_sent, 50);
+}
+
+#[test]
+fn a_request_that_never_reached_the_api_leaves_its_id_unused() {
+    let sim = broken(Fault::Status(503));
+    let call = Call::new(&last_day(&json!({})));
+    assert_eq!(call.send(&sim).status, 503);
+    sim.set_faults(Vec::new());
+    assert_eq!(call.send(&sim).status, 200);
+}
+
+#[test]
+fn a_quota_that_is_spent_answers_429_until_it_resets() {
+    let quota = Quota { limit: 2, window_ms: 30_000 };
+    let sim = Options { quota, ..world_of(1) }.start().unwrap();
+    for remaining in ["1", "0"] {
+        let reply = page(&sim);
+        assert_eq!((reply.status, reply.header("x-ratelimit-remaining")), (200, Some(remaining)));
+        assert_eq!(reply.header("x-ratelimit-limit"), Some("2"));
+    }
+    sim.advance_secs(10);
+    let reply = page(&sim);
+    assert_eq!((reply.status, reply.header("x-ratelimit-reset")), (429, Some("20000")));
+    sim.advance_secs(20);
+    assert_eq!(page(&sim).status, 200);
+}

@@ -1,0 +1,12 @@
+//! The simulated API over its socket: what it refuses, what it serves, and what goes wrong.
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod faults;
+mod ledger;
+mod pages;
+mod program;
+mod requests;
+mod rows;
+mod signatures;
+mod style;

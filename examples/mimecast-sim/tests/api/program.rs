@@ -1,0 +1,107 @@
+//! The program around the library.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_mimecast-sim");
+
+/// A program that is ended with its test.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).args(arguments).output().unwrap()
+}
+
+#[test]
+fn one_line_on_stdout_says_where_it_is_and_with_which_keys() {
+    let mut child = Command::new(PROGRAM);
+    child.args(["--rows", "300", "--late-max-secs", "0", "--app-key", "my-app-key"]);
+    let child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = Ending(child);
+    let mut line = String::new();
+    BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(ready["app_key"], "my-app-key");
+    for key in ["access_key", "secret_key", "app_id"] {
+        assert!(ready[key].is_string(), "{key}");
+    }
+    let address = ready["base_url"].as_str().unwrap().strip_prefix("http://").unwrap();
+    assert!(address.starts_with("127.0.0.1:"));
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /sim/ledger HTTP/1.0\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert_eq!(reply.split_once("\r\n\r\n").unwrap().1.lines().count(), 300);
+}
+
+#[test]
+fn help_names_the_keys_the_faults_and_an_example() {
+    let help = run(&["--help"]);
+    assert!(help.status.success());
+    let help = String::from_utf8(help.stdout).unwrap();
+    let keys = mimecast_sim::Keys::default();
+    for part in [
+        keys.access_key.as_str(),
+        &keys.secret_key,
+        &keys.app_id,
+        &keys.app_key,
+        "/sim/ledger",
+        "/sim/stats",
+        "Examples:",
+        "dead-token",
+        "--clock-skew-secs",
+    ] {
+        assert!(help.contains(part), "{part}");
+    }
+    let kinds = [
+        "429",
+        "500",
+        "502",
+        "503",
+        "509",
+        "html",
+        "drop",
+        "cut",
+        "slow",
+        "fail",
+        "fail-retryable",
+        "meta-status",
+        "garbage",
+        "dead-token",
+        "same-token",
+        "oversized",
+    ];
+    for kind in kinds {
+        assert!(help.contains(kind), "{kind}");
+        assert!(format!("{kind}=5%").parse::<mimecast_sim::FaultRule>().is_ok(), "{kind}");
+    }
+}
+
+#[test]
+fn wrong_usage_exits_2_and_names_the_flag_or_the_value() {
+    for (arguments, named) in [
+        (["--fault", "503=often"], "often"),
+        (["--span", "5w"], "5w"),
+        (["--ties", "3"], "ties is 3"),
+        (["--rows", "5000001"], "at most 5000000"),
+        (["--secret-key", "?"], "must be base64"),
+        (["--style", "nice"], "nice"),
+        (["--page-size-max", "0"], "--page-size-max"),
+    ] {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(named), "{stderr}");
+        assert!(output.stdout.is_empty());
+    }
+}

@@ -1,0 +1,92 @@
+//! The ways a reply can be written.
+
+use std::io::Read as _;
+
+use flate2::read::GzDecoder;
+use mimecast_sim::{
+    Compression, Empty, LastPage, Layout, LedgerQuery, Options, RateHeaders, ResultCount, Style,
+};
+use serde_json::{Value, json};
+
+use crate::client::{Call, ask, last_day, with_page_size, with_token, world_of};
+
+fn styled(style: Style) -> Options {
+    Options { style, ..world_of(30) }
+}
+
+#[test]
+fn an_empty_result_is_a_block_without_rows_or_no_data_at_all() {
+    let nothing = last_day(&json!({"query": "no such text"}));
+    let reply = ask(&styled(Style::default()).start().unwrap(), &nothing);
+    assert_eq!(reply.json()["data"], json!([{"resultCount": 0, "impersonationLogs": []}]));
+    let style = Style { empty: Empty::NoData, ..Style::default() };
+    let sim = styled(style).start().unwrap();
+    assert_eq!(ask(&sim, &nothing).json()["data"], json!([]));
+    assert_eq!(ask(&sim, &last_day(&json!({}))).rows().len(), 30);
+}
+
+#[test]
+fn a_last_page_has_pagination_without_next_or_none_at_all() {
+    for (last_page, has_pagination) in [(LastPage::NoNext, true), (LastPage::NoPagination, false)] {
+        let sim = styled(Style { last_page, ..Style::default() }).start().unwrap();
+        let body = with_page_size(&last_day(&json!({})), 20);
+        let first = ask(&sim, &body);
+        let last = ask(&sim, &with_token(&body, &first.next().unwrap()));
+        assert_eq!(last.json()["meta"].get("pagination").is_some(), has_pagination);
+        assert_eq!((last.rows().len(), last.next()), (10, None));
+    }
+}
+
+#[test]
+fn the_count_of_rows_can_be_left_out() {
+    let style = Style { result_count: ResultCount::Absent, ..Style::default() };
+    let reply = ask(&styled(style).start().unwrap(), &last_day(&json!({})));
+    assert_eq!((reply.rows().len(), reply.json()["data"][0].get("resultCount")), (30, None));
+}
+
+#[test]
+fn rate_limit_headers_can_be_spelled_with_a_dash_more() {
+    let style = Style { rate_headers: RateHeaders::Dashed, ..Style::default() };
+    let reply = ask(&styled(style).start().unwrap(), &json!({}));
+    for name in ["limit", "remaining", "reset"] {
+        assert!(reply.header(&format!("x-rate-limit-{name}")).is_some());
+        assert!(reply.header(&format!("x-ratelimit-{name}")).is_none());
+    }
+}
+
+#[test]
+fn replies_are_compressed_for_those_who_accept_it() {
+    let call = || Call::new(&last_day(&json!({})));
+    let sim = styled(Style::default()).start().unwrap();
+    let plain = call().send(&sim);
+    assert_eq!(plain.header("content-encoding"), None);
+    let packed = call().header("Accept-Encoding", "deflate, gzip").send(&sim);
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).unwrap();
+    assert!(unpacked == plain.body);
+
+    let style = Style { compression: Compression::Off, ..Style::default() };
+    let sim = styled(style).start().unwrap();
+    let reply = call().header("Accept-Encoding", "gzip").send(&sim);
+    assert_eq!((reply.header("content-encoding"), reply.rows().len()), (None, 30));
+}
+
+#[test]
+fn a_pretty_reply_is_the_same_json_and_the_ledger_has_its_rows_on_one_line() {
+    let style = Style { layout: Layout::Pretty, ..Style::default() };
+    let (pretty, compact) = (styled(style).start().unwrap(), world_of(30).start().unwrap());
+    let body = last_day(&json!({}));
+    let (laid_out, one_line) = (ask(&pretty, &body), ask(&compact, &body));
+    assert_eq!(laid_out.json(), one_line.json());
+    assert!(laid_out.text().contains("\n  \"data\" : [\n"));
+
+    let sent = laid_out.text().replace('\n', "");
+    let ledger: Vec<_> = pretty.ledger(&LedgerQuery::default()).collect();
+    assert_eq!(ledger.len(), 30);
+    for row in ledger {
+        assert!(sent.contains(&row.text), "{}", row.text);
+        assert!(!row.text.contains('\n'));
+        assert!(serde_json::from_str::<Value>(&row.text).is_ok());
+    }
+}
