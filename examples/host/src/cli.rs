@@ -1,0 +1,85 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::cursor::{self, CursorCommand};
+use crate::inspect;
+use crate::log::{self, LogFormat};
+use crate::run::{self, Exit, Limits};
+
+/// Runs polling sources: any component of the contract `pipeline:source`.
+///
+/// Exit codes: 0 done, 1 failed while running, 2 bad usage or configuration.
+#[derive(Debug, Parser)]
+#[command(name = "source-host", version, about, long_about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Collect from all sources and write their events out.
+    Run {
+        /// The configuration file (TOML).
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Stop when every source has caught up, or cannot go on.
+        #[arg(long)]
+        until_caught_up: bool,
+        /// How the log on stderr looks.
+        #[arg(long, value_enum, default_value_t)]
+        log_format: LogFormat,
+    },
+    /// Say what a component is, what it imports, and how it is configured.
+    Inspect {
+        /// The component's file.
+        component: PathBuf,
+    },
+    /// Look at stored cursors, or change them while no host runs.
+    #[command(subcommand)]
+    Cursor(CursorCommand),
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub fn execute(self) -> ExitCode {
+        let exit = match self.command {
+            Command::Run { config, until_caught_up, log_format } => {
+                log::begin(log_format);
+                within_runtime(run::run(&config, until_caught_up, Limits::default()))
+            }
+            Command::Inspect { component } => {
+                log::begin(LogFormat::Text);
+                within_runtime(inspect::inspect(&component))
+            }
+            Command::Cursor(command) => {
+                log::begin(LogFormat::Text);
+                cursor::execute(&command)
+            }
+        };
+        match exit {
+            Exit::Done => ExitCode::SUCCESS,
+            Exit::Failed => ExitCode::FAILURE,
+            Exit::Misconfigured => ExitCode::from(2),
+        }
+    }
+}
+
+fn within_runtime(command: impl Future<Output = Exit>) -> Exit {
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => {
+            let exit = runtime.block_on(command);
+            // A name that is being resolved must not hold up the end.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(error) => {
+            tracing::error!("no threads could be started: {error}");
+            Exit::Failed
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Delivers batches: into the output first, then their cursors into the state. One thread does it
+//! for all sources, so that lines never mix and lengths and cursors agree.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::bindings::Event;
+use crate::output::{Output, OutputError};
+use crate::state::{CursorChange, State, StateError};
+
+/// Where a source stands.
+#[derive(Clone, Debug)]
+pub struct Position {
+    /// The cursor to poll with.
+    pub cursor: Option<Arc<str>>,
+    /// A batch polled from this position is only taken as long as nothing was rolled back since.
+    generation: u64,
+}
+
+/// Events and the cursor that acknowledges them.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The source's name.
+    pub source: String,
+    /// The position that was polled from.
+    pub from: Position,
+    /// What the poll gave.
+    pub events: Vec<Event>,
+    /// Where to go on.
+    pub cursor: String,
+    /// Whether another batch follows at once: then this one may wait to be committed with it.
+    pub more: bool,
+}
+
+/// Why a batch was not delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeliveryError {
+    /// Nobody reads the output any more: the host has nothing left to do.
+    Closed(String),
+    /// The batch, or one before it, could not be stored. It may work later.
+    Failed(String),
+}
+
+impl fmt::Display for DeliveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(why) | Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for DeliveryError {}
+
+impl From<OutputError> for DeliveryError {
+    fn from(error: OutputError) -> Self {
+        match error {
+            OutputError::Closed(why) => Self::Closed(why),
+            OutputError::Failed(why) => Self::Failed(why),
+        }
+    }
+}
+
+impl From<StateError> for DeliveryError {
+    fn from(error: StateError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// The way to the delivering thread, for any number of sources.
+#[derive(Clone)]
+pub struct Deliverer {
+    commands: Sender<Command>,
+}
+
+impl Deliverer {
+    /// Starts the thread, with the cursors of the state.
+    pub fn start(output: Box<dyn Output>, state: Box<dyn State>) -> Result<Self, StateError> {
+        let stored = state.cursors()?;
+        let cursors = stored.into_iter().map(|(source, stored)| (source, stored.cursor.into()));
+        let writer = Writer {
+            output,
+            state,
+            cursors: cursors.collect(),
+            replaced: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            pending_batches: 0,
+            pending_since: None,
+            generation: 0,
+            failure: None,
+        };
+        // Each source has at most one command under way: the queue is as long as the sources are many.
+        let (commands, queue) = mpsc::channel();
+        std::thread::spawn(move || writer.run(&queue));
+        Ok(Self { commands })
+    }
+
+    /// Where a source stands.
+    pub async fn position(&self, source: &str) -> Result<Position, DeliveryError> {
+        self.ask(|reply| Command::Position { source: source.to_owned(), reply }).await
+    }
+
+    /// Delivers a batch. With `more` it may be committed a little later, with those that follow.
+    pub async fn deliver(&self, delivery: Delivery) -> Result<(), DeliveryError> {
+        self.ask(|reply| Command::Deliver { delivery, reply }).await
+    }
+
+    /// Commits what still waits to be committed, and ends the thread: output and state are closed.
+    pub async fn close(self) -> Result<(), DeliveryError> {
+        self.ask(|reply| Command::Close { reply }).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, DeliveryError> {
+        let (reply, answer) = oneshot::channel();
+        let gone = || DeliveryError::Closed("the delivering thread has ended".to_owned());
+        self.commands.send(command(reply)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+type Reply<T> = oneshot::Sender<Result<T, DeliveryError>>;
+
+enum Command {
+    Position { source: String, reply: Reply<Position> },
+    Deliver { delivery: Delivery, reply: Reply<()> },
+    Close { reply: Reply<()> },
+}
+
+/// The delivering thread's own.
+struct Writer {
+    output: Box<dyn Output>,
+    state: Box<dyn State>,
+    /// The newest cursor of each source, committed or not.
+    cursors: BTreeMap<String, Arc<str>>,
+    /// The committed cursor of each source that has a newer one.
+    replaced: BTreeMap<String, Option<Arc<str>>>,
+    /// What to commit next.
+    pending: BTreeMap<String, CursorChange>,
+    pending_batches: u32,
+    pending_since: Option<Instant>,
+    /// Counts what was rolled back.
+    generation: u64,
+    /// Why the last commit failed: until one succeeds, each batch is committed by itself.
+    failure: Option<DeliveryError>,
+}
+
+impl Writer {
+    fn run(mut self, queue: &Receiver<Command>) {
+        loop {
+            let command = match self.pending_since.filter(|_| self.failure.is_none()) {
+                Some(since) => queue.recv_timeout(GROUP_FOR_MAX.saturating_sub(since.elapsed())),
+                None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match command {
+                // Whoever asked may have been stopped: then nobody waits for the answer.
+                Ok(Command::Position { source, reply }) => {
+                    drop(reply.send(self.position(&source)));
+                }
+                Ok(Command::Deliver { delivery, reply }) => {
+                    drop(reply.send(self.deliver(delivery)));
+                }
+                Ok(Command::Close { reply }) => {
+                    let committed = self.commit();
+                    drop(self);
+                    drop(reply.send(committed));
+                    return;
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Err(error) = self.commit() {
+                        tracing::error!("batches taken back: {error}");
+                    }
+                }
+                // Dropped without a word: what is not committed will be polled again.
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn position(&mut self, source: &str) -> Result<Position, DeliveryError> {
+        // What an output holds without its cursor would come a second time.
+        if self.failure.is_some() {
+            self.commit()?;
+        }
+        Ok(Position { cursor: self.cursors.get(source).cloned(), generation: self.generation })
+    }
+
+    fn deliver(&mut self, delivery: Delivery) -> Result<(), DeliveryError> {
+        let Delivery { source, from, events, cursor, more } = delivery;
+        if from.generation != self.generation {
+            let why = self.failure.clone();
+            return Err(why.unwrap_or_else(|| {
+                DeliveryError::Failed("an earlier batch was taken back".to_owned())
+            }));
+        }
+        if let Err(error) = self.output.write(&source, &events) {
+            let error = DeliveryError::from(error);
+            self.roll_back(&error);
+            return Err(error);
+        }
+        let cursor: Arc<str> = cursor.into();
+        let before = self.cursors.insert(source.clone(), Arc::clone(&cursor));
+        self.replaced.entry(source.clone()).or_insert(before);
+        let change = self.pending.entry(source.clone()).or_insert_with(|| CursorChange {
+            source,
+            cursor: Arc::clone(&cursor),
+            events: 0,
+        });
+        change.cursor = cursor;
+        change.events += events.len() as u64;
+        self.pending_batches += 1;
+        let since = *self.pending_since.get_or_insert_with(Instant::now);
+        let may_wait = more
+            && self.failure.is_none()
+            && self.output.may_group()
+            && self.pending_batches < GROUP_BATCHES_MAX
+            && since.elapsed() < GROUP_FOR_MAX;
+        if may_wait { Ok(()) } else { self.commit() }
+    }
+
+    /// Makes all that is pending durable: events first, then cursors.
+    fn commit(&mut self) -> Result<(), DeliveryError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let changes: Vec<CursorChange> = self.pending.values().cloned().collect();
+        let committed = self
+            .output
+            .sync()
+            .map_err(DeliveryError::from)
+            .and_then(|mark| Ok(self.state.commit(&changes, mark.as_ref())?));
+        match committed {
+            Ok(()) => {
+                self.output.committed();
+                self.settle();
+                self.failure = None;
+                Ok(())
+            }
+            Err(error) => {
+                self.roll_back(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Goes back to what is committed, if the output can. If not, what was written stays, and its
+    /// cursors stay pending.
+    fn roll_back(&mut self, error: &DeliveryError) {
+        self.failure = Some(error.clone());
+        if self.output.roll_back() {
+            for (source, committed) in std::mem::take(&mut self.replaced) {
+                match committed {
+                    Some(cursor) => self.cursors.insert(source, cursor),
+                    None => self.cursors.remove(&source),
+                };
+            }
+            self.generation += 1;
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        self.replaced.clear();
+        self.pending.clear();
+        self.pending_batches = 0;
+        self.pending_since = None;
+    }
+}
+
+/// Batches that are committed together at most: what a crash repeats.
+const GROUP_BATCHES_MAX: u32 = 32;
+const GROUP_FOR_MAX: Duration = Duration::from_secs(1);

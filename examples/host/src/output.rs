@@ -1,0 +1,167 @@
+//! Where events go: the trait of all outputs, and the line that an event becomes.
+
+pub mod file;
+pub mod stdout;
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io;
+
+use crate::bindings::Event;
+use crate::config::{OutputConfig, OutputTarget};
+use crate::state::{Mark, State, StateError};
+
+/// A place for events. An existing engine can stand behind it: what counts is that `sync` returns
+/// only when all that was written is as safe as this output can make it.
+pub trait Output: Send {
+    /// Takes a batch: all of it, or an error.
+    fn write(&mut self, source: &str, events: &[Event]) -> Result<(), OutputError>;
+
+    /// Makes all that was written durable, and gives what is to be stored with the cursors.
+    fn sync(&mut self) -> Result<Option<Mark>, OutputError>;
+
+    /// Learns that cursors and mark are stored: what was written up to the last `sync` stays.
+    fn committed(&mut self);
+
+    /// Takes back all that is not committed. False if this output cannot.
+    fn roll_back(&mut self) -> bool;
+
+    /// Whether several batches may be written before they are committed together.
+    fn may_group(&self) -> bool;
+}
+
+/// Why an output did not take a batch.
+#[derive(Debug)]
+pub enum OutputError {
+    /// Nobody reads any more. Waiting does not help.
+    Closed(String),
+    /// It may work later.
+    Failed(String),
+}
+
+impl OutputError {
+    /// An I/O error, with what to do about the common ones.
+    fn io(what: &str, error: &io::Error) -> Self {
+        let remedy = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on the disk",
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                "; the host must be able to write there"
+            }
+            io::ErrorKind::BrokenPipe => {
+                return Self::Closed(format!("{what}: nobody reads it any more"));
+            }
+            _ => "",
+        };
+        Self::Failed(format!("{what}: {error}{remedy}"))
+    }
+}
+
+impl fmt::Display for OutputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(why) | Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for OutputError {}
+
+impl From<StateError> for OutputError {
+    fn from(error: StateError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Opens the output of a configuration at the place where it was left.
+pub fn open(config: &OutputConfig, state: &mut dyn State) -> Result<Box<dyn Output>, OutputError> {
+    match &config.target {
+        OutputTarget::Stdout => Ok(Box::new(stdout::StreamOutput::stdout(config.envelope)?)),
+        OutputTarget::File { name, path } => {
+            let mark = state.mark(name)?;
+            let mut output = file::FileOutput::open(name, path, config.envelope, mark.as_deref())?;
+            // Stored before the first event: whatever a crash leaves behind it can be cut.
+            let mark = output.sync()?;
+            state.commit(&[], mark.as_ref())?;
+            output.committed();
+            Ok(Box::new(output))
+        }
+    }
+}
+
+/// Makes new files readable by their owner only: they hold mail data and positions.
+pub fn private(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+/// Appends an event as one line.
+fn append_line(line: &mut Vec<u8>, source: &str, event: &Event, envelope: bool) {
+    if envelope {
+        line.extend_from_slice(b"{\"source\":");
+        append_json(line, &source.into());
+        line.extend_from_slice(b",\"id\":");
+        append_json(line, &event.id.as_str().into());
+        line.extend_from_slice(b",\"time\":");
+        append_json(line, &event.time.and_then(rfc3339).into());
+        line.extend_from_slice(b",\"event\":");
+    }
+    line.extend_from_slice(event.body.as_bytes());
+    line.extend_from_slice(if envelope { b"}\n" } else { b"\n" });
+}
+
+fn append_json(line: &mut Vec<u8>, value: &serde_json::Value) {
+    line.extend_from_slice(value.to_string().as_bytes());
+}
+
+/// A time in RFC 3339, with as many digits of the second as it needs.
+pub(crate) fn rfc3339(unix_ns: u64) -> Option<String> {
+    time::OffsetDateTime::from_unix_timestamp_nanos(unix_ns.into())
+        .ok()?
+        .format(&time::format_description::well_known::Rfc3339)
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn line(event: &Event, envelope: bool) -> String {
+        let mut line = Vec::new();
+        append_line(&mut line, "acme", event, envelope);
+        String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn without_envelope_a_line_is_the_body() {
+        let event = Event { id: "1".into(), time: Some(0), body: r#"{"a": 1}"#.into() };
+        assert_eq!(line(&event, false), "{\"a\": 1}\n");
+    }
+
+    #[test]
+    fn an_envelope_names_source_id_and_time_and_keeps_the_body_as_it_came() {
+        let event = Event {
+            id: "a\"b".into(),
+            time: Some(1_634_317_846_120_000_000),
+            body: r#"{"a": 1.00}"#.into(),
+        };
+        assert_eq!(
+            line(&event, true),
+            concat!(
+                r#"{"source":"acme","id":"a\"b","time":"2021-10-15T17:10:46.12Z","#,
+                "\"event\":{\"a\": 1.00}}\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_time_that_is_unknown_or_beyond_the_calendar_is_null() {
+        let event = Event { id: "1".into(), time: None, body: "{}".into() };
+        assert!(line(&event, true).contains(r#""time":null"#));
+        assert!(rfc3339(u64::MAX).is_some());
+        assert_eq!(rfc3339(0).as_deref(), Some("1970-01-01T00:00:00Z"));
+    }
+}

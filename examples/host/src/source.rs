@@ -1,0 +1,319 @@
+//! Runs one source: polls, delivers, waits, and says so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::batch;
+use crate::bindings::{Batch, ErrorKind, Level, Notice, PollError, Quota, Stats};
+use crate::budget::Budget;
+use crate::component::{Instance, LinkedSource};
+use crate::delivery::{Deliverer, Delivery, DeliveryError};
+use crate::http::HttpClient;
+use crate::output::rfc3339;
+use crate::redact::Redactor;
+use crate::wait::{self, Backoff};
+
+/// One source, ready to run.
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// Its component.
+    pub component: LinkedSource,
+    /// Its way to the network.
+    pub client: Arc<HttpClient>,
+    /// The component's configuration, as JSON. Holds secrets.
+    pub config: String,
+    /// Knows those secrets.
+    pub redactor: Redactor,
+    /// The quota that it may share with others.
+    pub budget: Arc<Budget>,
+    /// Where its batches go.
+    pub deliverer: Deliverer,
+}
+
+/// How a source came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was caught up, and that was all it was to do.
+    CaughtUp,
+    /// It was told to stop.
+    Stopped,
+    /// Waiting cannot mend what is wrong; it was told in the log.
+    Failed,
+    /// Nobody reads the output any more.
+    OutputClosed,
+}
+
+impl Source {
+    /// Polls until it is told to stop: or, if that is wished, until it is caught up or cannot go on.
+    pub async fn run(self, until_caught_up: bool, stop: watch::Receiver<bool>) -> Ending {
+        let mut run = Run {
+            source: self,
+            until_caught_up,
+            stop,
+            instance: None,
+            poll_waits: Backoff::default(),
+            delivery_waits: Backoff::default(),
+            errors_in_a_row: 0,
+        };
+        loop {
+            if let Err(ending) = run.step().await {
+                return ending;
+            }
+        }
+    }
+}
+
+/// A source that runs.
+struct Run {
+    source: Source,
+    until_caught_up: bool,
+    stop: watch::Receiver<bool>,
+    /// Kept between polls, within a bound.
+    instance: Option<Instance>,
+    poll_waits: Backoff,
+    delivery_waits: Backoff,
+    errors_in_a_row: u32,
+}
+
+impl Run {
+    /// One poll, its delivery, and the wait after it.
+    async fn step(&mut self) -> Result<(), Ending> {
+        let budget = Arc::clone(&self.source.budget);
+        self.unless_stopped(budget.wait()).await?;
+        let from = match self.source.deliverer.position(&self.source.name).await {
+            Ok(position) => position,
+            Err(error) => return self.delivery_failed(&error).await,
+        };
+        let cursor = from.cursor.clone();
+        let mut stop = self.stop.clone();
+        let polled = tokio::select! {
+            biased;
+            // The poll in hand is dropped: it has acknowledged nothing.
+            () = stopped(&mut stop) => return Err(Ending::Stopped),
+            polled = self.poll(cursor.as_deref()) => polled,
+        };
+        let batch = match polled {
+            Ok(batch) => batch,
+            Err(error) => return self.poll_failed(error).await,
+        };
+        let idle = batch.events.is_empty() && cursor.as_deref() == Some(batch.cursor.as_str());
+        let told = Told::of(&batch);
+        let delivery = Delivery {
+            source: self.source.name.clone(),
+            from,
+            events: batch.events,
+            cursor: batch.cursor,
+            more: batch.more,
+        };
+        if let Err(error) = self.source.deliverer.deliver(delivery).await {
+            return self.delivery_failed(&error).await;
+        }
+        self.errors_in_a_row = 0;
+        self.poll_waits.reset();
+        self.delivery_waits.reset();
+        told.log(&self.source.name);
+        self.log_notices(&batch.notices);
+        self.hold_if_spent(batch.quota.as_ref());
+        if self.until_caught_up && !batch.more {
+            return Err(Ending::CaughtUp);
+        }
+        let wait = next_wait(batch.more, idle, batch.next_poll_ms);
+        self.unless_stopped(tokio::time::sleep(wait)).await
+    }
+
+    /// One call of the component. Whatever goes wrong becomes an error of the contract.
+    async fn poll(&mut self, cursor: Option<&str>) -> Result<Batch, PollError> {
+        let mut instance = if let Some(kept) = self.instance.take() {
+            kept
+        } else {
+            let client = Some(Arc::clone(&self.source.client));
+            let made = self.source.component.instantiate(client).await;
+            made.map_err(|failure| protocol(failure.to_string()))?
+        };
+        let polled = instance.poll(&self.source.config, cursor).await;
+        if instance.may_be_kept() {
+            self.instance = Some(instance);
+        }
+        let batch = polled.map_err(|failure| protocol(failure.to_string()))??;
+        batch::judge(&batch).map_err(protocol)?;
+        Ok(batch)
+    }
+
+    /// Tells of a failed poll, and waits; or ends the source, if that is what it was asked to do.
+    async fn poll_failed(&mut self, error: PollError) -> Result<(), Ending> {
+        self.log_notices(&error.notices);
+        self.hold_if_spent(error.quota.as_ref());
+        let hint = error.retry_after_ms.map(Duration::from_millis);
+        if let Some(hint) = hint {
+            self.source.budget.hold(hint);
+        }
+        self.errors_in_a_row += 1;
+        let hopeless = match error.kind {
+            ErrorKind::Auth | ErrorKind::Config | ErrorKind::Cursor => true,
+            ErrorKind::Transient | ErrorKind::Protocol => self.errors_in_a_row >= ERRORS_MAX,
+        };
+        let source = self.source.name.as_str();
+        let kind = kind_name(error.kind);
+        let message = self.source.redactor.clean(&error.message);
+        let requests = error.stats.requests;
+        if self.until_caught_up && hopeless {
+            tracing::error!(source, kind, requests, "poll failed, source ended: {message}");
+            return Err(Ending::Failed);
+        }
+        let wait = self.poll_waits.next(wait::cap(error.kind), hint, wait::chance());
+        let wait_ms = wait.as_millis();
+        match error.kind {
+            ErrorKind::Transient | ErrorKind::Protocol => {
+                tracing::warn!(source, kind, requests, wait_ms, "poll failed: {message}");
+            }
+            ErrorKind::Auth | ErrorKind::Config | ErrorKind::Cursor => {
+                tracing::error!(source, kind, requests, wait_ms, "poll failed: {message}");
+            }
+        }
+        self.unless_stopped(tokio::time::sleep(wait)).await
+    }
+
+    /// Tells of a batch that could not be stored, and waits: the old position stands.
+    async fn delivery_failed(&mut self, error: &DeliveryError) -> Result<(), Ending> {
+        let source = self.source.name.as_str();
+        match error {
+            DeliveryError::Closed(why) => {
+                tracing::error!(source, "output closed, host ends: {why}");
+                Err(Ending::OutputClosed)
+            }
+            DeliveryError::Failed(why) if self.until_caught_up => {
+                tracing::error!(source, "batch not stored, source ended: {why}");
+                Err(Ending::Failed)
+            }
+            DeliveryError::Failed(why) => {
+                let wait = self.delivery_waits.next(wait::OUTPUT_MAX, None, wait::chance());
+                let wait_ms = wait.as_millis();
+                tracing::error!(source, wait_ms, "batch not stored, position kept: {why}");
+                self.unless_stopped(tokio::time::sleep(wait)).await
+            }
+        }
+    }
+
+    fn log_notices(&self, notices: &[Notice]) {
+        let source = self.source.name.as_str();
+        for notice in notices.iter().take(NOTICES_MAX) {
+            let code = self.source.redactor.clean(&notice.code);
+            let message = self.source.redactor.clean(&notice.message);
+            match notice.level {
+                Level::Info => tracing::info!(source, code, "{message}"),
+                Level::Warn => tracing::warn!(source, code, "{message}"),
+            }
+        }
+        if let Some(left_out) = notices.len().checked_sub(NOTICES_MAX).filter(|count| *count > 0) {
+            tracing::warn!(source, left_out, "more notices than are logged");
+        }
+    }
+
+    fn hold_if_spent(&self, quota: Option<&Quota>) {
+        if let Some(quota) = quota.filter(|quota| quota.remaining == 0) {
+            self.source.budget.hold(Duration::from_millis(quota.reset_ms));
+        }
+    }
+
+    async fn unless_stopped(&mut self, wait: impl Future<Output = ()>) -> Result<(), Ending> {
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => Err(Ending::Stopped),
+            () = wait => Ok(()),
+        }
+    }
+}
+
+/// What the log says of a batch.
+struct Told {
+    events: usize,
+    duplicates: u32,
+    rows: u32,
+    requests: u32,
+    more: bool,
+    complete_until: Option<String>,
+}
+
+impl Told {
+    fn of(batch: &Batch) -> Self {
+        Self {
+            events: batch.events.len(),
+            duplicates: batch.stats.duplicates,
+            rows: batch.stats.rows,
+            requests: batch.stats.requests,
+            more: batch.more,
+            complete_until: rfc3339(batch.progress.complete_until),
+        }
+    }
+
+    fn log(&self, source: &str) {
+        let Self { events, duplicates, rows, requests, more, complete_until } = self;
+        tracing::info!(source, events, duplicates, rows, requests, more, complete_until, "batch");
+    }
+}
+
+/// Returns when the host is to stop.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Without a sender there is nobody left to run for.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// The wait after a batch.
+fn next_wait(more: bool, idle: bool, next_poll_ms: u64) -> Duration {
+    // A component that is caught up, or does not move, must not be called in a hurry.
+    let least = if more && !idle { Duration::ZERO } else { IDLE_MIN };
+    Duration::from_millis(next_poll_ms).clamp(least, NEXT_POLL_MAX)
+}
+
+/// A fault of the component as an error of the contract.
+fn protocol(message: String) -> PollError {
+    PollError {
+        kind: ErrorKind::Protocol,
+        message,
+        retry_after_ms: None,
+        notices: Vec::new(),
+        stats: Stats { requests: 0, sent_bytes: 0, received_bytes: 0, rows: 0, duplicates: 0 },
+        quota: None,
+    }
+}
+
+fn kind_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Transient => "transient",
+        ErrorKind::Auth => "auth",
+        ErrorKind::Config => "config",
+        ErrorKind::Cursor => "cursor",
+        ErrorKind::Protocol => "protocol",
+    }
+}
+
+/// Transient and protocol errors in a row that end a source which is only to catch up.
+const ERRORS_MAX: u32 = 10;
+const NOTICES_MAX: usize = 32;
+const IDLE_MIN: Duration = Duration::from_secs(1);
+const NEXT_POLL_MAX: Duration = Duration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_with_more_is_polled_at_once() {
+        assert_eq!(next_wait(true, false, 0), Duration::ZERO);
+        assert_eq!(next_wait(true, false, 5_000), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_source_that_does_not_move_is_not_polled_in_a_hurry() {
+        assert_eq!(next_wait(false, false, 0), IDLE_MIN);
+        assert_eq!(next_wait(true, true, 0), IDLE_MIN);
+    }
+
+    #[test]
+    fn no_wait_is_longer_than_a_day() {
+        assert_eq!(next_wait(false, false, u64::MAX), NEXT_POLL_MAX);
+    }
+}

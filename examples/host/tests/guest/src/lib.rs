@@ -1,0 +1,266 @@
+//! A source that does what its configuration says: `{"do": "...", ...}`.
+
+use serde_json::{Value, json};
+
+#[cfg(not(feature = "foreign"))]
+wit_bindgen::generate!({
+    path: "../../../../wit",
+    world: "polling-source",
+    generate_all,
+});
+
+#[cfg(feature = "foreign")]
+wit_bindgen::generate!({
+    path: "../../../../wit",
+    inline: "
+        package test:guest;
+        interface door { open: func(); }
+        world foreign {
+            include pipeline:source/polling-source@0.1.0;
+            import door;
+        }
+    ",
+    world: "test:guest/foreign",
+    generate_all,
+});
+
+use exports::pipeline::source::source::{
+    Batch, Diagnostic, ErrorKind, Event, Guest, Level, Metadata, Notice, PollError, Progress,
+    Quota, Report, Stats,
+};
+use pipeline::source::http::{self, Header, HttpError, Request};
+
+struct Scripted;
+
+export!(Scripted);
+
+impl Guest for Scripted {
+    fn describe() -> Metadata {
+        #[cfg(feature = "foreign")]
+        test::guest::door::open();
+        Metadata {
+            name: "scripted".into(),
+            version: "1.2.3".into(),
+            config_schema: r#"{"type": "object", "properties": {"do": {"type": "string"}}}"#.into(),
+        }
+    }
+
+    fn validate(config: String) -> Result<(), Vec<Diagnostic>> {
+        let config: Value = serde_json::from_str(&config).unwrap();
+        if config["do"] == "loop in validate" {
+            spin();
+        }
+        let mut found = Vec::new();
+        if config["do"].is_null() {
+            found.push(("do", "is missing".to_owned(), "say what to do"));
+        }
+        if let Some(secret) = config["refused_secret"].as_str() {
+            found.push(("refused_secret", format!("{secret} is\nno good"), "use another"));
+        }
+        let diagnostic = |(path, message, remedy): (&str, String, &str)| Diagnostic {
+            path: path.into(),
+            message,
+            remedy: remedy.into(),
+        };
+        if found.is_empty() { Ok(()) } else { Err(found.into_iter().map(diagnostic).collect()) }
+    }
+
+    fn check(_config: String) -> Result<Report, PollError> {
+        Err(error(ErrorKind::Protocol, "not scripted"))
+    }
+
+    fn poll(config: String, cursor: Option<String>) -> Result<Batch, PollError> {
+        let config: Value = serde_json::from_str(&config).unwrap();
+        let page: u64 = cursor.as_deref().map_or(0, |cursor| cursor.parse().unwrap_or(0));
+        let number = |key: &str| config[key].as_u64();
+        match config["do"].as_str().unwrap_or_default() {
+            // `pages` batches of `count` events each.
+            "events" => {
+                let count = number("count").unwrap_or(1);
+                let more = page + 1 < number("pages").unwrap_or(1);
+                if page >= number("pages").unwrap_or(1) {
+                    return Ok(batch(Vec::new(), page, false));
+                }
+                let padding = "x".repeat(number("padding").unwrap_or(0) as usize);
+                let events = (0..count).map(|row| {
+                    let body = json!({"page": page, "row": row, "padding": padding}).to_string();
+                    event(&format!("{page}-{row}"), body)
+                });
+                let mut batch = batch(events.collect(), page + 1, more);
+                batch.next_poll_ms = number("next_poll_ms").unwrap_or(0);
+                Ok(batch)
+            }
+            // One request; what came of it is told in an event.
+            "fetch" => {
+                let told = fetch(&config);
+                Ok(batch(vec![event(&page.to_string(), told.to_string())], page + 1, false))
+            }
+            "fetch often" => {
+                let told: Vec<Value> =
+                    (0..number("count").unwrap_or(1)).map(|_| fetch(&config)).collect();
+                let told = json!({"all": told}).to_string();
+                Ok(batch(vec![event("1", told)], page + 1, false))
+            }
+            // The reply of the URL says how to go on: status 200 gives an event.
+            "follow" => match fetch(&config)["status"].as_u64() {
+                Some(200) => {
+                    Ok(batch(vec![event(&page.to_string(), json!({"page": page}).to_string())], page + 1, false))
+                }
+                Some(401) => Err(error(ErrorKind::Auth, "the API refuses the key")),
+                _ => Err(error(ErrorKind::Transient, "the API does not answer")),
+            },
+            "clock" => {
+                let now = wasi::clocks::wall_clock::now();
+                let random = wasi::random::random::get_random_bytes(8);
+                let told = json!({"seconds": now.seconds, "random": random}).to_string();
+                Ok(batch(vec![event("1", told)], page + 1, false))
+            }
+            "random" => {
+                let random = wasi::random::random::get_random_bytes(number("count").unwrap_or(0));
+                Ok(batch(vec![event("1", json!({"length": random.len()}).to_string())], 1, false))
+            }
+            "error" => {
+                let kind = match config["kind"].as_str().unwrap_or_default() {
+                    "auth" => ErrorKind::Auth,
+                    "config" => ErrorKind::Config,
+                    "cursor" => ErrorKind::Cursor,
+                    "protocol" => ErrorKind::Protocol,
+                    _ => ErrorKind::Transient,
+                };
+                let mut error = error(kind, config["message"].as_str().unwrap_or("scripted"));
+                error.retry_after_ms = number("retry_after_ms");
+                error.notices = vec![notice(config["message"].as_str().unwrap_or("scripted"))];
+                Err(error)
+            }
+            // `pages` batches, the one after each a transient error.
+            "stumble" => {
+                let asked = ASKED.with(|asked| asked.replace(asked.get() + 1));
+                if asked % 2 == 1 {
+                    return Err(error(ErrorKind::Transient, "stumbled"));
+                }
+                let more = page + 1 < number("pages").unwrap_or(1);
+                Ok(batch(vec![event(&page.to_string(), json!({"page": page}).to_string())], page + 1, more))
+            }
+            // How often this instance was polled before.
+            "count" => {
+                let asked = ASKED.with(|asked| asked.replace(asked.get() + 1));
+                let more = page + 1 < number("pages").unwrap_or(1);
+                Ok(batch(vec![event(&page.to_string(), json!({"asked": asked}).to_string())], page + 1, more))
+            }
+            "body" => {
+                let body = config["body"].as_str().unwrap_or_default().to_owned();
+                Ok(batch(vec![event("1", body)], page + 1, false))
+            }
+            "huge cursor" => {
+                let mut batch = batch(Vec::new(), 0, false);
+                batch.cursor = "c".repeat(number("count").unwrap_or(0) as usize);
+                Ok(batch)
+            }
+            "quota spent" => {
+                let more = page + 1 < number("pages").unwrap_or(1);
+                let mut batch = batch(vec![event(&page.to_string(), "{}".into())], page + 1, more);
+                batch.quota = Some(Quota { remaining: 0, reset_ms: number("reset_ms").unwrap_or(0) });
+                Ok(batch)
+            }
+            "trap" => panic!("scripted"),
+            "trap once" if page == 0 && cursor.is_none() && number("pages") == Some(0) => panic!(),
+            "loop" => spin(),
+            // Computes for a while, then gives an event.
+            "compute" => {
+                let mut sum = 0_u64;
+                for round in 0..number("rounds").unwrap_or(0) {
+                    sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(round));
+                }
+                Ok(batch(vec![event("1", json!({"sum": sum}).to_string())], page + 1, false))
+            }
+            "balloon" => {
+                let mut held = Vec::new();
+                loop {
+                    held.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+                }
+            }
+            other => Err(error(ErrorKind::Config, &format!("nothing scripted for {other:?}"))),
+        }
+    }
+}
+
+thread_local! {
+    static ASKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+fn fetch(config: &Value) -> Value {
+    let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
+    let headers = config["headers"].as_object().cloned().unwrap_or_default();
+    let headers = headers.into_iter().map(|(name, value)| Header {
+        name,
+        value: value.as_str().unwrap_or_default().to_owned(),
+    });
+    let request = Request {
+        method: config["method"].as_str().unwrap_or("POST").to_owned(),
+        url: text("url"),
+        headers: headers.collect(),
+        body: text("body").into_bytes(),
+        timeout_ms: config["timeout_ms"].as_u64().map(|timeout_ms| timeout_ms as u32),
+    };
+    let (case, why) = match http::send(&request) {
+        Ok(response) => {
+            let headers: Value =
+                response.headers.into_iter().map(|header| (header.name, header.value)).collect();
+            let length = response.body.len();
+            let body = String::from_utf8_lossy(&response.body[..length.min(1_000)]).into_owned();
+            return json!({
+                "status": response.status, "headers": headers, "length": length, "body": body,
+            });
+        }
+        Err(HttpError::Denied(why)) => ("denied", why),
+        Err(HttpError::Dns(why)) => ("dns", why),
+        Err(HttpError::Connect(why)) => ("connect", why),
+        Err(HttpError::Tls(why)) => ("tls", why),
+        Err(HttpError::Timeout(why)) => ("timeout", why),
+        Err(HttpError::TooLarge(why)) => ("too-large", why),
+        Err(HttpError::Other(why)) => ("other", why),
+    };
+    json!({"error": case, "why": why})
+}
+
+fn spin() -> ! {
+    loop {
+        std::hint::black_box(());
+    }
+}
+
+fn event(id: &str, body: String) -> Event {
+    Event { id: id.into(), time: Some(1_700_000_000_000_000_000), body }
+}
+
+fn batch(events: Vec<Event>, page: u64, more: bool) -> Batch {
+    Batch {
+        events,
+        cursor: page.to_string(),
+        more,
+        next_poll_ms: 0,
+        notices: Vec::new(),
+        stats: stats(),
+        progress: Progress { complete_until: 0, target: 0 },
+        quota: None,
+    }
+}
+
+fn error(kind: ErrorKind, message: &str) -> PollError {
+    PollError {
+        kind,
+        message: message.into(),
+        retry_after_ms: None,
+        notices: Vec::new(),
+        stats: stats(),
+        quota: None,
+    }
+}
+
+fn notice(message: &str) -> Notice {
+    Notice { level: Level::Warn, code: "scripted".into(), message: message.into() }
+}
+
+fn stats() -> Stats {
+    Stats { requests: 0, sent_bytes: 0, received_bytes: 0, rows: 0, duplicates: 0 }
+}
