@@ -1,20 +1,16 @@
 //! The configuration: a JSON text becomes a `Config` in which nothing can be wrong, or a list of
 //! every fault in it, each with its path and its remedy.
 
-mod fields;
-
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde_json::Value;
-
+use crate::fields::{Fault, Fields, boolean, second, string};
 use crate::filters::{Filters, SearchField};
 use crate::format::Format;
+use crate::json::{Json, Malformed};
 use crate::secret::Secret;
 use crate::signing::HmacKeys;
 use crate::timestamp::Second;
-
-use fields::{Fault, Fields};
 
 /// A JSON Schema (draft 2020-12) of the configuration.
 pub const SCHEMA: &str = include_str!("config/schema.json");
@@ -69,7 +65,7 @@ impl Config {
     /// Reads a configuration.
     ///
     /// # Errors
-    /// Every fault at once, in the order of their paths.
+    /// Every fault at once.
     pub fn parse(text: &str) -> Result<Self, Vec<Diagnostic>> {
         if text.len() > CONFIG_BYTES_MAX {
             return Err(vec![Diagnostic {
@@ -78,15 +74,10 @@ impl Config {
                 remedy: "shorten the lists of filters".into(),
             }]);
         }
-        let value = serde_json::from_str(text).map_err(|error| {
+        let value = Json::parse(text).map_err(|Malformed { at, what }| {
             vec![Diagnostic {
                 path: String::new(),
-                message: format!(
-                    "not JSON: line {}, column {}, {:?} error",
-                    error.line(),
-                    error.column(),
-                    error.classify()
-                ),
+                message: format!("{what}, at byte {at} of {}", text.len()),
                 remedy: "give one JSON object".into(),
             }]
         })?;
@@ -94,8 +85,7 @@ impl Config {
         match Self::read(value, &mut faults) {
             Some(config) if faults.is_empty() => Ok(config),
             _ => {
-                faults.sort_by(|a, b| a.path.cmp(&b.path));
-                Err(faults)
+Err(faults)
             }
         }
     }
@@ -117,24 +107,16 @@ impl Config {
             .collect()
     }
 
-    fn read(value: Value, faults: &mut Vec<Diagnostic>) -> Option<Self> {
-        let mut fields = Fields::of(value, "", faults)?;
+    fn read(value: Json<'_>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        let mut fields = Fields::of(value, String::new(), faults)?;
         let base_url = fields.required("base_url", base_url);
         let auth = fields.required_object("auth", read_auth);
-        let start = fields.optional("start", |value| {
-            let text = string(value)?;
-            Second::parse_rfc3339(&text).ok_or_else(|| {
-                Fault::new(
-                    "not a date of RFC 3339, 1970 or later",
-                    "write it as in \"2026-11-01T00:00:00Z\"",
-                )
-            })
-        });
-        let overlap_secs = fields.integer("overlap_secs", 900, 0, 604_800);
-        let window_max_secs = fields.integer("window_max_secs", 86_400, 1, 2_592_000);
-        let quiet_max_secs = fields.integer("quiet_max_secs", 43_200, 1, 2_592_000);
-        let page_size = fields.integer("page_size", 500, 1, 500);
-        let poll_interval_secs = fields.integer("poll_interval_secs", 60, 1, 86_400);
+        let start = fields.optional("start", second);
+        let overlap_secs = fields.integer("overlap_secs", Some(900), 0, 604_800);
+        let window_max_secs = fields.integer("window_max_secs", Some(86_400), 1, 2_592_000);
+        let quiet_max_secs = fields.integer("quiet_max_secs", Some(43_200), 1, 2_592_000);
+        let page_size = fields.integer("page_size", Some(500), 1, 500);
+        let poll_interval_secs = fields.integer("poll_interval_secs", Some(60), 1, 86_400);
         let format = fields.optional("format", |value| {
             let name = string(value)?;
             Format::named(&name).ok_or_else(|| {
@@ -175,7 +157,7 @@ impl Config {
     }
 }
 
-fn read_auth(mut fields: Fields<'_>) -> Option<Auth> {
+fn read_auth(mut fields: Fields<'_, '_>) -> Option<Auth> {
     let kind = fields.required("type", |value| match string(value)?.as_str() {
         "hmac" => Ok(()),
         _ => Err(Fault::new("not a known kind of credentials", "use \"hmac\"")),
@@ -204,7 +186,7 @@ fn read_auth(mut fields: Fields<'_>) -> Option<Auth> {
     }))
 }
 
-fn read_filters(mut fields: Fields<'_>) -> Option<Filters> {
+fn read_filters(mut fields: Fields<'_, '_>) -> Option<Filters> {
     let tagged_malicious = fields.optional("tagged_malicious", boolean);
     let search_field = fields.optional("search_field", |value| {
         let name = string(value)?;
@@ -231,22 +213,8 @@ fn read_filters(mut fields: Fields<'_>) -> Option<Filters> {
     })
 }
 
-fn string(value: Value) -> Result<String, Fault> {
-    match value {
-        Value::String(text) => Ok(text),
-        other => Err(Fault::wrong_type("a string", &other)),
-    }
-}
-
-fn boolean(value: Value) -> Result<bool, Fault> {
-    match value {
-        Value::Bool(flag) => Ok(flag),
-        other => Err(Fault::wrong_type("true or false", &other)),
-    }
-}
-
 /// A key goes into a header or a signature: visible ASCII only.
-fn key(value: Value) -> Result<String, Fault> {
+fn key(value: &Json<'_>) -> Result<String, Fault> {
     let text = string(value)?;
     if text.is_empty() {
         return Err(Fault::new("empty", "give the key; is the variable that holds it set?"));
@@ -266,7 +234,7 @@ fn key(value: Value) -> Result<String, Fault> {
     Ok(text)
 }
 
-fn filter_text(value: Value) -> Result<String, Fault> {
+fn filter_text(value: &Json<'_>) -> Result<String, Fault> {
     let text = string(value)?;
     if text.is_empty() {
         return Err(Fault::new("empty", "give a text, or leave it out"));
@@ -281,7 +249,7 @@ fn filter_text(value: Value) -> Result<String, Fault> {
 }
 
 /// `https://host[:port]`, or `http://` to a loopback address. A slash at the end is dropped.
-fn base_url(value: Value) -> Result<String, Fault> {
+fn base_url(value: &Json<'_>) -> Result<String, Fault> {
     const REMEDY: &str = "give https://host or https://host:port, such as \
         \"https://eu-api.mimecast.com\"";
     let text = string(value)?;
@@ -293,13 +261,10 @@ fn base_url(value: Value) -> Result<String, Fault> {
         _ => (authority, None),
     };
     let host_fits = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
-        None => {
-            !host.is_empty()
-                && host.len() <= 253
-                && host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
-        }
+        Some(ip) => ip.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.'),
+        None => host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'),
     };
+    let host_fits = host_fits && (1..=253).contains(&host.len());
     let port_fits = port.is_none_or(|port| {
         port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
     });
@@ -318,9 +283,10 @@ fn base_url(value: Value) -> Result<String, Fault> {
 }
 
 fn is_loopback(host: &str) -> bool {
+    let is_ipv4 = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     host.eq_ignore_ascii_case("localhost")
         || host == "[::1]"
-        || host.parse::<core::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || (host.starts_with("127.") && is_ipv4)
 }
 
 /// Standard base64; `=` at the end may be there or not.

@@ -3,9 +3,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::config::Diagnostic;
+use crate::fields::{Fault, Fields, boolean, second, string};
 use crate::filters::Filters;
+use crate::json::{Json, Malformed};
 use crate::seen::Seen;
 use crate::timestamp::Second;
 
@@ -40,8 +43,7 @@ pub(crate) struct Position {
 }
 
 /// One way from the watermark to what was the present when it was planned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Pass {
     /// When it was planned, by the host's clock.
     pub(crate) planned: Second,
@@ -53,14 +55,14 @@ pub(crate) struct Pass {
 }
 
 /// The part of a pass that is being read. The page token belongs to it and goes with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Window {
     pub(crate) from: Second,
     /// Later than `from`. Its rows are asked for again by the next window, so that it does not
     /// matter whether the API counts it in.
     pub(crate) to: Second,
     /// None before the first page.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token: Option<Token>,
     /// Rows received so far in this reading.
     pub(crate) rows: u64,
@@ -73,8 +75,7 @@ pub(crate) struct Window {
 }
 
 /// The API's token for the next page of a window.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Token {
     pub(crate) text: String,
     /// By the host's clock.
@@ -87,7 +88,23 @@ pub(crate) enum CursorError {
     /// Made by a newer version of this source.
     Newer(u64),
     /// Not a cursor, or a damaged one.
-    Damaged(&'static str),
+    Damaged(String),
+}
+
+impl Pass {
+    fn read(mut fields: Fields<'_, '_>) -> Option<Self> {
+        let planned = fields.required("planned", second);
+        let end = fields.required("end", second);
+        let refusals = fields.integer("refusals", None, 0, 255);
+        let window = fields.required_object("window", Window::read);
+        fields.finish();
+        Some(Self {
+            planned: planned?,
+            end: end?,
+            refusals: u8::try_from(refusals?).ok()?,
+            window: window?,
+        })
+    }
 }
 
 impl Window {
@@ -102,6 +119,35 @@ impl Window {
             has_news: false,
             is_second_reading: false,
         }
+    }
+
+    fn read(mut fields: Fields<'_, '_>) -> Option<Self> {
+        let from = fields.required("from", second);
+        let to = fields.required("to", second);
+        let token = fields.optional_object("token", Token::read);
+        let rows = fields.integer("rows", None, 0, i64::MAX);
+        let empty_pages = fields.integer("empty_pages", None, 0, 255);
+        let has_news = fields.required("has_news", boolean);
+        let is_second_reading = fields.required("is_second_reading", boolean);
+        fields.finish();
+        Some(Self {
+            from: from?,
+            to: to?,
+            token: token?,
+            rows: u64::try_from(rows?).ok()?,
+            empty_pages: u8::try_from(empty_pages?).ok()?,
+            has_news: has_news?,
+            is_second_reading: is_second_reading?,
+        })
+    }
+}
+
+impl Token {
+    fn read(mut fields: Fields<'_, '_>) -> Option<Self> {
+        let text = fields.required("text", string);
+        let received = fields.required("received", second);
+        fields.finish();
+        Some(Self { text: text?, received: received? })
     }
 }
 
@@ -129,11 +175,11 @@ impl Cursor {
             watermark: position.watermark,
             newest: position.newest,
             clock_offset_secs: position.clock_offset_secs,
-            filters: position.filters.clone(),
+            filters: &position.filters,
             span_secs: position.span_secs,
             economy_passes: position.economy_passes,
             count_trusted: position.count_trusted,
-            pass: pass.clone(),
+            pass: pass.as_ref(),
             seen: position.seen.encode(),
         })
         .expect("strings, numbers and lists of them always serialize")
@@ -141,39 +187,60 @@ impl Cursor {
 
     pub(crate) fn decode(text: &str) -> Result<Self, CursorError> {
         if text.len() > CURSOR_BYTES_MAX {
-            return Err(CursorError::Damaged("it is longer than 2 MiB"));
+            return Err(CursorError::Damaged("it is longer than 2 MiB".into()));
         }
-        let Version { version } = serde_json::from_str(text)
-            .map_err(|_| CursorError::Damaged("it is no JSON object with a version"))?;
-        match version {
-            VERSION => {}
-            0 => return Err(CursorError::Damaged("its version is 0")),
-            newer => return Err(CursorError::Newer(newer)),
+        let json = Json::parse(text).map_err(|Malformed { at, what }| {
+            CursorError::Damaged(format!("{what}, at byte {at} of {}", text.len()))
+        })?;
+        match json.get("version").as_u64() {
+            Some(VERSION) => {}
+            Some(newer) if newer > VERSION => return Err(CursorError::Newer(newer)),
+            _ => return Err(CursorError::Damaged("it has no version".into())),
         }
-        let encoded: Encoded = serde_json::from_str(text)
-            .map_err(|_| CursorError::Damaged("a member is missing, unknown or of another type"))?;
-        let seen = Seen::decode(&encoded.seen)
-            .ok_or(CursorError::Damaged("its list of seen rows is broken"))?;
+        let mut faults = Vec::new();
+        let cursor = Self::read(json, &mut faults);
+        if let Some(fault) = faults.first() {
+            return Err(CursorError::Damaged(format!("{}: {}", fault.path, fault.message)));
+        }
+        let cursor = cursor.ok_or_else(|| CursorError::Damaged("it is no object".into()))?;
+        match cursor.contradiction() {
+            None => Ok(cursor),
+            Some(what) => Err(CursorError::Damaged(what.into())),
+        }
+    }
+
+    fn read(json: Json<'_>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        let mut fields = Fields::of(json, String::new(), faults)?;
+        fields.integer("version", None, 1, 1);
+        let watermark = fields.required("watermark", second);
+        let newest = fields.optional("newest", second);
+        let clock_offset_secs = fields.integer("clock_offset_secs", None, i64::MIN, i64::MAX);
+        let filters = fields.required("filters", string);
+        let span_secs = fields.integer("span_secs", None, 1, i64::MAX);
+        let economy_passes = fields.integer("economy_passes", None, 0, 255);
+        let count_trusted = fields.required("count_trusted", boolean);
+        let pass = fields.optional_object("pass", Pass::read);
+        let seen = fields.required("seen", |value| {
+            let seen = value.as_str().and_then(Seen::decode);
+            seen.ok_or_else(|| Fault::new("not a list of seen rows", ""))
+        });
+        fields.finish();
         let position = Position {
-            watermark: encoded.watermark,
-            newest: encoded.newest,
-            clock_offset_secs: encoded.clock_offset_secs,
-            filters: encoded.filters,
-            span_secs: encoded.span_secs,
-            economy_passes: encoded.economy_passes,
-            count_trusted: encoded.count_trusted,
-            seen,
+            watermark: watermark?,
+            newest: newest?,
+            clock_offset_secs: clock_offset_secs?,
+            filters: filters?,
+            span_secs: span_secs?,
+            economy_passes: u8::try_from(economy_passes?).ok()?,
+            count_trusted: count_trusted?,
+            seen: seen?,
         };
-        let cursor = Self { position, pass: encoded.pass };
-        cursor.contradiction().map_or(Ok(cursor), |what| Err(CursorError::Damaged(what)))
+        Some(Self { position, pass: pass? })
     }
 
     /// What no cursor of this code can hold.
     fn contradiction(&self) -> Option<&'static str> {
         let Self { position, pass } = self;
-        if position.span_secs < 1 {
-            return Some("its window length is not positive");
-        }
         if position.filters.len() > FINGERPRINT_BYTES_MAX {
             return Some("its fingerprint of the filters is too long");
         }
@@ -204,24 +271,20 @@ impl fmt::Display for CursorError {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Encoded {
+#[derive(Serialize)]
+struct Encoded<'a> {
     version: u64,
     watermark: Second,
+    #[serde(skip_serializing_if = "Option::is_none")]
     newest: Option<Second>,
     clock_offset_secs: i64,
-    filters: String,
+    filters: &'a str,
     span_secs: i64,
     economy_passes: u8,
     count_trusted: bool,
-    pass: Option<Pass>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pass: Option<&'a Pass>,
     seen: String,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    version: u64,
 }
 
 const VERSION: u64 = 1;

@@ -208,9 +208,9 @@ impl Underway {
     fn cut_to_density(&mut self, count: Option<u64>) -> bool {
         let Window { from, to, .. } = self.pass.window;
         let Some(count) = count.filter(|count| *count > WINDOW_ROWS_MAX) else { return false };
-        let secs = u128::from((to - from).unsigned_abs());
+        let secs = (to - from).unsigned_abs();
         // To four fifths of the bound: rows are never spread evenly.
-        let fit = secs * u128::from(WINDOW_ROWS_MAX) * 4 / (u128::from(count) * 5);
+        let fit = secs.saturating_mul(WINDOW_ROWS_MAX) / count / 5 * 4;
         let cut = i64::try_from(fit).unwrap_or(i64::MAX).max(1);
         let is_cut = to - from > 1;
         if is_cut {

@@ -1,12 +1,10 @@
 //! One log row: its text as it came, its identity and its time.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use sha1::{Digest as _, Sha1};
 
+use crate::json::{Malformed, Walk};
 use crate::seen::Key;
 use crate::timestamp::EventTime;
 
@@ -60,81 +58,35 @@ impl Row<'_> {
     }
 }
 
-/// Reads an object, and skips all but two of its members without looking inside.
-impl<'de: 'a, 'a> Deserialize<'de> for RowFields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
+impl<'a> Row<'a> {
+    /// Reads what stands where a row should.
+    pub(crate) fn read(walk: &mut Walk<'a>) -> Result<Self, Malformed> {
+        let is_object = walk.peek() == Some(b'{');
+        let start = walk.at();
+        let fields = if is_object {
+            Some(RowFields::read(walk)?)
+        } else {
+            walk.skip()?;
+            None
+        };
+        Ok(Self { text: walk.since(start), fields })
     }
 }
 
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = RowFields<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a row")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut fields = RowFields::default();
-        while let Some(name) = members.next_key()? {
-            match name {
-                Name::Id => {
-                    let raw: &RawValue = members.next_value()?;
-                    fields.id = json_string(raw.get()).filter(|id| !id.is_empty());
-                }
-                Name::EventTime => {
-                    let raw: &RawValue = members.next_value()?;
-                    fields.time = json_string(raw.get()).and_then(|text| EventTime::parse(&text));
-                }
-                Name::Other => {
-                    members.next_value::<IgnoredAny>()?;
-                }
+impl<'a> RowFields<'a> {
+    fn read(walk: &mut Walk<'a>) -> Result<Self, Malformed> {
+        let mut fields = Self::default();
+        walk.object(|walk, name| {
+            if name.is("id") {
+                fields.id = walk.string_or_skip()?.filter(|id| !id.is_empty());
+            } else if name.is("eventTime") {
+                fields.time = walk.string_or_skip()?.and_then(|text| EventTime::parse(&text));
+            } else {
+                walk.skip()?;
             }
-        }
+            Ok(())
+        })?;
         Ok(fields)
-    }
-}
-
-/// A member's name. Read as bytes, so that a lone surrogate in one spoils nothing.
-enum Name {
-    Id,
-    EventTime,
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_bytes(NameVisitor)
-    }
-}
-
-struct NameVisitor;
-
-impl Visitor<'_> for NameVisitor {
-    type Value = Name;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_bytes<E>(self, name: &[u8]) -> Result<Name, E> {
-        Ok(match name {
-            b"id" => Name::Id,
-            b"eventTime" => Name::EventTime,
-            _ => Name::Other,
-        })
-    }
-}
-
-/// The value of a JSON string; None if it is another value, or holds a lone surrogate.
-fn json_string(json: &str) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.as_bytes().contains(&b'\\') {
-        serde_json::from_str(json).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inner))
     }
 }
 
@@ -150,7 +102,7 @@ mod tests {
     use super::*;
 
     fn row(text: &str) -> Row<'_> {
-        Row { text, fields: serde_json::from_str(text).ok() }
+        Row::read(&mut Walk::of(text)).unwrap()
     }
 
     #[test]

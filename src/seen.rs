@@ -51,11 +51,21 @@ impl Seen {
             }
         }
         added.truncate(KEYS_MAX.saturating_sub(self.entries.len()));
-        if !added.is_empty() {
-            self.entries.append(&mut added);
-            self.entries.sort();
-        }
+        self.merge(&added);
         is_new
+    }
+
+    /// Both lists are in order, and share no key.
+    fn merge(&mut self, added: &[Entry]) {
+        let mut known = core::mem::take(&mut self.entries).into_iter().peekable();
+        self.entries.reserve_exact(known.len() + added.len());
+        for entry in added {
+            while let Some(before) = known.next_if(|known| known.key < entry.key) {
+                self.entries.push(before);
+            }
+            self.entries.push(*entry);
+        }
+        self.entries.extend(known);
     }
 
     pub(crate) fn contains(&self, key: Key) -> bool {

@@ -1,0 +1,489 @@
+//! A JSON text, walked once, by a caller who says what to read and what to step over.
+//!
+//! Most of a page is stepped over: a row passes through as it came, and only two of its members are
+//! looked at. So this walk gives what a parser does not: where a value begins and ends. It is strict
+//! (RFC 8259); a test holds it against `serde_json`. It knows numbers as text only: the source reads
+//! few, and code for floating-point numbers would be a fifth of the component.
+
+use std::borrow::Cow;
+
+/// A place in a JSON text.
+#[derive(Clone)]
+pub(crate) struct Walk<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+/// A text that is not JSON, or not of the shape that was looked for. Says nothing of its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    /// Where, in bytes from the start of the text.
+    pub(crate) at: usize,
+    pub(crate) what: &'static str,
+}
+
+/// A string as it is written, without its quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written<'a> {
+    text: &'a str,
+    has_escapes: bool,
+}
+
+/// A small value, all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Json<'a> {
+    /// In the order of the text; a name may come twice.
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+    Array(Vec<Json<'a>>),
+    String(Cow<'a, str>),
+    /// A number, `true`, `false` or `null`, as written; or a string that holds a lone surrogate,
+    /// which no string of Unicode can.
+    Scalar(&'a str),
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) const fn of(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// Walks an object; `member` is called past each name and has to walk the value.
+    pub(crate) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Written<'a>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.sequence(b'{', b'}', |walk| {
+            let name = walk.string()?;
+            walk.token(b':')?;
+            member(walk, name)
+        })
+    }
+
+    /// Walks an array; `element` has to walk each element.
+    pub(crate) fn array(
+        &mut self,
+        element: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.sequence(b'[', b']', element)
+    }
+
+    /// Steps over a value, and gives its text.
+    pub(crate) fn skip(&mut self) -> Result<&'a str, Malformed> {
+        self.peek();
+        let start = self.at;
+        self.skip_nested(SKIP_DEPTH_MAX)?;
+        Ok(self.since(start))
+    }
+
+    /// Steps over a value, and gives what it says if it is a string.
+    pub(crate) fn string_or_skip(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+        if self.peek() == Some(b'"') {
+            self.string().map(Written::read)
+        } else {
+            self.skip().map(|_| None)
+        }
+    }
+
+    /// Reads a value into memory, nested at most sixteen deep and `bytes_max` long. // I5
+    pub(crate) fn small(&mut self, bytes_max: usize) -> Result<Json<'a>, Malformed> {
+        let text = self.skip()?;
+        let start = self.at - text.len();
+        if text.len() > bytes_max {
+            return Err(Malformed { at: start, what: "a value is longer than it may be" });
+        }
+        Walk { text: self.text, at: start }.tree(TREE_DEPTH_MAX)
+    }
+
+    /// The next byte that is no white space; the walk stands before it.
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.bytes().get(self.at) {
+                Some(b' ' | b'\n' | b'\t' | b'\r') => self.at += 1,
+                other => return other.copied(),
+            }
+        }
+    }
+
+    /// How far the walk has come, in bytes.
+    pub(crate) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The text from a place that the walk has passed up to where it stands.
+    pub(crate) fn since(&self, start: usize) -> &'a str {
+        &self.text[start..self.at]
+    }
+
+    /// Nothing but white space may follow.
+    pub(crate) fn end(&mut self) -> Result<(), Malformed> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.malformed("something follows the JSON value")),
+        }
+    }
+
+    pub(crate) const fn malformed(&self, what: &'static str) -> Malformed {
+        Malformed { at: self.at, what }
+    }
+
+    const fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
+    fn sequence(
+        &mut self,
+        open: u8,
+        close: u8,
+        mut item: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.token(open)?;
+        if self.peek() == Some(close) {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            item(self)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                _ => return self.token(close),
+            }
+        }
+    }
+
+    fn tree(&mut self, depth_left: usize) -> Result<Json<'a>, Malformed> {
+        let depth_left = self.deeper(depth_left)?;
+        match self.peek() {
+            Some(b'{') => {
+                let mut members = Vec::new();
+                self.object(|walk, name| {
+                    let name = name.read().unwrap_or(Cow::Borrowed(name.text));
+                    members.push((name, walk.tree(depth_left)?));
+                    Ok(())
+                })?;
+                Ok(Json::Object(members))
+            }
+            Some(b'[') => {
+                let mut elements = Vec::new();
+                self.array(|walk| {
+                    elements.push(walk.tree(depth_left)?);
+                    Ok(())
+                })?;
+                Ok(Json::Array(elements))
+            }
+            _ => {
+                let start = self.at;
+                let string = self.string_or_skip()?;
+                Ok(string.map_or(Json::Scalar(self.since(start)), Json::String))
+            }
+        }
+    }
+
+    fn skip_nested(&mut self, depth_left: usize) -> Result<(), Malformed> {
+        match self.peek() {
+            Some(b'"') => self.string().map(drop),
+            Some(b'{') => {
+                let depth_left = self.deeper(depth_left)?;
+                self.object(|walk, _| walk.skip_nested(depth_left))
+            }
+            Some(b'[') => {
+                let depth_left = self.deeper(depth_left)?;
+                self.array(|walk| walk.skip_nested(depth_left))
+            }
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            Some(_) => Err(self.malformed(NOT_JSON)),
+            None => Err(self.malformed(ENDS_EARLY)),
+        }
+    }
+
+    fn deeper(&self, depth_left: usize) -> Result<usize, Malformed> {
+        depth_left.checked_sub(1).ok_or_else(|| self.malformed("nested too deep"))
+    }
+
+    fn string(&mut self) -> Result<Written<'a>, Malformed> {
+        self.token(b'"')?;
+        let start = self.at;
+        let mut has_escapes = false;
+        loop {
+            self.at += plain_len(&self.bytes()[self.at..]);
+            match self.bytes().get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    has_escapes = true;
+                    self.escape()?;
+                }
+                Some(_) => return Err(self.malformed("a control character in a string")),
+                None => return Err(self.malformed(ENDS_EARLY)),
+            }
+        }
+        let text = self.since(start);
+        self.at += 1;
+        Ok(Written { text, has_escapes })
+    }
+
+    fn escape(&mut self) -> Result<(), Malformed> {
+        let len = match self.bytes().get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+            Some(b'u') => 6,
+            Some(_) => return Err(self.malformed(NOT_JSON)),
+            None => return Err(self.malformed(ENDS_EARLY)),
+        };
+        let digits = self.bytes().get(self.at + 2..self.at + len);
+        if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+            return Err(self.malformed(NOT_JSON));
+        }
+        self.at += len;
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Malformed> {
+        self.at += usize::from(self.bytes()[self.at] == b'-');
+        if self.bytes().get(self.at) == Some(&b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.bytes().get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.bytes().get(self.at) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.bytes().get(self.at), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Malformed> {
+        let start = self.at;
+        while self.bytes().get(self.at).is_some_and(u8::is_ascii_digit) {
+            self.at += 1;
+        }
+        match self.bytes().get(self.at) {
+            _ if self.at > start => Ok(()),
+            Some(_) => Err(self.malformed(NOT_JSON)),
+            None => Err(self.malformed(ENDS_EARLY)),
+        }
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), Malformed> {
+        if !self.bytes()[self.at..].starts_with(word.as_bytes()) {
+            return Err(self.malformed(NOT_JSON));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn token(&mut self, byte: u8) -> Result<(), Malformed> {
+        match self.peek() {
+            Some(found) if found == byte => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(_) => Err(self.malformed(NOT_JSON)),
+            None => Err(self.malformed(ENDS_EARLY)),
+        }
+    }
+}
+
+impl<'a> Written<'a> {
+    /// Whether it says just this. `name` needs no escapes.
+    pub(crate) fn is(self, name: &str) -> bool {
+        self.text == name || (self.has_escapes && self.read().is_some_and(|text| text == name))
+    }
+
+    /// What it says; None if it holds a lone surrogate.
+    pub(crate) fn read(self) -> Option<Cow<'a, str>> {
+        if !self.has_escapes {
+            return Some(Cow::Borrowed(self.text));
+        }
+        let mut said = String::with_capacity(self.text.len());
+        let mut rest = self.text;
+        while let Some((plain, escaped)) = rest.split_once('\\') {
+            said.push_str(plain);
+            let mut chars = escaped.chars();
+            said.push(match chars.next()? {
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'u' => {
+                    let (code, after) = code_point(chars.as_str())?;
+                    chars = after.chars();
+                    code
+                }
+                itself => itself,
+            });
+            rest = chars.as_str();
+        }
+        said.push_str(rest);
+        Some(Cow::Owned(said))
+    }
+}
+
+impl<'a> Json<'a> {
+    /// Reads a whole text.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, Malformed> {
+        let mut walk = Walk::of(text);
+        let value = walk.tree(TREE_DEPTH_MAX)?;
+        walk.end().map(|()| value)
+    }
+
+    /// The member of that name; `null` if there is none, or this is no object.
+    pub(crate) fn get(&self, name: &str) -> &Self {
+        let Self::Object(members) = self else { return &Self::NULL };
+        members.iter().find(|(key, _)| key == name).map_or(&Self::NULL, |(_, value)| value)
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A whole number, written without point or exponent.
+    pub(crate) fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Scalar(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    pub(crate) const NULL: Self = Self::Scalar("null");
+}
+
+/// How many bytes at the start are neither a quote, nor a backslash, nor a control character.
+/// Looks at eight at a time: most of a page is strings.
+fn plain_len(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        // A byte of each is zero, or less than a space, where it borrows from its high bit. Such a
+        // borrow may reach into later bytes, never into earlier ones: the first hit is right.
+        let quote = (word ^ (ONES * 0x22)).wrapping_sub(ONES) & !(word ^ (ONES * 0x22));
+        let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES) & !(word ^ (ONES * 0x5c));
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let hits = (quote | backslash | control) & HIGHS;
+        if hits != 0 {
+            return index * 8 + (hits.trailing_zeros() / 8) as usize;
+        }
+    }
+    let plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
+    chunks.len() * 8 + rest.iter().take_while(plain).count()
+}
+
+/// The character of the digits past `\u`, of two escapes where it takes a surrogate pair, and what
+/// follows. None if a surrogate stands alone.
+fn code_point(text: &str) -> Option<(char, &str)> {
+    let unit = |text: &str| u32::from_str_radix(text.get(..4)?, 16).ok();
+    let (first, rest) = (unit(text)?, text.get(4..)?);
+    if let Some(code) = char::from_u32(first) {
+        return Some((code, rest));
+    }
+    let second = rest.strip_prefix("\\u").and_then(unit)?;
+    let is_pair = (0xd800..0xdc00).contains(&first) && (0xdc00..0xe000).contains(&second);
+    let code = is_pair.then(|| 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))?;
+    Some((char::from_u32(code)?, rest.get(6..)?))
+}
+
+const NOT_JSON: &str = "not JSON, or not the documented shape";
+const ENDS_EARLY: &str = "it ends too early";
+/// How deep what is stepped over may be nested, and what is read. // I5
+const SKIP_DEPTH_MAX: usize = 128;
+const TREE_DEPTH_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_holds_what_the_text_says() {
+        let json = Json::parse(r#" {"a":[1,-2.5e3,true,null,"x\n\u00e9"],"b":{"c":"é"},"a":7} "#);
+        let json = json.unwrap();
+        assert_eq!(json.get("b").get("c").as_str(), Some("é"));
+        assert_eq!(json.get("b").get("missing").get("too"), &Json::NULL);
+        let scalars = ["1", "-2.5e3", "true", "null"].map(Json::Scalar);
+        let Json::Array(elements) = json.get("a") else { panic!("{json:?}") };
+        assert_eq!(elements[..4], scalars);
+        assert_eq!(elements[4].as_str(), Some("x\né"));
+    }
+
+    #[test]
+    fn a_string_with_a_lone_surrogate_is_kept_as_written_and_is_no_string() {
+        assert_eq!(Json::parse(r#""\ud800""#), Ok(Json::Scalar(r#""\ud800""#)));
+        assert_eq!(Json::parse(r#"{"\ud800":1}"#).unwrap().get("\\ud800").as_u64(), Some(1));
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_where_it_ceases_to_be() {
+        for (text, at) in [
+            ("", 0), ("<html>", 0), ("{", 1), ("[1,]", 3), ("[1 2]", 3), (r#"{"a" 1}"#, 5), (r#""\u12"#, 1),
+            ("{a:1}", 1), ("[]x", 2), ("tru", 0), ("[1,\n x]", 5), ("\"a", 2), ("01", 1), ("-", 1), ("1.", 2), ("1e+", 3), ("\"\\x\"", 1), ("\"\n\"", 1),
+        ] {
+            assert_eq!(Json::parse(text).map_err(|malformed| malformed.at), Err(at), "{text}");
+        }
+    }
+
+    #[test]
+    fn nesting_has_a_limit() {
+        let nested = |depth| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Json::parse(&nested(TREE_DEPTH_MAX - 1)).is_ok());
+        assert!(Json::parse(&nested(TREE_DEPTH_MAX)).is_err());
+        assert!(Json::parse(&"[".repeat(1_000_000)).is_err());
+    }
+
+    /// Texts made by changing, cutting and joining pieces of JSON, some right and some not.
+    fn texts() -> impl Iterator<Item = String> {
+        const PIECES: [&str; 34] = [
+            "{", "}", "[", "]", ",", ":", "\"", "\\", "\"a\"", "\"id\"", "\"\\u00e9\\n\"", "\"é😀 x\"",
+            "\"\\ud83d\\ude00\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\q\"", "\"\\u12g4\"", "0", "-0",
+            "12", "-1.5e+3", "1.", ".5", "1e", "01", "true", "false", "null", "nul", " ", "\n", "\t",
+            "\u{1}", "\"0123456789 abcdef \\\" 01234567\"",
+        ];
+        let mut state = 1u64;
+        let mut dice = move |sides: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % sides
+        };
+        (0..200_000).map(move |_| (0..=dice(9)).map(|_| PIECES[dice(PIECES.len())]).collect())
+    }
+
+    #[test]
+    fn it_takes_what_serde_json_takes_and_nothing_else() {
+        let mut taken = 0;
+        for text in texts() {
+            let mut walk = Walk::of(&text);
+            let ours = walk.skip().and_then(|_| walk.end()).is_ok();
+            let theirs = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+            assert_eq!(ours, theirs, "{text:?}");
+            taken += u32::from(ours);
+        }
+        assert!(taken > 5_000, "{taken} of the texts were JSON");
+    }
+
+    #[test]
+    fn strings_say_what_serde_json_says() {
+        for text in texts() {
+            let mut walk = Walk::of(&text);
+            let Ok(Some(ours)) = walk.string_or_skip() else { continue };
+            assert_eq!(serde_json::from_str(walk.since(0)).ok(), Some(ours.into_owned()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn plain_bytes_end_at_the_first_that_is_not() {
+        for len in 0..40 {
+            for special in ["\"", "\\", "\n", "\u{1f}", "\0"] {
+                let text = format!("{}{special}{special}\u{ff}\u{80}", "~é !"[..1].repeat(len));
+                assert_eq!(plain_len(text.as_bytes()), len, "{text:?}");
+            }
+        }
+        assert_eq!(plain_len("é\u{7f}\u{80}😀 #[]".as_bytes()), 13);
+    }
+}
