@@ -1,6 +1,5 @@
 //! The endpoint: what becomes of one request for logs, from its bytes to its answer.
 
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::header::CONTENT_TYPE;
@@ -17,7 +16,7 @@ use crate::refusal::Refusal;
 use crate::reply::{self, Page};
 use crate::signature::Gate;
 use crate::stats::{Stats, Tally};
-use crate::world::World;
+use crate::world::{Selection, World};
 
 /// The path of the endpoint.
 pub const LOGS_PATH: &str = "/api/ttp/impersonation/get-logs";
@@ -213,7 +212,7 @@ impl Turn<'_> {
             None => (self.listing(state, query), None),
         };
         let result = match &listing.pinned {
-            Some(pinned) => Cow::Borrowed(&pinned[..]),
+            Some(pinned) => Selection::Rows(Arc::clone(pinned)),
             None => state.world.select(&listing.query.filters, listing.from, listing.to),
         };
         let result_count = result.len();
@@ -246,7 +245,7 @@ impl Turn<'_> {
     }
 
     /// A new result, its defaults filled in as of now.
-    fn listing(&self, state: &State, query: Query) -> Listing {
+    fn listing(&self, state: &mut State, query: Query) -> Listing {
         let now_secs = self.now_ms.div_euclid(1000);
         let from = query.from.unwrap_or(start_of_day(now_secs));
         let to = match (query.to.unwrap_or(now_secs), self.api.options.paging.to_bound) {
@@ -255,7 +254,7 @@ impl Turn<'_> {
         };
         let pinned = match self.api.options.paging.mode {
             PagingMode::Live => None,
-            PagingMode::Snapshot => Some(Arc::from(&*state.world.select(&query.filters, from, to))),
+            PagingMode::Snapshot => Some(state.world.select(&query.filters, from, to).into_rows()),
         };
         Listing { query, from, to, pinned }
     }

@@ -44,7 +44,7 @@ impl LedgerRows {
             let world = &mut api.state().world;
             world.advance(api.clock.now_secs());
             let (from, to) = (query.from.unwrap_or(i64::MIN), query.to.unwrap_or(i64::MAX));
-            let mut numbers = world.select(&query.filters, from, to).into_owned();
+            let mut numbers = world.select(&query.filters, from, to).to_vec();
             if let Some(by) = query.visible_by {
                 numbers.retain(|&number| world.row(number).visible_secs <= by);
             }

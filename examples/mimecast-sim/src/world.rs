@@ -1,8 +1,9 @@
 //! The world: every row there is, which of them are visible by now, and those still to come.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use fastrand::Rng;
 
@@ -38,6 +39,9 @@ pub const ROWS_MAX: usize = 5_000_000;
 /// Rows of one live burst, whatever the share of ties.
 const BURST_ROWS_MAX: u64 = 1000;
 
+/// Filtered results that are kept; each may hold the number of every row.
+const FOUND_MAX: usize = 8;
+
 pub(crate) struct World {
     seed: u64,
     options: WorldOptions,
@@ -47,9 +51,45 @@ pub(crate) struct World {
     visible: Vec<u32>,
     /// Rows still to come, the next one on top.
     hidden: BinaryHeap<Reverse<(i64, u32)>>,
+    /// The last filtered results, so that each of their pages need not look at every row again.
+    found: VecDeque<Found>,
     messages: u32,
     started_secs: i64,
     live_rows: u64,
+}
+
+/// A filtered result; it holds until a row appears that may belong to it.
+struct Found {
+    filters: Filters,
+    from: i64,
+    to: i64,
+    rows: Arc<[u32]>,
+}
+
+/// Numbers of rows, oldest first.
+pub(crate) enum Selection<'a> {
+    Window(&'a [u32]),
+    Rows(Arc<[u32]>),
+}
+
+impl Selection<'_> {
+    pub(crate) fn into_rows(self) -> Arc<[u32]> {
+        match self {
+            Self::Window(window) => Arc::from(window),
+            Self::Rows(rows) => rows,
+        }
+    }
+}
+
+impl Deref for Selection<'_> {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        match self {
+            Self::Window(window) => window,
+            Self::Rows(rows) => rows,
+        }
+    }
 }
 
 impl World {
@@ -66,6 +106,7 @@ impl World {
             rows: Vec::new(),
             visible: Vec::new(),
             hidden: BinaryHeap::new(),
+            found: VecDeque::new(),
             messages: 0,
             started_secs: now_secs,
             live_rows: 0,
@@ -100,6 +141,7 @@ impl World {
             due.push(number);
         }
         let Some(first) = due.iter().map(|&number| self.key(number)).min() else { return };
+        self.found.retain(|found| found.to < first.0);
         // Late rows belong near the end: only what comes after the first of them is sorted again.
         let mut tail = self
             .visible
@@ -110,15 +152,25 @@ impl World {
     }
 
     /// The visible rows of a window that pass the filters, oldest first. Both ends are inclusive.
-    pub(crate) fn select(&self, filters: &Filters, from: i64, to: i64) -> Cow<'_, [u32]> {
+    pub(crate) fn select(&mut self, filters: &Filters, from: i64, to: i64) -> Selection<'_> {
         let start = self.visible.partition_point(|&n| self.row(n).event_secs < from);
         let end = self.visible.partition_point(|&n| self.row(n).event_secs <= to).max(start);
-        let window = &self.visible[start..end];
         if filters.is_empty() {
-            return Cow::Borrowed(window);
+            return Selection::Window(&self.visible[start..end]);
+        }
+        let known =
+            |found: &&Found| found.from == from && found.to == to && found.filters == *filters;
+        if let Some(found) = self.found.iter().find(known) {
+            return Selection::Rows(Arc::clone(&found.rows));
         }
         let passes = |&&n: &&u32| filters.pass(&self.row(n).facets(self.seed));
-        Cow::Owned(window.iter().filter(passes).copied().collect())
+        let rows: Arc<[u32]> = self.visible[start..end].iter().filter(passes).copied().collect();
+        if self.found.len() == FOUND_MAX {
+            self.found.pop_front();
+        }
+        let filters = filters.clone();
+        self.found.push_back(Found { filters, from, to, rows: Arc::clone(&rows) });
+        Selection::Rows(rows)
     }
 
     pub(crate) fn row(&self, number: u32) -> &Row {

@@ -73,6 +73,23 @@ fn each_filter_lets_through_what_it_names() {
 }
 
 #[test]
+fn a_filter_finds_rows_that_appeared_since_it_was_last_asked() {
+    let sim = five_rows().start().unwrap();
+    let filters = json!({"taggedMalicious": true});
+    let early = json!({"taggedMalicious": true, "to": "2023-11-14T22:09:00+0000"});
+    assert_eq!(found(&sim, &filters), ["row-1", "row-3"]);
+    assert_eq!(found(&sim, &early), ["row-1"]);
+    let text = r#"{"id": "row-6", "taggedMalicious": true}"#;
+    sim.push_rows([ScriptedRow::new(text, NOW - 200)]);
+    assert_eq!(found(&sim, &filters), ["row-1", "row-6", "row-3"]);
+    assert_eq!(found(&sim, &early), ["row-1"]);
+    let text = r#"{"id": "row-0", "taggedMalicious": true}"#;
+    sim.push_rows([ScriptedRow::new(text, NOW - 1000)]);
+    assert_eq!(found(&sim, &filters), ["row-0", "row-1", "row-6", "row-3"]);
+    assert_eq!(found(&sim, &early), ["row-0", "row-1"]);
+}
+
+#[test]
 fn rows_come_in_the_order_that_was_asked_for() {
     let sim = five_rows().start().unwrap();
     let newest_first = vec!["row-5", "row-4", "row-3", "row-2", "row-1"];
