@@ -6,10 +6,10 @@ use hyper::header::CONTENT_TYPE;
 use hyper::{HeaderMap, Method};
 
 use crate::clock::Clock;
-use crate::date::{http_date, start_of_day};
+use crate::date::{api_date, http_date, start_of_day};
 use crate::fault::{Fault, Faults};
 use crate::listing::{Listing, Listings, Place, refused};
-use crate::options::{Options, PagingMode, RateHeaders, ToBound};
+use crate::options::{Log, Options, PagingMode, RateHeaders, ToBound};
 use crate::query::{self, Query};
 use crate::quota::Meter;
 use crate::refusal::Refusal;
@@ -117,6 +117,11 @@ impl Api {
             (outcome.name, outcome.rows) = (format!("fault {}", fault.name()), 0);
         }
         let name = std::mem::take(&mut outcome.name);
+        if self.options.log == Log::Stderr {
+            let (number, rows) = (state.tally.stats.requests + 1, outcome.rows);
+            let (date, status) = (api_date(now_ms.div_euclid(1000)), outcome.status);
+            eprintln!("{date} request {number}: {status} {name}, {rows} rows");
+        }
         state.tally.add(now_ms, body, name, outcome.rows);
         let ending = match mishap.fault {
             Some(Fault::Cut) => Ending::Cut,

@@ -56,8 +56,8 @@ pub use fault::{Fault, FaultRule, Scope, When};
 pub use filters::{Filters, Search, SearchField};
 pub use ledger::{LedgerQuery, LedgerRow, LedgerRows};
 pub use options::{
-    Compression, Empty, LastPage, Layout, Options, Paging, PagingMode, RateHeaders, ResultCount,
-    Style, ToBound,
+    Compression, Empty, LastPage, Layout, Log, Options, Paging, PagingMode, RateHeaders,
+    ResultCount, Style, ToBound,
 };
 pub use quota::Quota;
 pub use row::ScriptedRow;

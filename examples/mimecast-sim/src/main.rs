@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, ValueEnum};
 use mimecast_sim::{
-    ClockStart, Compression, Empty, Fault, FaultRule, Keys, LastPage, Layout, Options, Paging,
+    ClockStart, Compression, Empty, Fault, FaultRule, Keys, LastPage, Layout, Log, Options, Paging,
     PagingMode, Quota, RateHeaders, ResultCount, Running, Standing, Style, ToBound, WorldOptions,
 };
 
@@ -69,6 +69,9 @@ struct Arguments {
     /// Seconds that the server's clock is ahead of the machine's; below zero is behind
     #[arg(long, value_name = "SECS", default_value_t = 0, allow_negative_numbers = true)]
     clock_skew_secs: i64,
+    /// Tell each request on stderr
+    #[arg(long)]
+    log_requests: bool,
     #[command(flatten)]
     world: WorldArguments,
     #[command(flatten)]
@@ -252,8 +255,18 @@ fn announce(sim: &Running, ready_file: Option<PathBuf>) -> io::Result<()> {
 }
 
 fn options(arguments: Arguments) -> Options {
-    let Arguments { port, seed, clock_skew_secs, world, keys, paging, style, faults, .. } =
-        arguments;
+    let Arguments {
+        port,
+        seed,
+        clock_skew_secs,
+        log_requests,
+        world,
+        keys,
+        paging,
+        style,
+        faults,
+        ..
+    } = arguments;
     Options {
         listen: SocketAddr::from(([127, 0, 0, 1], port)),
         keys: Keys {
@@ -289,6 +302,7 @@ fn options(arguments: Arguments) -> Options {
         style: style.style(),
         quota: Quota { limit: paging.quota, window_ms: paging.quota_window_ms },
         faults: fault_rules(faults),
+        log: flag(log_requests, Log::Stderr),
     }
 }
 

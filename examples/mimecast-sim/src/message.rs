@@ -260,7 +260,7 @@ const SUBJECTS: &[&str] = &[
     "\u{421}\u{440}\u{43e}\u{447}\u{43d}\u{44b}\u{439} \u{43f}\u{43b}\u{430}\u{442}\u{435}\u{436}",
     "\u{641}\u{627}\u{62a}\u{648}\u{631}\u{629} \u{645}\u{633}\u{62a}\u{62d}\u{642}\u{629}",
     "Gift cards \u{1f381} for the team \u{1f389}",
-    "Scan saved to C:\\Users\\scans\\new",
+    "Scan saved to C:\\Users\\new\\",
     "Path //files/share \\\\server\\q1",
     "Tabs\tand\nlines",
     "Payroll change request",

@@ -34,6 +34,8 @@ pub struct Options {
     pub quota: Quota,
     /// What goes wrong, and when.
     pub faults: Vec<FaultRule>,
+    /// Whether each request is told on stderr.
+    pub log: Log,
 }
 
 impl Default for Options {
@@ -50,8 +52,19 @@ impl Default for Options {
             style: Style::default(),
             quota: Quota::default(),
             faults: Vec::new(),
+            log: Log::default(),
         }
     }
+}
+
+/// Whether each request is told on stderr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Log {
+    /// It is not.
+    #[default]
+    Off,
+    /// A line for each.
+    Stderr,
 }
 
 /// How results are cut into pages.

@@ -28,9 +28,7 @@ fn one_line_on_stdout_says_where_it_is_and_with_which_keys() {
     child.args(["--rows", "300", "--late-max-secs", "0", "--app-key", "my-app-key"]);
     let child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut child = Ending(child);
-    let mut line = String::new();
-    BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let ready: Value = serde_json::from_str(&line).unwrap();
+    let ready = ready_line(&mut child);
     assert_eq!(ready["app_key"], "my-app-key");
     for key in ["access_key", "secret_key", "app_id"] {
         assert!(ready[key].is_string(), "{key}");
@@ -104,4 +102,26 @@ fn wrong_usage_exits_2_and_names_the_flag_or_the_value() {
         assert!(stderr.contains(named), "{stderr}");
         assert!(output.stdout.is_empty());
     }
+}
+
+#[test]
+fn requests_are_told_on_stderr_when_asked_for() {
+    let mut child = Command::new(PROGRAM);
+    child.args(["--rows", "1", "--log-requests"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = Ending(child.spawn().unwrap());
+    let ready = ready_line(&mut child);
+    let address = ready["base_url"].as_str().unwrap().strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /api/login HTTP/1.0\r\n\r\n").unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    let lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
+    let told: Vec<String> = lines.take(2).map(Result::unwrap).collect();
+    assert!(told[1].ends_with("request 1: 404 status 404, 0 rows"), "{told:?}");
+}
+
+/// The one line on stdout.
+fn ready_line(child: &mut Ending) -> Value {
+    let mut line = String::new();
+    BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    serde_json::from_str(&line).unwrap()
 }
