@@ -1,5 +1,7 @@
 //! Where the built files are: beside the test that runs.
 
+use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 /// The component that `cargo xtask build` made.
@@ -12,14 +14,33 @@ pub fn component() -> PathBuf {
 #[must_use]
 pub fn source_host() -> PathBuf {
     let file = format!("release/source-host{}", std::env::consts::EXE_SUFFIX);
-    built(&file, "cargo build --release --package source-host")
+    built(&file, "cargo build --release --package source-host --package mimecast-sim")
+}
+
+/// An empty folder for a test. It is left as it is at the end, to be looked at after a failure.
+///
+/// # Panics
+/// If it cannot be made.
+#[must_use]
+pub fn scratch(test: &str) -> PathBuf {
+    let dir = target().join("end-to-end").join(test);
+    match fs::remove_dir_all(&dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            panic!("{} cannot be emptied: {error}", dir.display())
+        }
+        _ => fs::create_dir_all(&dir).expect("a folder can be made below target"),
+    }
+    dir
 }
 
 fn built(file: &str, remedy: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    // target/release/deps/test
-    let target = test.ancestors().nth(3).expect("a test lies in target/release/deps");
-    let path = target.join(file);
+    let path = target().join(file);
     assert!(path.is_file(), "{} is missing: run `{remedy}`", path.display());
     path
+}
+
+fn target() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    // target/release/deps/test
+    test.ancestors().nth(3).expect("a test lies in target/release/deps").to_path_buf()
 }

@@ -5,7 +5,9 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use end_to_end::artifacts;
-use end_to_end::embedding::{Api, Batch, ErrorKind, Guest, HttpError, Program, Request, Response};
+use end_to_end::embedding::{
+    Api, Batch, ErrorKind, Guest, Header, HttpError, Program, Request, Response,
+};
 use end_to_end::page::{self, ACCESS_KEY, APP_KEY, NOW, SECRET_KEY, page, reply, row};
 use serde_json::Value;
 
@@ -152,6 +154,22 @@ fn what_the_host_denied_is_a_fault_of_the_configuration() {
     let mut guest = guest(|_| Err(HttpError::Denied("api.example is not allowed".to_owned())));
     let error = guest.poll(&page::config(), None).unwrap().unwrap_err();
     assert_eq!(error.kind, ErrorKind::Config);
+}
+
+#[test]
+fn a_failure_is_waited_out_to_the_end_of_a_quota_only_if_it_is_spent() {
+    let failed = |status: u16, remaining: &str| {
+        let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
+        let mut response = reply(status, "{}");
+        response.headers.push(header("X-RateLimit-Remaining", remaining));
+        response.headers.push(header("X-RateLimit-Reset", "60000"));
+        let error = guest(move |_| Ok(response.clone())).poll(&page::config(), None);
+        error.unwrap().unwrap_err().retry_after_ms
+    };
+    assert_eq!(failed(503, "7"), None);
+    assert_eq!(failed(503, "0"), Some(60_000));
+    assert_eq!(failed(429, "0"), Some(60_000));
+    assert_eq!(failed(429, "7"), Some(60_000));
 }
 
 #[test]

@@ -1,0 +1,286 @@
+//! The host's program in a process of its own, with a configuration that collects from a simulated
+//! API.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, io, thread};
+
+use mimecast_sim::{Keys, Running, api_date};
+
+use crate::artifacts;
+
+/// A folder with a configuration, and all that the host leaves there.
+pub struct Collector {
+    dir: PathBuf,
+    keys: Keys,
+}
+
+/// How a run of the host ended.
+#[derive(Debug)]
+pub struct Run {
+    /// Its exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to stdout.
+    pub stdout: String,
+    /// What it told on stderr.
+    pub stderr: String,
+}
+
+/// A host that runs. It is killed when this is dropped.
+pub struct Process {
+    child: Child,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Collector {
+    /// A collector into `events.json`, from somewhat more than five days ago on. `settings` are
+    /// more lines of `[source.config]`; `test` names its folder.
+    ///
+    /// # Panics
+    /// If the folder cannot be written.
+    #[must_use]
+    pub fn new(test: &str, api: &Running, settings: &str) -> Self {
+        let source = source("acme", api, settings);
+        let file = "type = \"file\"\npath = \"events.json\"";
+        Self::with_config(test, api.keys(), &config(file, &source))
+    }
+
+    /// The same, into stdout.
+    ///
+    /// # Panics
+    /// If the folder cannot be written.
+    #[must_use]
+    pub fn to_stdout(test: &str, api: &Running, settings: &str) -> Self {
+        let source = source("acme", api, settings);
+        Self::with_config(test, api.keys(), &config("type = \"stdout\"", &source))
+    }
+
+    /// A collector with this configuration, and these keys in its environment.
+    ///
+    /// # Panics
+    /// If the folder cannot be written.
+    #[must_use]
+    pub fn with_config(test: &str, keys: Keys, config: &str) -> Self {
+        let dir = artifacts::scratch(test);
+        fs::write(dir.join("host.toml"), config).expect("a scratch folder can be written");
+        Self { dir, keys }
+    }
+
+    /// Other keys in the environment.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Runs the host until it is caught up.
+    #[must_use]
+    pub fn run(&self) -> Run {
+        self.host(&["run", "--until-caught-up"])
+    }
+
+    /// Runs the host until it is caught up, and holds it to that.
+    ///
+    /// # Panics
+    /// If it does not succeed.
+    // What it wrote is of use to few.
+    #[allow(clippy::must_use_candidate)]
+    #[track_caller]
+    pub fn catch_up(&self) -> Run {
+        let run = self.run();
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run
+    }
+
+    /// Runs a command of the host to its end.
+    #[must_use]
+    pub fn host(&self, args: &[&str]) -> Run {
+        self.start(args).wait()
+    }
+
+    /// Starts a command of the host, with this configuration.
+    ///
+    /// # Panics
+    /// If the program cannot be started.
+    #[must_use]
+    pub fn start(&self, args: &[&str]) -> Process {
+        // Several may run at once: each has files of its own.
+        let number = (1..1000).find(|n| !self.dir.join(format!("stderr.{n}")).exists());
+        let path = |name: &str| self.dir.join(format!("{name}.{}", number.expect("a free number")));
+        let (stdout, stderr) = (path("stdout"), path("stderr"));
+        let create = |path: &Path| File::create(path).expect("a scratch folder can be written");
+        // `cursor set SOURCE CURSOR`: options may come before what has a place.
+        let (command, rest) = match args {
+            ["cursor", command, rest @ ..] => (vec!["cursor", *command], rest),
+            [command, rest @ ..] => (vec![*command], rest),
+            [] => panic!("a command is missing"),
+        };
+        let child = Command::new(artifacts::source_host())
+            .args(command)
+            .args(["--config", "host.toml"])
+            .args(rest)
+            .current_dir(&self.dir)
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("MC_ACCESS_KEY", &self.keys.access_key)
+            .env("MC_SECRET_KEY", &self.keys.secret_key)
+            .env("MC_APP_ID", &self.keys.app_id)
+            .env("MC_APP_KEY", &self.keys.app_key)
+            .stdin(Stdio::null())
+            .stdout(create(&stdout))
+            .stderr(create(&stderr))
+            .spawn()
+            .expect("source-host can be started");
+        Process { child, stdout, stderr }
+    }
+
+    /// What is in `events.json`.
+    ///
+    /// # Panics
+    /// If it is not UTF-8.
+    #[must_use]
+    pub fn events(&self) -> String {
+        match fs::read(self.dir.join("events.json")) {
+            Ok(bytes) => String::from_utf8(bytes).expect("events are UTF-8"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => panic!("events.json: {error}"),
+        }
+    }
+
+    /// The stored cursor of the source `acme`.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[track_caller]
+    #[must_use]
+    pub fn cursor(&self) -> String {
+        let run = self.host(&["cursor", "show", "acme"]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stdout.trim_end().to_owned()
+    }
+
+    /// Every file that it and the host wrote, by name.
+    ///
+    /// # Panics
+    /// If the folder cannot be read.
+    #[must_use]
+    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let entries = fs::read_dir(&self.dir).expect("a scratch folder can be read");
+        let paths = entries.map(|entry| entry.expect("a scratch folder can be read").path());
+        paths
+            .filter(|path| path.is_file())
+            .map(|path| (path.display().to_string(), fs::read(&path).expect("it can be read")))
+            .collect()
+    }
+}
+
+impl Process {
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// If it takes two minutes.
+    #[must_use]
+    pub fn wait(mut self) -> Run {
+        let deadline = Instant::now() + RUN_FOR_MAX;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "the host does not end: {}", self.stderr());
+            thread::sleep(LOOK_EVERY);
+        };
+        let stdout = fs::read_to_string(&self.stdout).expect("stdout is UTF-8");
+        Run { code: status.code(), stdout, stderr: self.stderr() }
+    }
+
+    /// Waits until something is so.
+    ///
+    /// # Panics
+    /// If it is not so within two minutes, or the host ends before.
+    #[track_caller]
+    pub fn wait_until(&mut self, what: &str, is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + RUN_FOR_MAX;
+        while !is_so() {
+            let ended = self.child.try_wait().expect("a child can be waited for");
+            assert!(ended.is_none(), "the host ended before {what}: {}", self.stderr());
+            assert!(Instant::now() < deadline, "{what} does not come: {}", self.stderr());
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Ends it as `kill -9` does.
+    ///
+    /// # Panics
+    /// If it had ended already.
+    pub fn kill(mut self) {
+        assert!(
+            self.child.try_wait().expect("a child can be waited for").is_none(),
+            "it had ended"
+        );
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("a child can be waited for");
+    }
+
+    /// Asks it to end, as a service manager does.
+    ///
+    /// # Panics
+    /// If there is no program `kill`.
+    #[must_use]
+    pub fn terminate(self) -> Run {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there");
+        assert!(status.success(), "kill failed: {status}");
+        self.wait()
+    }
+
+    fn stderr(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.stderr).unwrap_or_default()).into_owned()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A configuration with these sections.
+#[must_use]
+pub fn config(output: &str, sources: &str) -> String {
+    format!("[state]\npath = \"state.db\"\n\n[output]\n{output}\n\n{sources}")
+}
+
+/// The section of a source that collects five days of this API.
+#[must_use]
+pub fn source(name: &str, api: &Running, settings: &str) -> String {
+    let base_url = api.base_url();
+    let component = artifacts::component();
+    let start = api_date(api.now_secs() - 5 * 86_400 - 3600).replace("+0000", "Z");
+    format!(
+        r#"[[source]]
+name = "{name}"
+component = '{component}'
+allow = ["{base_url}"]
+[source.config]
+base_url = "{base_url}"
+start = "{start}"
+auth = {{ type = "hmac", access_key = "${{MC_ACCESS_KEY}}", secret_key = "${{MC_SECRET_KEY}}", app_id = "${{MC_APP_ID}}", app_key = "${{MC_APP_KEY}}" }}
+{settings}
+
+"#,
+        component = component.display(),
+    )
+}
+
+const RUN_FOR_MAX: Duration = Duration::from_mins(2);
+const LOOK_EVERY: Duration = Duration::from_millis(5);

@@ -1,0 +1,8 @@
+//! The component in `source-host`, a process of its own, against the simulated API.
+#![allow(clippy::unwrap_used)]
+
+mod collecting;
+mod crashes;
+mod faults;
+mod refusals;
+mod secrets;
