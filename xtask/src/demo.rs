@@ -61,7 +61,7 @@ fn tell(simulation: &Simulation, count: usize) {
         "demo: {count} events, each one line of JSON on stdout
 
 What to try next: an API that goes on, in one terminal
-    {release}/mimecast-sim --port {port} --rows 1200 --span 20h --live-rate 60
+    {release}/mimecast-sim --port {port} --seed 2 --live-rate 60
 and the host in another; it goes on where the demo stopped, and ends at Ctrl-C
     . {keys}
     {release}/source-host run --config {config}

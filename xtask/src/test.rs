@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::{cargo, command, run, run_printing};
-use crate::{component, demo, licences};
+use crate::{component, demo, licences, simulation};
 
 struct Step {
     name: &'static str,
@@ -71,9 +71,13 @@ fn component() -> Result<()> {
 }
 
 fn end_to_end() -> Result<()> {
-    component::build()?;
-    run(cargo().args(["build", "--release", "--locked", "--package", "source-host"]))?;
-    cargo_test(&["--package", "end-to-end"])
+    simulation::build()?;
+    // Most of the time these tests wait for the host's process.
+    run_printing(
+        cargo()
+            .args(["test", "--release", "--locked", "--package", "end-to-end"])
+            .env("RUST_TEST_THREADS", "8"),
+    )
 }
 
 fn cargo_test(selected: &[&str]) -> Result<()> {
