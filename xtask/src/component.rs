@@ -12,7 +12,7 @@ use crate::cargo::{cargo, command, output, packages, run, rustc, target_dir, wor
 /// What the component is built for.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const FILE: &str = "mimecast_ttp_source.wasm";
-const SIZE_MAX: usize = 400_000;
+const SIZE_MAX: usize = 200_000;
 
 /// Builds the component, checks it, and gives the file's path.
 pub(crate) fn build() -> Result<PathBuf> {
