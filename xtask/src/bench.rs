@@ -10,22 +10,23 @@ use anyhow::{Context, Result, ensure};
 
 use crate::cargo::{cargo, run_printing};
 use crate::children::Children;
-use crate::component;
 use crate::simulation::{self, Output, Simulation};
 
 const ROWS: u32 = 1_000_000;
 const MARKS_PERCENT: [u32; 3] = [10, 50, 100];
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What a page, an empty poll and an instance cost.
-pub(crate) fn figures() -> Result<()> {
-    component::build()?;
-    run_printing(cargo().args(["bench", "--locked", "--package", "end-to-end"]))
+/// Prints all of them.
+pub(crate) fn run() -> Result<()> {
+    simulation::build()?;
+    // What a page, an empty poll and an instance cost.
+    let figures = ["--package", "end-to-end", "--bench", "figures"];
+    run_printing(cargo().args(["bench", "--quiet", "--locked"]).args(figures))?;
+    backfill()
 }
 
 /// The memory of the host while it collects a million rows into a file.
-pub(crate) fn backfill() -> Result<()> {
-    simulation::build()?;
+fn backfill() -> Result<()> {
     let children = Children::new()?;
     let rows = ROWS.to_string();
     // Within the 24 hours that a source looks back at first, and all there from the start.

@@ -33,8 +33,7 @@ fn run(args: &[&str]) -> Result<()> {
         ["build"] => component::build().map(drop),
         ["build", "--twice"] => component::build_twice(),
         ["demo"] => demo::run(&mut io::stdout().lock()),
-        ["bench"] => bench::figures(),
-        ["bench", "--backfill"] => bench::backfill(),
+        ["bench"] => bench::run(),
         ["test"] => test::all(),
         ["test", step] => test::one(step),
         [] | ["help" | "--help" | "-h"] => {
@@ -55,7 +54,6 @@ usage: cargo xtask COMMAND
   build            build the component into target/component/ and check its imports and size
   build --twice    build it twice from clean, and compare the two to the byte
   demo             collect from a simulated API, events on stdout
-  bench            print what the component costs, against a bare scan of the same bytes
-  bench --backfill print the host's memory while it collects a million rows
+  bench            print what the component costs, and the host's memory over a million rows
   test             all that follows, up to the first step that fails
 ";
