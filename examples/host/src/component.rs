@@ -252,6 +252,7 @@ impl Instance {
         let limits = state.limits;
         state.ticks_left = ticks(limits.cpu);
         state.requests_left = limits.requests_max;
+        state.out_of_memory = false;
         self.calls += 1;
         // A call that is dropped half-way leaves an instance that cannot be entered again.
         self.sound = false;

@@ -79,7 +79,7 @@ pub struct Deliverer {
 
 impl Deliverer {
     /// Starts the thread, with the cursors of the state.
-    pub fn start(output: Box<dyn Output>, state: Box<dyn State>) -> Result<Self, StateError> {
+    pub fn start(output: Box<dyn Output>, state: Box<dyn State>) -> Result<Self, DeliveryError> {
         let stored = state.cursors()?;
         let cursors = stored.into_iter().map(|(source, stored)| (source, stored.cursor.into()));
         let writer = Writer {
@@ -95,7 +95,10 @@ impl Deliverer {
         };
         // Each source has at most one command under way: the queue is as long as the sources are many.
         let (commands, queue) = mpsc::channel();
-        std::thread::spawn(move || writer.run(&queue));
+        std::thread::Builder::new()
+            .name("delivery".to_owned())
+            .spawn(move || writer.run(&queue))
+            .map_err(|error| DeliveryError::Failed(format!("no thread could be started: {error}")))?;
         Ok(Self { commands })
     }
 

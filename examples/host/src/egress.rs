@@ -69,8 +69,9 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.is_https() { "https" } else { "http" };
-        write!(f, "{scheme}://{}:{}", self.host, self.port)
+        let (scheme, usual) = if self.is_https() { ("https", 443) } else { ("http", 80) };
+        write!(f, "{scheme}://{}", self.host)?;
+        if self.port == usual { Ok(()) } else { write!(f, ":{}", self.port) }
     }
 }
 
@@ -118,7 +119,9 @@ impl AllowList {
             // A literal address is in the list as itself, so it is allowed by name.
             return Ok(());
         }
-        Err(EgressError::Denied(format!("{origin} is not in the source's allow list")))
+        Err(EgressError::Denied(format!(
+            "{origin} is not in the source's allow list; add it there"
+        )))
     }
 
     /// The addresses that may be dialled for a name, out of those it resolved to.
@@ -150,15 +153,6 @@ impl AllowList {
             None => Err(EgressError::Dns(format!("{name} has no address"))),
         }
     }
-}
-
-/// Resolves a name with the system's resolver, and judges what it gives.
-pub async fn resolve(allow: &AllowList, name: &str) -> Result<Vec<SocketAddr>, EgressError> {
-    // Port 0: the HTTP client puts in the one of the URL.
-    let found = tokio::net::lookup_host((name, 0))
-        .await
-        .map_err(|error| EgressError::Dns(format!("{name} could not be resolved: {error}")))?;
-    allow.judge_addresses(name, found)
 }
 
 /// Whether an address belongs to the public internet, as far as the registries of special addresses

@@ -1,7 +1,9 @@
 //! Makes the HTTP exchanges of one source, within its policy and its limits.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -13,7 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
-use crate::egress::{self, AllowList, EgressError};
+use crate::egress::{AllowList, EgressError};
 
 /// What a request and its response may cost.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +54,16 @@ impl HttpClient {
         extra_roots: &[CertificateDer<'static>],
         limits: HttpLimits,
     ) -> Result<Self, String> {
+        Self::with_lookup(allow, proxy, extra_roots, limits, system_lookup)
+    }
+
+    fn with_lookup(
+        allow: AllowList,
+        proxy: Option<&Url>,
+        extra_roots: &[CertificateDer<'static>],
+        limits: HttpLimits,
+        lookup: Lookup,
+    ) -> Result<Self, String> {
         let allow = Arc::new(allow);
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls_config(extra_roots, allow.needs_tls())?)
@@ -71,7 +83,7 @@ impl HttpClient {
                     .map_err(|_| "the proxy cannot be used".to_owned())?;
                 builder.proxy(proxy)
             }
-            None => builder.dns_resolver(JudgingResolver { allow: Arc::clone(&allow) }),
+            None => builder.dns_resolver(JudgingResolver { allow: Arc::clone(&allow), lookup }),
         };
         let client = builder.build().map_err(|error| told(&error))?;
         Ok(Self { client, allow, limits })
@@ -188,8 +200,10 @@ fn tls_config(
 ) -> Result<rustls::ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     if needs_tls {
+        static MACHINE: OnceLock<Vec<CertificateDer<'static>>> = OnceLock::new();
+        let machine = MACHINE.get_or_init(|| rustls_native_certs::load_native_certs().certs);
         // Some machines carry certificates that no one can read: they are left out.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots.add_parsable_certificates(machine.iter().cloned());
     }
     for root in extra_roots {
         roots.add(root.clone()).map_err(|error| format!("a certificate is unusable: {error}"))?;
@@ -206,16 +220,30 @@ fn tls_config(
     Ok(config)
 }
 
+/// Finds the addresses of a name.
+type Lookup = fn(String) -> Looking;
+type Looking = Pin<Box<dyn Future<Output = std::io::Result<Vec<SocketAddr>>> + Send>>;
+
+fn system_lookup(name: String) -> Looking {
+    // Port 0: the client puts in the one of the URL.
+    Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+}
+
 /// Resolves names for the client: what it does not give is not dialled.
 struct JudgingResolver {
     allow: Arc<AllowList>,
+    lookup: Lookup,
 }
 
 impl Resolve for JudgingResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let allow = Arc::clone(&self.allow);
+        let (allow, name) = (Arc::clone(&self.allow), name.as_str().to_owned());
+        let looking = (self.lookup)(name.clone());
         Box::pin(async move {
-            let addresses = egress::resolve(&allow, name.as_str()).await?;
+            let found = looking.await.map_err(|error| {
+                EgressError::Dns(format!("{name} could not be resolved: {error}"))
+            })?;
+            let addresses = allow.judge_addresses(&name, found)?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
@@ -231,8 +259,12 @@ fn http_error(error: &reqwest::Error) -> HttpError {
             None => {}
         }
         if error.is_connect() {
-            if cause.is::<rustls::Error>() {
-                return HttpError::Tls(text);
+            match cause.downcast_ref::<rustls::Error>() {
+                Some(rustls::Error::InvalidCertificate(_)) => {
+                    return HttpError::Tls(format!("{text}; ca_file names roots of one's own"));
+                }
+                Some(_) => return HttpError::Tls(text),
+                None => {}
             }
             // No TCP handshake ends like this: the other side hung up within that of TLS.
             let eof = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
@@ -289,3 +321,72 @@ const AGENT: &str = concat!("source-host/", env!("CARGO_PKG_VERSION"));
 const URL_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
 const HEADER_BYTES_MAX: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicU16, Ordering};
+
+    use super::*;
+    use crate::egress::Origin;
+
+    /// Counts the lookups of the one test that needs it: a lookup holds nothing of its own.
+    static LOOKUPS: AtomicU16 = AtomicU16::new(0);
+
+    fn client(entry: &str, lookup: Lookup) -> HttpClient {
+        let allow = AllowList::new(vec![Origin::parse(entry).unwrap()]);
+        HttpClient::with_lookup(allow, None, &[], HttpLimits::default(), lookup).unwrap()
+    }
+
+    async fn get(client: &HttpClient, url: String) -> Result<Response, HttpError> {
+        let (method, headers, body) = ("GET".to_owned(), Vec::new(), Vec::new());
+        client.send(Request { method, url, headers, body, timeout_ms: Some(5_000) }).await
+    }
+
+    /// A server that answers each connection once, and counts them.
+    fn server() -> (u16, Arc<AtomicU16>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let count = Arc::new(AtomicU16::new(0));
+        let counted = Arc::clone(&count);
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let _ = stream.read(&mut [0; 4096]);
+                let said = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+                let _ = stream.write_all(said);
+            }
+        });
+        (port, count)
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_loopback_is_denied_and_not_dialled() {
+        let (port, count) = server();
+        let lookup: Lookup = |_| Box::pin(async { Ok(vec![([127, 0, 0, 1], 0).into()]) });
+        let client = client(&format!("http://inside.example:{port}"), lookup);
+        let outcome = get(&client, format!("http://inside.example:{port}/")).await;
+        assert!(matches!(outcome, Err(HttpError::Denied(_))), "{outcome:?}");
+        assert_eq!(count.load(Ordering::SeqCst), 0);
+    }
+
+    /// A name that gives a good address first and a bad one later, as a rebinding attack does.
+    #[tokio::test]
+    async fn each_dial_is_judged_anew() {
+        let (port, count) = server();
+        let lookup: Lookup = |_| {
+            let first = LOOKUPS.fetch_add(1, Ordering::SeqCst) == 0;
+            let address = if first { [127, 0, 0, 1] } else { [169, 254, 169, 254] };
+            Box::pin(async move { Ok(vec![(address, 0).into()]) })
+        };
+        let client = client(&format!("http://localhost:{port}"), lookup);
+        let url = format!("http://localhost:{port}/");
+        assert!(get(&client, url.clone()).await.is_ok());
+        let outcome = get(&client, url).await;
+        assert!(matches!(outcome, Err(HttpError::Denied(_))), "{outcome:?}");
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+}

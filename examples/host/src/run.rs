@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -42,7 +42,18 @@ pub struct Limits {
 
 /// Runs the sources of a configuration file.
 pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
-    let prepared = match prepare(config, limits).await {
+    let mut signals = match Signals::watch() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!("signals cannot be watched: {error}");
+            return Exit::Failed;
+        }
+    };
+    let prepared = tokio::select! {
+        prepared = prepare(config, limits) => prepared,
+        () = signals.next() => return Exit::Done,
+    };
+    let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(faults) => {
             for fault in &faults {
@@ -59,7 +70,7 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
             return Exit::Failed;
         }
     };
-    serve(prepared, deliverer, until_caught_up).await
+    serve(prepared, deliverer, until_caught_up, signals).await
 }
 
 /// A configuration without faults, and what was made of it on the way.
@@ -152,7 +163,12 @@ fn begin(config: &Config) -> Result<(StateLock, Deliverer), Box<dyn std::error::
 }
 
 /// Runs all sources, each on its own, until the last has ended or the host is told to stop.
-async fn serve(prepared: Prepared, deliverer: Deliverer, until_caught_up: bool) -> Exit {
+async fn serve(
+    prepared: Prepared,
+    deliverer: Deliverer,
+    until_caught_up: bool,
+    mut signals: Signals,
+) -> Exit {
     let (stop, stopped) = watch::channel(false);
     let mut budgets: BTreeMap<String, Arc<Budget>> = BTreeMap::new();
     let mut sources = JoinSet::new();
@@ -169,17 +185,11 @@ async fn serve(prepared: Prepared, deliverer: Deliverer, until_caught_up: bool) 
         };
         sources.spawn(source.run(until_caught_up, stopped.clone()));
     }
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-        tracing::error!("signals cannot be watched");
-        return Exit::Failed;
-    };
     let mut exit = Exit::Done;
     loop {
         let ended = tokio::select! {
             ended = sources.join_next() => ended,
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            () = signals.next() => break,
         };
         match ended {
             None => break,
@@ -215,6 +225,26 @@ async fn serve(prepared: Prepared, deliverer: Deliverer, until_caught_up: bool) 
         Err(_) => {
             tracing::warn!("the output does not take the last batch: it will come again");
             exit
+        }
+    }
+}
+
+/// The signals that ask the host to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn watch() -> std::io::Result<Self> {
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
 }

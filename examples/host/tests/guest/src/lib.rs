@@ -87,7 +87,9 @@ impl Guest for Scripted {
                     event(&format!("{page}-{row}"), body)
                 });
                 let mut batch = batch(events.collect(), page + 1, more);
-                batch.next_poll_ms = number("next_poll_ms").unwrap_or(0);
+                if !more {
+                    batch.next_poll_ms = number("next_poll_ms").unwrap_or(0);
+                }
                 Ok(batch)
             }
             // One request; what came of it is told in an event.
@@ -103,9 +105,11 @@ impl Guest for Scripted {
             }
             // The reply of the URL says how to go on: status 200 gives an event.
             "follow" => match fetch(&config)["status"].as_u64() {
-                Some(200) => {
-                    Ok(batch(vec![event(&page.to_string(), json!({"page": page}).to_string())], page + 1, false))
-                }
+                Some(200) => Ok(batch(
+                    vec![event(&page.to_string(), json!({"page": page}).to_string())],
+                    page + 1,
+                    false,
+                )),
                 Some(401) => Err(error(ErrorKind::Auth, "the API refuses the key")),
                 _ => Err(error(ErrorKind::Transient, "the API does not answer")),
             },
@@ -139,13 +143,21 @@ impl Guest for Scripted {
                     return Err(error(ErrorKind::Transient, "stumbled"));
                 }
                 let more = page + 1 < number("pages").unwrap_or(1);
-                Ok(batch(vec![event(&page.to_string(), json!({"page": page}).to_string())], page + 1, more))
+                Ok(batch(
+                    vec![event(&page.to_string(), json!({"page": page}).to_string())],
+                    page + 1,
+                    more,
+                ))
             }
             // How often this instance was polled before.
             "count" => {
                 let asked = ASKED.with(|asked| asked.replace(asked.get() + 1));
                 let more = page + 1 < number("pages").unwrap_or(1);
-                Ok(batch(vec![event(&page.to_string(), json!({"asked": asked}).to_string())], page + 1, more))
+                Ok(batch(
+                    vec![event(&page.to_string(), json!({"asked": asked}).to_string())],
+                    page + 1,
+                    more,
+                ))
             }
             "body" => {
                 let body = config["body"].as_str().unwrap_or_default().to_owned();
@@ -159,12 +171,23 @@ impl Guest for Scripted {
             "quota spent" => {
                 let more = page + 1 < number("pages").unwrap_or(1);
                 let mut batch = batch(vec![event(&page.to_string(), "{}".into())], page + 1, more);
-                batch.quota = Some(Quota { remaining: 0, reset_ms: number("reset_ms").unwrap_or(0) });
+                batch.quota =
+                    Some(Quota { remaining: 0, reset_ms: number("reset_ms").unwrap_or(0) });
                 Ok(batch)
             }
             "trap" => panic!("scripted"),
-            "trap once" if page == 0 && cursor.is_none() && number("pages") == Some(0) => panic!(),
             "loop" => spin(),
+            // One large body, named by many events: little memory here, very much to copy out.
+            "many of one" => {
+                let body = "x".repeat(1 << 20).leak();
+                let (start, length) = (body.as_mut_ptr(), body.len());
+                let events = (0..number("count").unwrap_or(1)).map(|row| {
+                    // Safety: none. Whoever frees them breaks; the host is to end this before.
+                    let body = unsafe { String::from_raw_parts(start, length, length) };
+                    event(&row.to_string(), body)
+                });
+                Ok(batch(events.collect(), page + 1, false))
+            }
             // Computes for a while, then gives an event.
             "compute" => {
                 let mut sum = 0_u64;
@@ -191,10 +214,9 @@ thread_local! {
 fn fetch(config: &Value) -> Value {
     let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
     let headers = config["headers"].as_object().cloned().unwrap_or_default();
-    let headers = headers.into_iter().map(|(name, value)| Header {
-        name,
-        value: value.as_str().unwrap_or_default().to_owned(),
-    });
+    let headers = headers
+        .into_iter()
+        .map(|(name, value)| Header { name, value: value.as_str().unwrap_or_default().to_owned() });
     let request = Request {
         method: config["method"].as_str().unwrap_or("POST").to_owned(),
         url: text("url"),

@@ -1,0 +1,158 @@
+//! What is wrong with a configuration is told all at once, before anything is sent or stored.
+
+use crate::bench::{Bench, Source, acme, foreign_guest, guest};
+use crate::server::{Server, reply};
+
+#[test]
+fn every_fault_is_told_at_once_with_its_path() {
+    let bench = Bench::new();
+    let component = guest().display();
+    bench.write(
+        "host.toml",
+        format!(
+            r#"
+            stray = 1
+            [state]
+            path = "nowhere/state.db"
+            [output]
+            type = "file"
+            envelop = true
+            [[source]]
+            name = "acme"
+            component = "missing.wasm"
+            allow = ["https://a.example/path", 7]
+            [source.config]
+            token = "${{NOT_SET_ANYWHERE}}"
+            [[source]]
+            name = "acme"
+            component = "{component}"
+            proxy = "ftp://proxy"
+            ca_file = "host.toml"
+            [[source]]
+            name = "no name"
+            component = "{component}"
+            budget = 3
+            "#
+        ),
+    );
+    let ended = bench.catch_up().expect(2);
+    for fault in [
+        "stray: is no key of this section",
+        "state.path: there is no folder",
+        "output.envelop: is no key of this section",
+        "output.path: is missing",
+        "source \"acme\": component: there is no file",
+        "source \"acme\": allow[0]: holds more than a scheme, a host and a port",
+        "source \"acme\": allow[1]: is not a string",
+        "source \"acme\": config.token: the environment variable NOT_SET_ANYWHERE is not set",
+        "source[1].name: another source is called \"acme\" too",
+        "source[1].proxy: is no proxy",
+        "source[1].ca_file: holds no certificate",
+        "source[2].name: is no name for a source",
+        "source[2].budget: is not a string",
+    ] {
+        assert!(ended.stderr().contains(fault), "{fault:?} is not in:\n{}", ended.stderr());
+    }
+    assert_eq!(ended.stderr().lines().count(), 13, "{}", ended.stderr());
+    assert_eq!(ended.stdout(), "");
+}
+
+#[test]
+fn a_component_tells_its_own_faults_and_nothing_is_sent() {
+    let server = Server::start(|_, _| reply(200, "", ""));
+    let good = format!("do = \"fetch\"\nurl = \"{}\"", server.url());
+    let keys = format!("allow = [\"{}\"]", server.url());
+    let bench = Bench::with(&[
+        Source { name: "good", keys: &keys, config: &good },
+        Source { name: "bad", keys: "", config: "refused_secret = \"${PASS}\"" },
+    ]);
+    let ended = bench.catch_up_with("PASS", "hunter22").expect(2);
+    let ended = ended
+        .says("source \"bad\": config.do: is missing; say what to do")
+        .says("source \"bad\": config.refused_secret: [redacted] is\\u{a}no good; use another");
+    assert!(!ended.stderr().contains("hunter22"));
+    assert_eq!(server.received().len(), 0);
+    assert!(!bench.path("state.db").exists());
+}
+
+#[test]
+fn a_component_that_wants_more_than_the_contract_gives_is_refused_by_the_name_of_it() {
+    let bench = Bench::with(&[acme("do = \"events\"")]);
+    let text = bench.read("host.toml");
+    let foreign = foreign_guest().display().to_string();
+    bench.write("host.toml", text.replace(&guest().display().to_string(), &foreign));
+    bench
+        .catch_up()
+        .expect(2)
+        .says("source \"acme\": component: ")
+        .says("it imports test:guest/door, which this host does not give");
+    let ended = bench.host(&["inspect", &foreign]).expect(2).says("it imports test:guest/door");
+    assert!(ended.stdout().contains("import   test:guest/door\n"));
+}
+
+#[test]
+fn a_file_that_is_no_component_is_refused() {
+    let bench = Bench::with(&[acme("do = \"events\"")]);
+    bench.write("not.wasm", "not a component");
+    let text = bench.read("host.toml");
+    bench.write("host.toml", text.replace(&guest().display().to_string(), "not.wasm"));
+    bench.catch_up().expect(2).says("the file is no WebAssembly component");
+}
+
+#[test]
+fn a_fault_of_the_file_itself_is_told_without_its_line() {
+    let bench = Bench::new();
+    for line in [
+        "k = hunter22",
+        "k = \"hunter22",
+        "k = \"x\" hunter22",
+        "hunter22",
+        "[hunter22",
+        "k = \"hunter22\\q\"",
+        "k = 12hunter22",
+        "k hunter22 = 1",
+        "k = [1, hunter22]",
+        "k = { a = hunter22 }",
+        "k = 'hunter22\n'",
+        "k = 2026-13-41T99:00:00Zhunter22",
+    ] {
+        bench.write("host.toml", format!("[state]\npath = \"state.db\"\n{line}\n"));
+        let ended = bench.catch_up().expect(2).says("is not TOML: ");
+        assert!(!ended.stderr().contains("hunter22"), "{line}: {}", ended.stderr());
+    }
+}
+
+#[test]
+fn the_environment_dates_and_nested_values_reach_the_component() {
+    let bench = Bench::with(&[acme("do = \"body\"\nbody = '{\"got\": \"${WORD} $${WORD}\"}'")]);
+    let ended = bench.catch_up_with("WORD", "some-word").expect(0);
+    assert_eq!(ended.stdout(), "{\"got\": \"some-word ${WORD}\"}\n");
+    bench.configure("type = \"stdout\"", &[acme("do = 2026-11-01T00:00:00Z")]);
+    // The scripted component repeats what it was told to do: the date came as a text.
+    bench.catch_up().expect(1).says("nothing scripted for \"2026-11-01T00:00:00Z\"");
+}
+
+#[test]
+fn bad_usage_and_a_missing_file_exit_with_2() {
+    let bench = Bench::new();
+    assert_eq!(bench.host(&["run", "--no-such-flag"]).code(), Some(2));
+    bench.catch_up().expect(2).says("host.toml: cannot be read");
+    assert_eq!(bench.host(&["inspect", "/no/such/file.wasm"]).code(), Some(2));
+}
+
+#[test]
+fn inspect_tells_what_a_component_is_and_wants() {
+    let bench = Bench::new();
+    let ended = bench.host(&["inspect", guest().to_str().unwrap()]).expect(0);
+    for line in [
+        "name     scripted\n",
+        "version  1.2.3\n",
+        "import   pipeline:source/http@0.1.0\n",
+        "import   wasi:clocks/wall-clock@0.2.12\n",
+        "import   wasi:random/random@0.2.12\n",
+        "export   pipeline:source/source@0.1.0\n",
+        "\"properties\"",
+    ] {
+        assert!(ended.stdout().contains(line), "{line:?} is not in:\n{}", ended.stdout());
+    }
+}

@@ -1,0 +1,99 @@
+//! Cursors can be looked at beside a running host, and changed without one.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::bench::{Bench, Source, acme};
+
+const PAGES: &str = "do = \"events\"\npages = 3\ncount = 2\nnext_poll_ms = 60000";
+
+#[test]
+fn cursors_are_listed_shown_set_and_reset() {
+    let bench = Bench::with(&[acme(PAGES), Source { name: "later", keys: "", config: PAGES }]);
+    let empty = bench.host(&["cursor", "list"]).expect(0).stdout();
+    assert_eq!(
+        empty,
+        "SOURCE  UPDATED  EVENTS  BYTES\nacme    -             -  -\nlater   -             -  -\n"
+    );
+    bench.host(&["cursor", "show", "acme"]).expect(1).says("source \"acme\" has no cursor yet");
+
+    assert_eq!(bench.catch_up().expect(0).events().len(), 12);
+    let list = bench.host(&["cursor", "list"]).expect(0).stdout();
+    let columns: Vec<&str> = list.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!((columns[0], columns[2], columns[3]), ("acme", "6", "1"));
+    assert_eq!(bench.host(&["cursor", "show", "acme"]).expect(0).stdout(), "3\n");
+
+    bench.host(&["cursor", "set", "acme", "2"]).expect(0);
+    assert_eq!(bench.catch_up().expect(0).events().len(), 2);
+    bench.host(&["cursor", "reset", "later"]).expect(0);
+    assert_eq!(bench.catch_up().expect(0).events().len(), 6);
+}
+
+#[test]
+fn a_cursor_can_come_from_standard_input() {
+    let bench = Bench::with(&[acme(PAGES)]);
+    let mut set = bench.command(&["cursor", "set", "acme", "-"]);
+    let mut set = set.stdin(Stdio::piped()).spawn().unwrap();
+    set.stdin.take().unwrap().write_all(b"1\n").unwrap();
+    assert!(set.wait().unwrap().success());
+    assert_eq!(bench.catch_up().expect(0).events().len(), 4);
+}
+
+#[test]
+fn a_name_that_is_no_source_is_bad_usage() {
+    let bench = Bench::with(&[acme(PAGES)]);
+    for arguments in
+        [&["cursor", "show", "x"][..], &["cursor", "set", "x", "1"], &["cursor", "reset", "x"]]
+    {
+        bench
+            .host(arguments)
+            .expect(2)
+            .says("there is no source \"x\"; the configuration has acme");
+    }
+    bench.host(&["cursor", "set", "acme", ""]).expect(2).says("the cursor has 0 bytes");
+}
+
+#[test]
+fn no_secret_is_needed_to_look() {
+    let bench = Bench::with(&[acme("do = \"events\"\nsecret = \"${NOT_SET_ANYWHERE}\"")]);
+    bench.host(&["cursor", "list"]).expect(0);
+    bench.catch_up().expect(2);
+}
+
+#[test]
+fn beside_a_running_host_cursors_are_read_but_not_changed() {
+    let bench = Bench::with(&[acme(PAGES)]);
+    let running = bench.start();
+    running.until("more=false");
+    assert_eq!(bench.host(&["cursor", "show", "acme"]).expect(0).stdout(), "3\n");
+    for arguments in [&["cursor", "set", "acme", "1"][..], &["cursor", "reset", "acme"], &["run"]] {
+        bench.host(arguments).expect(1).says("state.db: is in use by process ");
+    }
+    running.signal("TERM");
+    assert_eq!(running.end().0, Some(0));
+    bench.host(&["cursor", "reset", "acme"]).expect(0);
+}
+
+#[test]
+fn the_lock_ends_with_the_process_however_that_ends() {
+    let bench = Bench::with(&[acme(PAGES)]);
+    let running = bench.start();
+    running.until("more=false");
+    running.signal("KILL");
+    running.end();
+    bench.host(&["cursor", "set", "acme", "2"]).expect(0);
+    assert_eq!(bench.catch_up().expect(0).events().len(), 2);
+}
+
+#[test]
+fn a_state_of_another_program_or_of_a_newer_host_is_refused() {
+    let bench = Bench::with(&[acme(PAGES)]);
+    let other = rusqlite::Connection::open(bench.path("state.db")).unwrap();
+    other.execute_batch("CREATE TABLE notes (text TEXT); PRAGMA user_version = 4").unwrap();
+    bench.catch_up().expect(1).says("belongs to another program");
+    other.execute_batch("PRAGMA application_id = 1936681075; PRAGMA user_version = 99").unwrap();
+    bench.catch_up().expect(1).says("was written by a newer source-host");
+    drop(other);
+    bench.write("state.db", "this is a text, longer than the header of a database would have to be.........................");
+    bench.catch_up().expect(1).says("file is not a database; give [state] a path of its own");
+}

@@ -1,0 +1,236 @@
+//! The order of output and state holds when either of them fails.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use source_host::bindings::Event;
+use source_host::delivery::{Deliverer, Delivery, DeliveryError, Position};
+use source_host::output::{Output, OutputError};
+use source_host::state::{CursorChange, Mark, State, StateError, StoredCursor};
+
+/// What became durable, and what is to fail.
+#[derive(Default)]
+struct World {
+    written: Vec<String>,
+    synced: usize,
+    committed: usize,
+    cursors: BTreeMap<String, String>,
+    marks: Vec<String>,
+    commits: usize,
+    write_fails: bool,
+    sync_fails: bool,
+    commit_fails: bool,
+}
+
+type Shared = Arc<Mutex<World>>;
+
+/// An output into the world. `durable` is whether it can take back.
+struct FakeOutput(Shared, bool);
+
+impl Output for FakeOutput {
+    fn write(&mut self, source: &str, events: &[Event]) -> Result<(), OutputError> {
+        let mut world = self.0.lock().unwrap();
+        let fails = world.write_fails;
+        // One that fails may have taken a part.
+        let taken = if fails { 1 } else { events.len() };
+        let lines = events.iter().take(taken).map(|event| format!("{source} {}", event.id));
+        world.written.extend(lines);
+        if fails { Err(OutputError::Failed("the output is full".into())) } else { Ok(()) }
+    }
+
+    fn sync(&mut self) -> Result<Option<Mark>, OutputError> {
+        let mut world = self.0.lock().unwrap();
+        if world.sync_fails {
+            return Err(OutputError::Failed("the output does not sync".into()));
+        }
+        world.synced = world.written.len();
+        Ok(Some(Mark { output: "fake".into(), text: world.synced.to_string() }))
+    }
+
+    fn committed(&mut self) {
+        let mut world = self.0.lock().unwrap();
+        world.committed = world.synced;
+    }
+
+    fn roll_back(&mut self) -> bool {
+        let mut world = self.0.lock().unwrap();
+        if self.1 {
+            let committed = world.committed;
+            world.written.truncate(committed);
+        }
+        self.1
+    }
+
+    fn may_group(&self) -> bool {
+        self.1
+    }
+}
+
+/// A state in the world.
+struct FakeState(Shared);
+
+/// An error of a real state: those cannot be made by hand.
+fn state_error() -> StateError {
+    source_host::state::StateLock::take(std::path::Path::new("/no/such/folder/state.db"))
+        .unwrap_err()
+}
+
+impl State for FakeState {
+    fn cursors(&self) -> Result<BTreeMap<String, StoredCursor>, StateError> {
+        Ok(BTreeMap::new())
+    }
+
+    fn mark(&self, _output: &str) -> Result<Option<String>, StateError> {
+        Ok(None)
+    }
+
+    fn commit(&mut self, changes: &[CursorChange], mark: Option<&Mark>) -> Result<(), StateError> {
+        let mut world = self.0.lock().unwrap();
+        if world.commit_fails {
+            return Err(state_error());
+        }
+        // I1: whatever a cursor acknowledges is safe already.
+        assert_eq!(world.synced, world.written.len());
+        for change in changes {
+            world.cursors.insert(change.source.clone(), change.cursor.to_string());
+        }
+        world.marks.extend(mark.map(|mark| mark.text.clone()));
+        world.commits += 1;
+        Ok(())
+    }
+
+    fn remove(&mut self, _source: &str) -> Result<bool, StateError> {
+        Ok(false)
+    }
+}
+
+fn start(can_take_back: bool) -> (Shared, Deliverer) {
+    let world = Shared::default();
+    let output = Box::new(FakeOutput(Arc::clone(&world), can_take_back));
+    let deliverer = Deliverer::start(output, Box::new(FakeState(Arc::clone(&world)))).unwrap();
+    (world, deliverer)
+}
+
+fn batch(source: &str, from: Position, number: u32, more: bool) -> Delivery {
+    let event = |part: &str| Event { id: format!("{number}{part}"), time: None, body: "{}".into() };
+    let events = vec![event("a"), event("b")];
+    Delivery { source: source.into(), from, events, cursor: format!("c{number}"), more }
+}
+
+/// Delivers a batch from where the source stands.
+async fn deliver(
+    deliverer: &Deliverer,
+    source: &str,
+    number: u32,
+    more: bool,
+) -> Result<(), DeliveryError> {
+    let from = deliverer.position(source).await?;
+    deliverer.deliver(batch(source, from, number, more)).await
+}
+
+async fn cursor(deliverer: &Deliverer, source: &str) -> Option<String> {
+    deliverer.position(source).await.unwrap().cursor.map(|cursor| cursor.to_string())
+}
+
+#[tokio::test]
+async fn batches_of_a_backfill_are_committed_together_and_the_last_at_once() {
+    let (world, deliverer) = start(true);
+    for number in 1..=3 {
+        deliver(&deliverer, "acme", number, number < 3).await.unwrap();
+    }
+    let world = world.lock().unwrap();
+    assert_eq!(world.commits, 1);
+    assert_eq!(world.cursors["acme"], "c3");
+    assert_eq!(world.marks, ["6"]);
+}
+
+#[tokio::test]
+async fn a_group_has_a_bound_in_batches_and_in_time() {
+    let (world, deliverer) = start(true);
+    for number in 1..=32 {
+        deliver(&deliverer, "acme", number, true).await.unwrap();
+    }
+    assert_eq!(world.lock().unwrap().commits, 1);
+    deliver(&deliverer, "acme", 33, true).await.unwrap();
+    assert_eq!(world.lock().unwrap().cursors["acme"], "c32");
+    // Nobody delivers any more: the group is committed all the same.
+    crate::bench::wait_for("the group", || world.lock().unwrap().cursors["acme"] == "c33");
+}
+
+#[tokio::test]
+async fn an_output_that_cannot_take_back_commits_each_batch() {
+    let (world, deliverer) = start(false);
+    for number in 1..=3 {
+        deliver(&deliverer, "acme", number, true).await.unwrap();
+        assert_eq!(world.lock().unwrap().commits, number as usize);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_write_takes_the_whole_group_back() {
+    let (world, deliverer) = start(true);
+    deliver(&deliverer, "acme", 1, false).await.unwrap();
+    deliver(&deliverer, "acme", 2, true).await.unwrap();
+    world.lock().unwrap().write_fails = true;
+    deliver(&deliverer, "acme", 3, true).await.unwrap_err();
+    assert_eq!(world.lock().unwrap().written, ["acme 1a", "acme 1b"]);
+    world.lock().unwrap().write_fails = false;
+    assert_eq!(cursor(&deliverer, "acme").await.as_deref(), Some("c1"));
+    deliver(&deliverer, "acme", 2, false).await.unwrap();
+    assert_eq!(world.lock().unwrap().written.len(), 4);
+}
+
+#[tokio::test]
+async fn a_failed_sync_or_commit_takes_the_whole_group_back() {
+    for fail in [
+        |world: &mut World, on| world.sync_fails = on,
+        |world: &mut World, on| world.commit_fails = on,
+    ] {
+        let (world, deliverer) = start(true);
+        deliver(&deliverer, "acme", 1, true).await.unwrap();
+        fail(&mut world.lock().unwrap(), true);
+        deliver(&deliverer, "acme", 2, false).await.unwrap_err();
+        assert!(world.lock().unwrap().written.is_empty());
+        assert_eq!(cursor(&deliverer, "acme").await, None);
+        fail(&mut world.lock().unwrap(), false);
+        // Until a commit has worked, no batch waits for another.
+        deliver(&deliverer, "acme", 1, true).await.unwrap();
+        assert_eq!(world.lock().unwrap().cursors["acme"], "c1");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_from_a_position_that_was_taken_back_is_refused() {
+    let (world, deliverer) = start(true);
+    deliver(&deliverer, "one", 1, true).await.unwrap();
+    let ahead = deliverer.position("one").await.unwrap();
+    assert_eq!(ahead.cursor.as_deref(), Some("c1"));
+    // Another source's failure takes the group of both back.
+    world.lock().unwrap().write_fails = true;
+    deliver(&deliverer, "two", 1, true).await.unwrap_err();
+    world.lock().unwrap().write_fails = false;
+    deliverer.deliver(batch("one", ahead, 2, false)).await.unwrap_err();
+    assert!(world.lock().unwrap().written.is_empty());
+    assert_eq!(cursor(&deliverer, "one").await, None);
+}
+
+#[tokio::test]
+async fn what_was_printed_is_not_printed_again_when_only_its_commit_failed() {
+    let (world, deliverer) = start(false);
+    world.lock().unwrap().commit_fails = true;
+    deliver(&deliverer, "acme", 1, true).await.unwrap_err();
+    // As long as the state fails, nobody may poll: the batch would come a second time.
+    deliverer.position("acme").await.unwrap_err();
+    world.lock().unwrap().commit_fails = false;
+    assert_eq!(cursor(&deliverer, "acme").await.as_deref(), Some("c1"));
+    assert_eq!(world.lock().unwrap().cursors["acme"], "c1");
+    assert_eq!(world.lock().unwrap().written.len(), 2);
+}
+
+#[tokio::test]
+async fn closing_commits_what_is_left() {
+    let (world, deliverer) = start(true);
+    deliver(&deliverer, "acme", 1, true).await.unwrap();
+    deliverer.close().await.unwrap();
+    assert_eq!(world.lock().unwrap().cursors["acme"], "c1");
+}

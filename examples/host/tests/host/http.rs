@@ -1,0 +1,238 @@
+//! What a component may send, where to, and what it is told when it may not.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use crate::bench::{Bench, Source};
+use crate::server::{Server, reply};
+
+/// What a component that sends one request is told. `keys` are the source's own.
+fn fetch(keys: &str, config: &str) -> Value {
+    let config = format!("do = \"fetch\"\n{config}");
+    let bench = Bench::with(&[Source { name: "acme", keys, config: &config }]);
+    bench.catch_up().expect(0).events().remove(0)
+}
+
+/// The same, to a server that is allowed.
+fn fetch_from(server: &Server, config: &str) -> Value {
+    let url = server.url();
+    fetch(&format!("allow = [\"{url}\"]"), &format!("url = \"{url}/path?query\"\n{config}"))
+}
+
+#[test]
+fn a_request_is_sent_as_it_is_and_its_response_given_back_whatever_its_status() {
+    for status in [200, 301, 404, 503] {
+        let server = Server::start(move |_, _| {
+            reply(status, "X-Own: one\r\nX-Own: two\r\nLocation: /elsewhere\r\n", "said")
+        });
+        let told = fetch_from(
+            &server,
+            "method = \"POST\"\nbody = \"asked\"\nheaders = { X-Key = \"abc\" }",
+        );
+        assert_eq!(told["status"], status, "{told}");
+        assert_eq!(told["body"], "said");
+        assert_eq!(told["headers"]["x-own"], "two");
+        // A redirect is a response like any other.
+        let received = server.received();
+        assert_eq!(received.len(), 1);
+        assert_eq!(received[0].head.lines().next(), Some("POST /path?query HTTP/1.1"));
+        assert_eq!(received[0].body, "asked");
+        assert_eq!(received[0].header("x-key"), Some("abc"));
+        assert_eq!(received[0].header("content-length"), Some("5"));
+        assert_eq!(received[0].header("accept-encoding"), Some("gzip"));
+        assert_eq!(received[0].header("host"), Some(server.address.to_string().as_str()));
+        let agent = concat!("source-host/", env!("CARGO_PKG_VERSION"));
+        assert_eq!(received[0].header("user-agent"), Some(agent));
+    }
+}
+
+#[test]
+fn a_component_may_name_itself() {
+    let server = Server::start(|_, _| reply(200, "", ""));
+    fetch_from(&server, "headers = { User-Agent = \"scripted/1\" }");
+    assert_eq!(server.received()[0].header("user-agent"), Some("scripted/1"));
+}
+
+#[test]
+fn what_is_not_in_the_list_is_denied_and_not_sent() {
+    let server = Server::start(|_, _| reply(200, "", ""));
+    let url = server.url();
+    for keys in [
+        "",
+        "allow = []",
+        "allow = [\"http://127.0.0.1:1\"]",
+        "allow = [\"http://localhost\"]",
+        &format!("allow = [\"https://{}\"]", server.address),
+    ] {
+        let told = fetch(keys, &format!("url = \"{url}\""));
+        assert_eq!(told["error"], "denied", "{keys}: {told}");
+    }
+    let keys = format!("allow = [\"{url}\"]");
+    for other in [
+        url.replace("http://", "http://user:pass@"),
+        url.replace("http://", "ftp://"),
+        "//x".into(),
+    ] {
+        let told = fetch(&keys, &format!("url = \"{other}\""));
+        assert_eq!(told["error"], "denied", "{other}: {told}");
+    }
+    assert_eq!(server.received().len(), 0);
+}
+
+#[test]
+fn localhost_leads_to_loopback() {
+    let server = Server::start(|_, _| reply(200, "", "said"));
+    let url = format!("http://localhost:{}", server.address.port());
+    let told = fetch(&format!("allow = [\"{url}\"]"), &format!("url = \"{url}\""));
+    assert_eq!(told["status"], 200, "{told}");
+}
+
+#[test]
+fn headers_of_the_transport_are_denied() {
+    let server = Server::start(|_, _| reply(200, "", ""));
+    for name in
+        ["Host", "Content-Length", "transfer-encoding", "Connection", "Proxy-Authorization", "a b"]
+    {
+        let told = fetch_from(&server, &format!("headers = {{ {name:?} = \"x\" }}"));
+        assert_eq!(told["error"], "denied", "{name}: {told}");
+    }
+    assert_eq!(fetch_from(&server, "headers = { X = \"a\\nb\" }")["error"], "denied");
+    assert_eq!(fetch_from(&server, "method = \"GET / HTTP/1.1\"")["error"], "denied");
+    assert_eq!(server.received().len(), 0);
+}
+
+#[test]
+fn gzip_is_undone() {
+    let server = Server::start(|_, _| reply(200, "Content-Encoding: gzip\r\n", gzip_of_zeros(2)));
+    let told = fetch_from(&server, "");
+    assert_eq!(told["length"], 2 << 20, "{told}");
+}
+
+#[test]
+fn a_response_is_too_large_by_what_it_decodes_to() {
+    for (headers, body) in
+        [("Content-Encoding: gzip\r\n", gzip_of_zeros(17)), ("", vec![b'x'; (16 << 20) + 1])]
+    {
+        let server = Server::start(move |_, _| reply(200, headers, &body));
+        assert_eq!(fetch_from(&server, "")["error"], "too-large");
+    }
+    let server = Server::start(|_, _| reply(200, "", vec![b'x'; 16 << 20]));
+    assert_eq!(fetch_from(&server, "")["length"], 16 << 20);
+}
+
+#[test]
+fn each_way_to_fail_is_told_apart() {
+    let hung_up = Server::start(|_, _| Vec::new());
+    assert_eq!(fetch_from(&hung_up, "")["error"], "other");
+    assert_eq!(hung_up.received().len(), 1, "a request is sent once");
+
+    let cut_off =
+        Server::start(|_, _| b"HTTP/1.1 200 Said\r\ncontent-length: 9\r\n\r\nhalf".to_vec());
+    let told = fetch_from(&cut_off, "timeout_ms = 300");
+    // The server keeps the connection open, and says no more.
+    assert_eq!(told["error"], "timeout", "{told}");
+
+    let garbled = Server::start(|_, _| reply(200, "Content-Encoding: gzip\r\n", "no gzip"));
+    assert_eq!(fetch_from(&garbled, "")["error"], "other");
+
+    // A port that was free a moment ago, and a server that does not speak TLS.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let told =
+        fetch(&format!("allow = [\"http://{closed}\"]"), &format!("url = \"http://{closed}\""));
+    assert_eq!(told["error"], "connect", "{told}");
+    let plain = format!("https://{}", hung_up.address);
+    let told =
+        fetch(&format!("allow = [\"{plain}\"]"), &format!("url = \"{plain}\"\ntimeout_ms = 20000"));
+    assert_eq!(told["error"], "tls", "{told}");
+
+    let told = fetch("allow = [\"http://name.invalid\"]", "url = \"http://name.invalid\"");
+    assert_eq!(told["error"], "dns", "{told}");
+}
+
+#[test]
+fn tls_needs_a_trusted_certificate() {
+    let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .unwrap();
+    let server = Server::start_tls(config, |_, _| reply(200, "", "said"));
+    let url = format!("https://{}", server.address);
+    let config = format!("do = \"fetch\"\nurl = \"{url}\"");
+    let keys = format!("allow = [\"{url}\"]");
+    let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+    let told = bench.catch_up().expect(0).events().remove(0);
+    assert_eq!(told["error"], "tls", "{told}");
+
+    bench.write("ca.pem", own.cert.pem());
+    let keys = format!("{keys}\nca_file = \"ca.pem\"");
+    bench.configure("type = \"stdout\"", &[Source { name: "acme", keys: &keys, config: &config }]);
+    let told = bench.catch_up().expect(0).events().remove(0);
+    assert_eq!(told["status"], 200, "{told}");
+}
+
+#[test]
+fn a_connection_that_was_closed_meanwhile_repeats_nothing() {
+    // The server closes each connection after a reply that promised to keep it.
+    let server = Server::start(|number, _| match number {
+        0 => reply(200, "", "said"),
+        _ => Vec::new(),
+    });
+    let url = server.url();
+    let config = format!("do = \"fetch often\"\ncount = 2\nurl = \"{url}\"");
+    let keys = format!("allow = [\"{url}\"]");
+    let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+    let told = bench.catch_up().expect(0).events().remove(0);
+    assert_eq!(told["all"][0]["status"], 200);
+    assert_eq!(told["all"][1]["error"], "other");
+    assert_eq!(server.received().len(), 2);
+}
+
+#[test]
+fn a_proxy_comes_from_the_configuration_and_never_from_the_environment() {
+    let server = Server::start(|_, _| reply(200, "", "direct"));
+    let proxy = Server::start(|_, _| reply(200, "", "by proxy"));
+    let url = server.url();
+    let config = format!("do = \"fetch\"\nurl = \"{url}/path\"");
+    let keys = format!("allow = [\"{url}\"]");
+    let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+    let told = bench.catch_up_with("HTTP_PROXY", proxy.url()).expect(0).events().remove(0);
+    assert_eq!(told["body"], "direct");
+
+    let keys = format!("{keys}\nproxy = \"http://user:${{PASS}}@{}\"", proxy.address);
+    bench.configure("type = \"stdout\"", &[Source { name: "acme", keys: &keys, config: &config }]);
+    let told = bench.catch_up_with("PASS", "hunter22").expect(0).events().remove(0);
+    assert_eq!(told["body"], "by proxy");
+    let received = proxy.received();
+    assert_eq!(received[0].head.lines().next(), Some(format!("POST {url}/path HTTP/1.1").as_str()));
+    assert!(received[0].header("proxy-authorization").is_some());
+}
+
+#[test]
+fn one_poll_has_a_bound_on_its_requests() {
+    let server = Server::start(|_, _| reply(200, "", ""));
+    let url = server.url();
+    let config = format!("do = \"fetch often\"\ncount = 9\nurl = \"{url}\"");
+    let keys = format!("allow = [\"{url}\"]");
+    let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+    let running = bench.start();
+    running.until("more than 8 requests in one call");
+    running.signal("TERM");
+    assert_eq!(running.end().0, Some(0));
+}
+
+/// Zeros, in mebibytes, as gzip: stored blocks would do, but a bomb is small.
+fn gzip_of_zeros(mebibytes: usize) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    for _ in 0..mebibytes {
+        gzip.write_all(&vec![0; 1 << 20]).unwrap();
+    }
+    let gzip = gzip.finish().unwrap();
+    assert!(gzip.len() < mebibytes << 12);
+    gzip
+}

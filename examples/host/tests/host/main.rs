@@ -1,0 +1,13 @@
+//! Runs the host with a component that does what its configuration says, against servers of its own.
+
+#![allow(clippy::unwrap_used, clippy::needless_raw_string_hashes)]
+
+mod bench;
+mod configuration;
+mod cursors;
+mod deliverer;
+mod delivery;
+mod http;
+mod sandbox;
+mod server;
+mod waits;

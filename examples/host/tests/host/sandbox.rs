@@ -1,0 +1,153 @@
+//! A component that loops, balloons, traps or lies costs its own poll, and nothing else.
+
+use std::time::{Duration, Instant};
+
+use source_host::component::{CallFailure, CallLimits, Instance, Runtime};
+use source_host::http::HttpLimits;
+use source_host::run::{Exit, Limits, run};
+
+use crate::bench::{Bench, Source, acme, guest};
+
+fn limits() -> CallLimits {
+    CallLimits { cpu: Duration::from_millis(200), ..CallLimits::default() }
+}
+
+async fn instance(limits: CallLimits) -> Instance {
+    let runtime = Runtime::new(limits).unwrap();
+    let linked = runtime.load(guest()).unwrap().link(&runtime).unwrap();
+    // The ticks of the engine end with the last that needs it.
+    linked.instantiate(None).await.unwrap()
+}
+
+async fn poll(limits: CallLimits, config: &str) -> Result<(), CallFailure> {
+    instance(limits).await.poll(config, None).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_loop_ends_with_its_computing_time() {
+    let begun = Instant::now();
+    let failure = poll(limits(), r#"{"do": "loop"}"#).await.unwrap_err();
+    assert_eq!(failure.to_string(), "the component computed for more than 0.2 s");
+    assert!(begun.elapsed() >= Duration::from_millis(150));
+}
+
+#[tokio::test]
+async fn a_loop_ends_with_the_time_of_its_call() {
+    let limits = CallLimits { wall: Duration::from_millis(100), ..CallLimits::default() };
+    let failure = poll(limits, r#"{"do": "loop"}"#).await.unwrap_err();
+    assert_eq!(failure.to_string(), "the component did not return within 0.1 s");
+}
+
+#[tokio::test]
+async fn a_balloon_ends_with_its_memory() {
+    let failure = poll(limits(), r#"{"do": "balloon"}"#).await.unwrap_err();
+    assert_eq!(failure.to_string(), "the component needs more memory than 67108864 bytes");
+}
+
+#[tokio::test]
+async fn what_the_host_copies_out_of_a_component_has_a_bound() {
+    let failure = poll(limits(), r#"{"do": "many of one", "count": 10000}"#).await.unwrap_err();
+    assert!(failure.to_string().contains("fuel"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_trap_is_told() {
+    let failure = poll(limits(), r#"{"do": "trap"}"#).await.unwrap_err();
+    assert!(failure.to_string().starts_with("the component trapped: "), "{failure}");
+}
+
+#[tokio::test]
+async fn random_bytes_have_a_bound() {
+    assert!(poll(limits(), r#"{"do": "random", "count": 65536}"#).await.is_ok());
+    let failure = poll(limits(), r#"{"do": "random", "count": 65537}"#).await.unwrap_err();
+    assert!(failure.to_string().contains("more than 65536 random bytes"), "{failure}");
+    let failure = poll(limits(), r#"{"do": "random", "count": 18446744073709551615}"#).await;
+    assert!(failure.is_err());
+}
+
+#[tokio::test]
+async fn an_instance_is_kept_after_a_good_call_and_thrown_away_after_a_bad_one() {
+    let mut good = instance(limits()).await;
+    good.poll(r#"{"do": "events"}"#, None).await.unwrap().unwrap();
+    assert!(good.may_be_kept());
+    good.poll(r#"{"do": "trap"}"#, None).await.unwrap_err();
+    assert!(!good.may_be_kept());
+
+    let mut dropped = instance(CallLimits::default()).await;
+    let poll = dropped.poll(r#"{"do": "loop"}"#, None);
+    assert!(tokio::time::timeout(Duration::from_millis(50), poll).await.is_err());
+    assert!(!dropped.may_be_kept());
+}
+
+#[tokio::test]
+async fn an_instance_is_not_kept_for_ever_nor_when_it_has_grown() {
+    let mut worn = instance(limits()).await;
+    let mut calls = 0;
+    while worn.may_be_kept() {
+        worn.poll(r#"{"do": "events"}"#, None).await.unwrap().unwrap();
+        calls += 1;
+    }
+    assert_eq!(calls, 1_000);
+    let mut grown = instance(CallLimits::default()).await;
+    grown.poll(r#"{"do": "events", "padding": 6000000}"#, None).await.unwrap().unwrap();
+    assert!(!grown.may_be_kept());
+}
+
+/// One thread only: whoever does not give it back holds up everyone.
+#[tokio::test]
+async fn a_loop_does_not_hold_up_its_neighbours() {
+    let bench = Bench::with_output(
+        "type = \"file\"\npath = \"out.ndjson\"",
+        &[
+            Source { name: "bad", keys: "", config: "do = \"loop\"" },
+            Source { name: "good", keys: "", config: "do = \"events\"\npages = 20" },
+        ],
+    );
+    let limits = Limits { call: CallLimits::default(), http: HttpLimits::default() };
+    let config = bench.path("host.toml");
+    // Long before the loop's ten seconds of computing are over, the neighbour is done.
+    let running = run(&config, true, limits);
+    let done = async {
+        while std::fs::read_to_string(bench.path("out.ndjson"))
+            .map_or(0, |text| text.lines().count())
+            < 20
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        exit = running => panic!("the loop came to an end: {exit:?}"),
+        () = done => {}
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_the_contract_is_not_delivered_and_ends_a_source_that_cannot_go_on() {
+    for (config, why) in [
+        ("do = \"body\"\nbody = \"{\\n}\"", "is more than one line"),
+        ("do = \"body\"\nbody = \"[]\"", "is no JSON object"),
+        ("do = \"huge cursor\"\ncount = 2097153", "the cursor has 2097153 bytes"),
+        ("do = \"trap\"", "the component trapped"),
+    ] {
+        let bench = Bench::with(&[acme(config)]);
+        let running = bench.start();
+        running.until(why);
+        running.until("kind=\"protocol\"");
+        running.signal("TERM");
+        assert_eq!(running.end().0, Some(0), "{config}");
+        assert_eq!(bench.read("stdout"), "", "{config}");
+        bench.host(&["cursor", "show", "acme"]).expect(1);
+    }
+    // The largest cursor that is allowed comes back as it was.
+    let bench = Bench::with(&[acme("do = \"huge cursor\"\ncount = 2097152")]);
+    bench.catch_up().expect(0);
+    assert_eq!(bench.host(&["cursor", "show", "acme"]).stdout().len(), 2_097_153);
+}
+
+#[tokio::test]
+async fn a_component_that_loops_in_validate_is_a_fault_of_the_configuration() {
+    let bench = Bench::with(&[acme("do = \"loop in validate\"")]);
+    let limits = Limits { call: limits(), http: HttpLimits::default() };
+    assert_eq!(run(&bench.path("host.toml"), true, limits).await, Exit::Misconfigured);
+    assert!(!bench.path("state.db").exists());
+}

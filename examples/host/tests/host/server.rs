@@ -1,0 +1,130 @@
+//! An HTTP server that gives scripted replies, and remembers what it was sent.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// What the server was sent: the head, and the body.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Received {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+/// The reply to the nth request, in bytes. An empty one closes the connection.
+type Reply = dyn Fn(usize, &Received) -> Vec<u8> + Send + Sync;
+
+/// A server on loopback. It runs until the process ends.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+impl Server {
+    pub(crate) fn start(
+        reply: impl Fn(usize, &Received) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_with(reply, |stream| Some(Box::new(stream)))
+    }
+
+    /// With TLS, as the given configuration has it.
+    pub(crate) fn start_tls(
+        config: rustls::ServerConfig,
+        reply: impl Fn(usize, &Received) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let config = Arc::new(config);
+        Self::start_with(reply, move |stream| {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).ok()?;
+            Some(Box::new(rustls::StreamOwned::new(connection, stream)))
+        })
+    }
+
+    fn start_with(
+        reply: impl Fn(usize, &Received) -> Vec<u8> + Send + Sync + 'static,
+        wrap: impl Fn(TcpStream) -> Option<Box<dyn Stream>> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&received);
+        let (reply, wrap): (Arc<Reply>, _) = (Arc::new(reply), Arc::new(wrap));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (reply, wrap, log) = (Arc::clone(&reply), Arc::clone(&wrap), Arc::clone(&log));
+                std::thread::spawn(move || {
+                    if let Some(stream) = wrap(stream) {
+                        let _ = serve(stream, &log, &*reply);
+                    }
+                });
+            }
+        });
+        Self { address, received }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+}
+
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
+fn serve(
+    stream: Box<dyn Stream>,
+    log: &Mutex<Vec<Received>>,
+    reply: &Reply,
+) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut head = String::new();
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            if line == "\r\n" {
+                break;
+            }
+            head.push_str(&line);
+        }
+        let mut received = Received { head, body: String::new() };
+        let length =
+            received.header("content-length").and_then(|length| length.trim().parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        stream.read_exact(&mut body)?;
+        received.body = String::from_utf8_lossy(&body).into_owned();
+        let number = {
+            let mut log = log.lock().unwrap();
+            log.push(received.clone());
+            log.len() - 1
+        };
+        let bytes = reply(number, &received);
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        stream.get_mut().write_all(&bytes)?;
+        stream.get_mut().flush()?;
+    }
+}
+
+/// A reply with this status, headers (each line ended) and body.
+pub(crate) fn reply(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let mut bytes =
+        format!("HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n{headers}\r\n", body.len())
+            .into_bytes();
+    bytes.extend_from_slice(body);
+    bytes
+}

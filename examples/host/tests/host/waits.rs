@@ -1,0 +1,183 @@
+//! How long the host waits, what ends a source, and what ends the host.
+
+use std::time::Duration;
+
+use crate::bench::{Bench, Source, acme, wait_for};
+use crate::server::{Server, reply};
+
+#[test]
+fn what_waiting_cannot_mend_ends_its_source_and_the_others_finish() {
+    for kind in ["auth", "config", "cursor"] {
+        let bad = format!("do = \"error\"\nkind = \"{kind}\"\nmessage = \"ask the administrator\"");
+        let bench = Bench::with(&[
+            Source { name: "bad", keys: "", config: &bad },
+            Source { name: "good", keys: "", config: "do = \"events\"\npages = 5" },
+        ]);
+        let ended = bench.catch_up().expect(1);
+        assert_eq!(ended.events().len(), 5);
+        let kind = format!("source ended: ask the administrator source=\"bad\" kind=\"{kind}\"");
+        ended.says(&kind);
+    }
+}
+
+#[test]
+fn errors_that_may_pass_are_waited_out() {
+    let bench = Bench::with(&[acme("do = \"stumble\"\npages = 3")]);
+    let ended = bench.catch_up().expect(0);
+    assert_eq!(ended.events().len(), 3);
+    assert_eq!(ended.stderr().matches("poll failed: stumbled").count(), 2);
+    // Each wait is the first one again: a success resets it. (400 to 600 ms)
+    let waits = ended
+        .stderr()
+        .lines()
+        .filter_map(|line| line.split_once("wait_ms="))
+        .map(|(_, wait)| wait.split_whitespace().next().unwrap().parse::<u64>().unwrap())
+        .collect::<Vec<_>>();
+    assert!(waits.iter().all(|wait_ms| (400..=600).contains(wait_ms)), "{waits:?}");
+}
+
+#[test]
+fn the_wish_of_the_api_is_honoured() {
+    let bench = Bench::with(&[acme("do = \"error\"\nretry_after_ms = 77777")]);
+    let running = bench.start();
+    running.until("wait_ms=77777");
+}
+
+#[test]
+fn in_service_nothing_ends_a_source() {
+    let server = Server::start(|number, _| match number {
+        0 => reply(401, "", ""),
+        1 => reply(503, "", ""),
+        _ => reply(200, "", ""),
+    });
+    let url = server.url();
+    let keys = format!("allow = [\"{url}\"]");
+    let config = format!("do = \"follow\"\nurl = \"{url}\"");
+    let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+    let running = bench.start();
+    running.until("ERROR poll failed: the API refuses the key");
+    running.until("WARN poll failed: the API does not answer");
+    running.until("more=false");
+    running.signal("INT");
+    assert_eq!(running.end().0, Some(0));
+    // An error changed nothing: the first event is that of the first page.
+    assert!(bench.read("stdout").starts_with("{\"page\":0}\n"));
+}
+
+#[test]
+fn sources_of_one_budget_share_its_waits() {
+    let shared = |name: &'static str, config: &'static str, keys: &'static str| Source {
+        name,
+        keys,
+        config,
+    };
+    let spent = "do = \"quota spent\"\nreset_ms = 600000\npages = 2";
+    let bench = Bench::with(&[
+        shared("first", spent, "budget = \"account\""),
+        shared("second", spent, "budget = \"account\""),
+        shared("other", "do = \"events\"\npages = 7", ""),
+    ]);
+    let running = bench.start();
+    wait_for("the other source", || {
+        running
+            .log()
+            .contains("source=\"other\" events=1 duplicates=0 rows=0 requests=0 more=false")
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    // One page each at most: then the quota is spent for both.
+    let batches = |name: &str| running.log().matches(&format!("source=\"{name}\" events=")).count();
+    let both = (batches("first"), batches("second"));
+    assert!(both.0 <= 1 && both.1 <= 1 && both.0 + both.1 >= 1, "{both:?}");
+    running.signal("TERM");
+    let (code, took) = running.end();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn a_signal_ends_a_poll_that_waits_for_its_api() {
+    let server = Server::start(|_, _| {
+        std::thread::sleep(Duration::from_mins(1));
+        Vec::new()
+    });
+    let url = server.url();
+    let keys = format!("allow = [\"{url}\"]");
+    let config = format!("do = \"fetch\"\nurl = \"{url}\"");
+    let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+    for signal in ["TERM", "INT"] {
+        let before = server.received().len();
+        let running = bench.start();
+        wait_for("the request", || server.received().len() > before);
+        running.signal(signal);
+        let (code, took) = running.end();
+        assert_eq!(code, Some(0), "{signal}");
+        assert!(took < Duration::from_secs(5), "{signal}: {took:?}");
+    }
+}
+
+#[test]
+fn a_signal_ends_a_host_that_still_judges_its_configuration() {
+    let bench = Bench::with(&[acme("do = \"loop in validate\"")]);
+    let running = bench.start();
+    // It says nothing for the ten seconds of the loop.
+    wait_for("the watch for signals", || running.catches_signal(15));
+    running.signal("TERM");
+    let (code, took) = running.end();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn instances_are_kept_between_polls() {
+    let bench = Bench::with(&[acme("do = \"count\"\npages = 4")]);
+    let asked: Vec<_> = bench
+        .catch_up()
+        .expect(0)
+        .events()
+        .iter()
+        .map(|event| event["asked"].as_u64().unwrap())
+        .collect();
+    assert_eq!(asked, [0, 1, 2, 3]);
+}
+
+#[test]
+fn no_secret_is_in_any_log_output_or_state() {
+    let config = "do = \"error\"\nkind = \"auth\"\nmessage = \"${PASS} and plain-one are\\nwrong\"\napi_key = \"plain-one\"";
+    let bench = Bench::with(&[acme(config)]);
+    for arguments in
+        [&["run", "--until-caught-up"][..], &["run", "--until-caught-up", "--log-format", "json"]]
+    {
+        let mut command = bench.command(arguments);
+        let ended = command.env("PASS", "hunter22").output().unwrap();
+        assert_eq!(ended.status.code(), Some(1));
+        let log = String::from_utf8(ended.stderr).unwrap();
+        // The message and the notice: secrets out, control characters told.
+        assert_eq!(log.matches("[redacted] and [redacted] are").count(), 2, "{log}");
+        assert!(!log.contains("hunter22") && !log.contains("plain-one"), "{log}");
+        assert_eq!(log.lines().count(), 2, "{log}");
+    }
+    for entry in std::fs::read_dir(&bench.folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        for secret in ["hunter22", "plain-one"] {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} is in {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_log_can_be_json() {
+    let bench = Bench::with(&[acme("do = \"events\"\ncount = 3")]);
+    let ended = bench.host(&["run", "--until-caught-up", "--log-format", "json"]).expect(0);
+    let lines = crate::bench::events(&ended.stderr());
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["message"], "batch");
+    assert_eq!(lines[0]["level"], "INFO");
+    assert_eq!(lines[0]["source"], "acme");
+    assert_eq!(lines[0]["events"], 3);
+    assert_eq!(lines[0]["more"], false);
+}
