@@ -76,7 +76,7 @@ fn replies_are_compressed_for_those_who_accept_it() {
 #[test]
 fn a_pretty_reply_is_the_same_json_and_the_ledger_has_its_rows_on_one_line() {
     let style = Style { layout: Layout::Pretty, ..Style::default() };
-    let odd = r#"{"id": "x\\" , "subject":"\"{[: ,\\\"]}","nothing":{},"none":[ ] }"#;
+    let odd = r#"{"id": "x\\" , "subject":"a , {b: [\"c\\\" , ]}","nothing":{},"none":[ ] }"#;
     let script = vec![ScriptedRow::new(odd, NOW - 5)];
     let pretty = Options { script: script.clone(), ..styled(style) }.start().unwrap();
     let compact = Options { script, ..world_of(30) }.start().unwrap();
