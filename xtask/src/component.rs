@@ -13,6 +13,9 @@ use crate::cargo::{cargo, command, output, packages, run, rustc, target_dir, wor
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const FILE: &str = "mimecast_ttp_source.wasm";
 const SIZE_MAX: usize = 200_000;
+/// What has to be inlined for speed says so. By its own measure the compiler inlines much more, and
+/// the component is a fifth larger and no faster.
+const INLINE_LESS: &str = "-Cllvm-args=--inline-threshold=50";
 
 /// Builds the component, checks it, and gives the file's path.
 pub(crate) fn build() -> Result<PathBuf> {
@@ -68,6 +71,7 @@ fn compile(dir: &Path) -> Result<Vec<u8>> {
     let flags: Vec<String> = remapped(dir)?
         .iter()
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
+        .chain([INLINE_LESS.to_owned()])
         .collect();
     // This variable goes before every other place where flags can be set: whatever a user's own are,
     // the component is the same.
