@@ -7,6 +7,7 @@ use crate::http::{HttpError, Response};
 use crate::pass::offset_secs;
 use crate::reply::Reply;
 use crate::request::LogsRequest;
+use crate::timestamp::EventTime;
 
 /// Begins a check: asks for the newest row of the last `window_max_secs`.
 #[must_use]
@@ -44,7 +45,7 @@ impl PendingCheck<'_> {
         let (kind, message) = match Reply::read(&answer.reply, &answer.body, false) {
             Reply::Page(page) => {
                 let times = page.rows.iter().filter_map(crate::row::Row::time);
-                let newest_unix_nanos = times.max().and_then(|time| time.unix_nanos());
+                let newest_unix_nanos = times.max().and_then(EventTime::unix_nanos);
                 self.exchange.stats.rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
                 return Step::Done(Ok(Report {
                     newest_unix_nanos,

@@ -70,10 +70,7 @@ fn moment() -> Moment {
     // A host that gives fewer bytes than asked for breaks WASI's contract; what it gave is used.
     random.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
     let nanos = u64::from(now.nanoseconds);
-    Moment {
-        unix_nanos: now.seconds.saturating_mul(1_000_000_000).saturating_add(nanos),
-        random,
-    }
+    Moment { unix_nanos: now.seconds.saturating_mul(1_000_000_000).saturating_add(nanos), random }
 }
 
 fn send(request: Request) -> Result<Response, HttpError> {
@@ -90,7 +87,11 @@ fn send(request: Request) -> Result<Response, HttpError> {
     match reply {
         Ok(response) => Ok(Response {
             status: response.status,
-            headers: response.headers.into_iter().map(|header| (header.name, header.value)).collect(),
+            headers: response
+                .headers
+                .into_iter()
+                .map(|header| (header.name, header.value))
+                .collect(),
             body: response.body,
         }),
         Err(error) => Err(match error {

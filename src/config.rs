@@ -1,16 +1,16 @@
 //! The configuration: a JSON text becomes a `Config` in which nothing can be wrong, or a list of
 //! every fault in it, each with its path and its remedy.
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use crate::fields::{Fault, Fields, boolean, second, string};
+use crate::fields::{Fault, Fields, Noted, boolean, second, string};
 use crate::filters::{Filters, SearchField};
 use crate::format::Format;
-use crate::json::{Json, Malformed};
+use crate::json::Json;
 use crate::secret::Secret;
 use crate::signing::HmacKeys;
 use crate::timestamp::Second;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 /// A JSON Schema (draft 2020-12) of the configuration.
 pub const SCHEMA: &str = include_str!("config/schema.json");
@@ -74,19 +74,13 @@ impl Config {
                 remedy: "shorten the lists of filters".into(),
             }]);
         }
-        let value = Json::parse(text).map_err(|Malformed { at, what }| {
-            vec![Diagnostic {
-                path: String::new(),
-                message: format!("{what}, at byte {at} of {}", text.len()),
-                remedy: "give one JSON object".into(),
-            }]
+        let value = Json::parse(text).map_err(|message| {
+            vec![Diagnostic { path: String::new(), message, remedy: "give one JSON object".into() }]
         })?;
         let mut faults = Vec::new();
         match Self::read(value, &mut faults) {
-            Some(config) if faults.is_empty() => Ok(config),
-            _ => {
-Err(faults)
-            }
+            Ok(config) if faults.is_empty() => Ok(config),
+            _ => Err(faults),
         }
     }
 
@@ -107,7 +101,7 @@ Err(faults)
             .collect()
     }
 
-    fn read(value: Json<'_>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+    fn read(value: Json<'_>, faults: &mut Vec<Diagnostic>) -> Result<Self, Noted> {
         let mut fields = Fields::of(value, String::new(), faults)?;
         let base_url = fields.required("base_url", base_url);
         let auth = fields.required_object("auth", read_auth);
@@ -126,9 +120,9 @@ Err(faults)
         let keep_original = fields.optional("keep_original", boolean);
         let filters = fields.optional_object("filters", read_filters);
         for (path, secs) in
-            [("window_max_secs", window_max_secs), ("quiet_max_secs", quiet_max_secs)]
+            [("window_max_secs", &window_max_secs), ("quiet_max_secs", &quiet_max_secs)]
         {
-            if let (Some(secs), Some(overlap_secs)) = (secs, overlap_secs)
+            if let (Ok(secs), Ok(overlap_secs)) = (secs, &overlap_secs)
                 && secs < overlap_secs
             {
                 fields.fault(
@@ -141,15 +135,15 @@ Err(faults)
             }
         }
         fields.finish();
-        Some(Self {
+        Ok(Self {
             base_url: base_url?,
             auth: auth?,
             start: start?,
             overlap_secs: overlap_secs?,
             window_max_secs: window_max_secs?,
             quiet_max_secs: quiet_max_secs?,
-            page_size: u32::try_from(page_size?).ok()?,
-            poll_interval_secs: u64::try_from(poll_interval_secs?).ok()?,
+            page_size: u32::try_from(page_size?).map_err(|_| Noted)?,
+            poll_interval_secs: u64::try_from(poll_interval_secs?).map_err(|_| Noted)?,
             format: format?.unwrap_or(Format::Raw),
             keep_original: keep_original?.unwrap_or(false),
             filters: filters?.unwrap_or_default(),
@@ -157,7 +151,7 @@ Err(faults)
     }
 }
 
-fn read_auth(mut fields: Fields<'_, '_>) -> Option<Auth> {
+fn read_auth(mut fields: Fields<'_, '_>) -> Result<Auth, Noted> {
     let kind = fields.required("type", |value| match string(value)?.as_str() {
         "hmac" => Ok(()),
         _ => Err(Fault::new("not a known kind of credentials", "use \"hmac\"")),
@@ -178,7 +172,7 @@ fn read_auth(mut fields: Fields<'_, '_>) -> Option<Auth> {
     let app_key = fields.required("app_key", key);
     fields.finish();
     let () = kind?;
-    Some(Auth::Hmac(HmacKeys {
+    Ok(Auth::Hmac(HmacKeys {
         access_key: Secret::new(access_key?),
         secret_key: Secret::new(secret_key?),
         app_id: app_id?,
@@ -186,7 +180,7 @@ fn read_auth(mut fields: Fields<'_, '_>) -> Option<Auth> {
     }))
 }
 
-fn read_filters(mut fields: Fields<'_, '_>) -> Option<Filters> {
+fn read_filters(mut fields: Fields<'_, '_>) -> Result<Filters, Noted> {
     let tagged_malicious = fields.optional("tagged_malicious", boolean);
     let search_field = fields.optional("search_field", |value| {
         let name = string(value)?;
@@ -197,14 +191,14 @@ fn read_filters(mut fields: Fields<'_, '_>) -> Option<Filters> {
     let query = fields.optional("query", filter_text);
     let identifiers = fields.list("identifiers", FILTER_VALUES_MAX, filter_text);
     let actions = fields.list("actions", FILTER_VALUES_MAX, filter_text);
-    if let (Some(Some(_)), Some(None)) = (search_field, &query) {
+    if let (Ok(Some(_)), Ok(None)) = (&search_field, &query) {
         fields.fault(
             "search_field",
             Fault::new("given without query", "add query, or leave search_field out"),
         );
     }
     fields.finish();
-    Some(Filters {
+    Ok(Filters {
         tagged_malicious: tagged_malicious?,
         search_field: search_field?,
         query: query?,

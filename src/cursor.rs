@@ -6,9 +6,9 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::config::Diagnostic;
-use crate::fields::{Fault, Fields, boolean, second, string};
+use crate::fields::{Fault, Fields, Noted, boolean, second, string};
 use crate::filters::Filters;
-use crate::json::{Json, Malformed};
+use crate::json::Json;
 use crate::seen::Seen;
 use crate::timestamp::Second;
 
@@ -92,16 +92,16 @@ pub(crate) enum CursorError {
 }
 
 impl Pass {
-    fn read(mut fields: Fields<'_, '_>) -> Option<Self> {
+    fn read(mut fields: Fields<'_, '_>) -> Result<Self, Noted> {
         let planned = fields.required("planned", second);
         let end = fields.required("end", second);
         let refusals = fields.integer("refusals", None, 0, 255);
         let window = fields.required_object("window", Window::read);
         fields.finish();
-        Some(Self {
+        Ok(Self {
             planned: planned?,
             end: end?,
-            refusals: u8::try_from(refusals?).ok()?,
+            refusals: u8::try_from(refusals?).map_err(|_| Noted)?,
             window: window?,
         })
     }
@@ -121,7 +121,7 @@ impl Window {
         }
     }
 
-    fn read(mut fields: Fields<'_, '_>) -> Option<Self> {
+    fn read(mut fields: Fields<'_, '_>) -> Result<Self, Noted> {
         let from = fields.required("from", second);
         let to = fields.required("to", second);
         let token = fields.optional_object("token", Token::read);
@@ -130,12 +130,12 @@ impl Window {
         let has_news = fields.required("has_news", boolean);
         let is_second_reading = fields.required("is_second_reading", boolean);
         fields.finish();
-        Some(Self {
+        Ok(Self {
             from: from?,
             to: to?,
             token: token?,
-            rows: u64::try_from(rows?).ok()?,
-            empty_pages: u8::try_from(empty_pages?).ok()?,
+            rows: u64::try_from(rows?).map_err(|_| Noted)?,
+            empty_pages: u8::try_from(empty_pages?).map_err(|_| Noted)?,
             has_news: has_news?,
             is_second_reading: is_second_reading?,
         })
@@ -143,11 +143,11 @@ impl Window {
 }
 
 impl Token {
-    fn read(mut fields: Fields<'_, '_>) -> Option<Self> {
+    fn read(mut fields: Fields<'_, '_>) -> Result<Self, Noted> {
         let text = fields.required("text", string);
         let received = fields.required("received", second);
         fields.finish();
-        Some(Self { text: text?, received: received? })
+        Ok(Self { text: text?, received: received? })
     }
 }
 
@@ -189,9 +189,7 @@ impl Cursor {
         if text.len() > CURSOR_BYTES_MAX {
             return Err(CursorError::Damaged("it is longer than 2 MiB".into()));
         }
-        let json = Json::parse(text).map_err(|Malformed { at, what }| {
-            CursorError::Damaged(format!("{what}, at byte {at} of {}", text.len()))
-        })?;
+        let json = Json::parse(text).map_err(CursorError::Damaged)?;
         match json.get("version").as_u64() {
             Some(VERSION) => {}
             Some(newer) if newer > VERSION => return Err(CursorError::Newer(newer)),
@@ -202,16 +200,16 @@ impl Cursor {
         if let Some(fault) = faults.first() {
             return Err(CursorError::Damaged(format!("{}: {}", fault.path, fault.message)));
         }
-        let cursor = cursor.ok_or_else(|| CursorError::Damaged("it is no object".into()))?;
+        let cursor = cursor.map_err(|Noted| CursorError::Damaged("it is no object".into()))?;
         match cursor.contradiction() {
             None => Ok(cursor),
             Some(what) => Err(CursorError::Damaged(what.into())),
         }
     }
 
-    fn read(json: Json<'_>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+    fn read(json: Json<'_>, faults: &mut Vec<Diagnostic>) -> Result<Self, Noted> {
         let mut fields = Fields::of(json, String::new(), faults)?;
-        fields.integer("version", None, 1, 1);
+        let version = fields.integer("version", None, 1, 1);
         let watermark = fields.required("watermark", second);
         let newest = fields.optional("newest", second);
         let clock_offset_secs = fields.integer("clock_offset_secs", None, i64::MIN, i64::MAX);
@@ -225,17 +223,18 @@ impl Cursor {
             seen.ok_or_else(|| Fault::new("not a list of seen rows", ""))
         });
         fields.finish();
+        version?;
         let position = Position {
             watermark: watermark?,
             newest: newest?,
             clock_offset_secs: clock_offset_secs?,
             filters: filters?,
             span_secs: span_secs?,
-            economy_passes: u8::try_from(economy_passes?).ok()?,
+            economy_passes: u8::try_from(economy_passes?).map_err(|_| Noted)?,
             count_trusted: count_trusted?,
             seen: seen?,
         };
-        Some(Self { position, pass: pass? })
+        Ok(Self { position, pass: pass? })
     }
 
     /// What no cursor of this code can hold.
@@ -298,8 +297,7 @@ mod tests {
     use super::*;
 
     fn cursor() -> Cursor {
-        let mut cursor =
-            Cursor::starting_at(Second::new(1_000), 86_400, &Filters::default());
+        let mut cursor = Cursor::starting_at(Second::new(1_000), 86_400, &Filters::default());
         cursor.position.newest = Some(Second::new(1_500));
         cursor.position.clock_offset_secs = -7;
         cursor.pass = Some(Pass {

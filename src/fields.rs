@@ -31,9 +31,13 @@ impl Fault {
     }
 }
 
+/// There was a fault, and by now it is noted.
+#[derive(Debug)]
+pub(crate) struct Noted;
+
 /// An object under way. Each member is taken once; `finish` refuses those that are left.
 ///
-/// A getter gives None when there was a fault, which by then is noted.
+/// A getter that finds a fault notes it and goes on, so that all are found at once.
 pub(crate) struct Fields<'a, 'f> {
     members: Vec<(Cow<'a, str>, Json<'a>)>,
     known: Vec<&'static str>,
@@ -46,36 +50,36 @@ impl<'a, 'f> Fields<'a, 'f> {
         value: Json<'a>,
         path: String,
         faults: &'f mut Vec<Diagnostic>,
-    ) -> Option<Self> {
+    ) -> Result<Self, Noted> {
         match value {
-            Json::Object(members) => Some(Self { members, known: Vec::new(), path, faults }),
+            Json::Object(members) => Ok(Self { members, known: Vec::new(), path, faults }),
             other => {
                 faults.push(diagnostic(path, Fault::wrong_type("an object", &other)));
-                None
+                Err(Noted)
             }
         }
     }
 
-    pub(crate) fn fault(&mut self, key: &str, fault: Fault) {
+    pub(crate) fn fault(&mut self, key: &str, fault: Fault) -> Noted {
         self.faults.push(diagnostic(join(&self.path, key), fault));
+        Noted
     }
 
     pub(crate) fn required<T>(
         &mut self,
         key: &'static str,
         read: impl FnOnce(&Json<'a>) -> Result<T, Fault>,
-    ) -> Option<T> {
-        self.optional(key, read)?.or_else(|| self.missing(key))
+    ) -> Result<T, Noted> {
+        self.optional(key, read)?.ok_or_else(|| self.missing(key))
     }
 
-    /// The outer None: there was a fault. The inner one: there was no such member.
     pub(crate) fn optional<T>(
         &mut self,
         key: &'static str,
         read: impl FnOnce(&Json<'a>) -> Result<T, Fault>,
-    ) -> Option<Option<T>> {
-        let Some(value) = self.take(key) else { return Some(None) };
-        read(&value).map(Some).map_err(|fault| self.fault(key, fault)).ok()
+    ) -> Result<Option<T>, Noted> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        read(&value).map(Some).map_err(|fault| self.fault(key, fault))
     }
 
     /// A whole number within bounds. Without a default it has to be there.
@@ -85,23 +89,18 @@ impl<'a, 'f> Fields<'a, 'f> {
         default: Option<i64>,
         min: i64,
         max: i64,
-    ) -> Option<i64> {
-        match self.take(key) {
-            None if default.is_some() => default,
-            None => self.missing(key),
-            Some(value) => {
-                let number = match &value {
-                    Json::Scalar(text) => text.parse().ok(),
-                    _ => None,
-                };
-                let number = number.filter(|number| (min..=max).contains(number));
-                if number.is_none() {
-                    let remedy = format!("give a whole number from {min} to {max}");
-                    self.fault(key, Fault::new("not a whole number within bounds", &remedy));
-                }
-                number
-            }
-        }
+    ) -> Result<i64, Noted> {
+        let Some(value) = self.take(key) else {
+            return default.ok_or_else(|| self.missing(key));
+        };
+        let number = match &value {
+            Json::Scalar(text) => text.parse().ok(),
+            _ => None,
+        };
+        number.filter(|number| (min..=max).contains(number)).ok_or_else(|| {
+            let remedy = format!("give a whole number from {min} to {max}");
+            self.fault(key, Fault::new("not a whole number within bounds", &remedy))
+        })
     }
 
     /// A list; missing is empty.
@@ -110,7 +109,7 @@ impl<'a, 'f> Fields<'a, 'f> {
         key: &'static str,
         len_max: usize,
         read: impl Fn(&Json<'a>) -> Result<String, Fault>,
-    ) -> Option<Vec<String>> {
+    ) -> Result<Vec<String>, Noted> {
         let values = self.optional(key, |value| match value {
             Json::Array(values) if values.len() <= len_max => Ok(values.clone()),
             Json::Array(_) => {
@@ -118,34 +117,31 @@ impl<'a, 'f> Fields<'a, 'f> {
             }
             other => Err(Fault::wrong_type("a list", other)),
         })?;
-        let mut texts = Vec::new();
-        let mut is_faulty = false;
+        let mut texts = Ok(Vec::new());
         for (index, value) in values.iter().flatten().enumerate() {
-            match read(value) {
-                Ok(text) => texts.push(text),
-                Err(fault) => {
-                    is_faulty = true;
-                    self.fault(&format!("{key}[{index}]"), fault);
-                }
+            match (read(value), &mut texts) {
+                (Ok(text), Ok(texts)) => texts.push(text),
+                (Ok(_), Err(Noted)) => {}
+                (Err(fault), _) => texts = Err(self.fault(&format!("{key}[{index}]"), fault)),
             }
         }
-        (!is_faulty).then_some(texts)
+        texts
     }
 
     pub(crate) fn required_object<T>(
         &mut self,
         key: &'static str,
-        read: impl FnOnce(Fields<'a, '_>) -> Option<T>,
-    ) -> Option<T> {
-        self.optional_object(key, read)?.or_else(|| self.missing(key))
+        read: impl FnOnce(Fields<'a, '_>) -> Result<T, Noted>,
+    ) -> Result<T, Noted> {
+        self.optional_object(key, read)?.ok_or_else(|| self.missing(key))
     }
 
     pub(crate) fn optional_object<T>(
         &mut self,
         key: &'static str,
-        read: impl FnOnce(Fields<'a, '_>) -> Option<T>,
-    ) -> Option<Option<T>> {
-        let Some(value) = self.take(key) else { return Some(None) };
+        read: impl FnOnce(Fields<'a, '_>) -> Result<T, Noted>,
+    ) -> Result<Option<T>, Noted> {
+        let Some(value) = self.take(key) else { return Ok(None) };
         let fields = Fields::of(value, join(&self.path, key), self.faults)?;
         read(fields).map(Some)
     }
@@ -169,9 +165,8 @@ impl<'a, 'f> Fields<'a, 'f> {
         Some(self.members.remove(index).1)
     }
 
-    fn missing<T>(&mut self, key: &str) -> Option<T> {
-        self.fault(key, Fault::new("missing", "add it"));
-        None
+    fn missing(&mut self, key: &str) -> Noted {
+        self.fault(key, Fault::new("missing", "add it"))
     }
 }
 

@@ -73,7 +73,9 @@ impl Filters {
         add(self.query.as_deref().unwrap_or_default());
         for list in [&self.identifiers, &self.actions] {
             add(&list.len().to_string());
-            list.iter().for_each(|text| add(text));
+            for text in list {
+                add(text);
+            }
         }
         hex(&hash.finalize()[..8])
     }

@@ -1,5 +1,7 @@
 //! The forms that an event's body can have, each a pure function of the row.
 
+use crate::row::Row;
+
 /// A form of an event's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -19,28 +21,26 @@ impl Format {
         "raw"
     }
 
-    /// The body of the event for a row. `row` is the text of one JSON object.
-    pub(crate) fn body(self, row: &str, has_line_breaks: bool) -> String {
+    /// The body of the event for a row: one JSON value on one line.
+    pub(crate) fn body(self, row: &Row<'_>) -> String {
         match self {
-            Self::Raw if has_line_breaks => one_line(row),
-            Self::Raw => row.to_owned(),
+            // JSON allows line breaks between tokens only, so that all of them can go.
+            Self::Raw if row.has_line_breaks => row.text.replace(['\n', '\r'], ""),
+            Self::Raw => row.text.to_owned(),
         }
     }
-}
-
-/// JSON allows line breaks between tokens only, so that all of them can go.
-pub(crate) fn one_line(json: &str) -> String {
-    json.replace(['\n', '\r'], "")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Walk;
 
     #[test]
     fn raw_loses_line_breaks_between_tokens_and_nothing_else() {
-        let row = "{ \"a\" :\r\n\t\"x\\n\u{2028}\\u000a\" ,\n\"b\": 1.50 }";
-        let body = Format::Raw.body(row, true);
+        let text = "{ \"a\" :\r\n\t\"x\\n\u{2028}\\u000a\" ,\n\"b\": 1.50 }";
+        let row = Row::read(&mut Walk::of(text)).unwrap();
+        let body = Format::Raw.body(&row);
         assert_eq!(body, "{ \"a\" :\t\"x\\n\u{2028}\\u000a\" ,\"b\": 1.50 }");
     }
 }

@@ -5,27 +5,40 @@
 //! (RFC 8259); a test holds it against `serde_json`. It knows numbers as text only: the source reads
 //! few, and code for floating-point numbers would be a fifth of the component.
 
+#![allow(clippy::inline_always, reason = "measured: each saves a part of the walk over a page")]
+
 use std::borrow::Cow;
+use std::fmt;
 
 /// A place in a JSON text.
 #[derive(Clone)]
 pub(crate) struct Walk<'a> {
     text: &'a str,
     at: usize,
+    line_breaks: usize,
 }
 
-/// A text that is not JSON, or not of the shape that was looked for. Says nothing of its content.
+/// Why a text is not JSON, or not of the shape that was looked for. The walk stands where that
+/// showed. Says nothing of the text's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Malformed {
-    /// Where, in bytes from the start of the text.
-    pub(crate) at: usize,
-    pub(crate) what: &'static str,
+
+pub(crate) enum Malformed {
+    NotJson,
+    EndsEarly,
+    ControlCharacter,
+    TooDeep,
+    TooLong,
+    TooManyRows,
+    NoRows,
+    Trailing,
 }
 
 /// A string as it is written, without its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Written<'a> {
-    text: &'a str,
+    walked: &'a str,
+    start: usize,
+    end: usize,
     has_escapes: bool,
 }
 
@@ -43,7 +56,7 @@ pub(crate) enum Json<'a> {
 
 impl<'a> Walk<'a> {
     pub(crate) const fn of(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, line_breaks: 0 }
     }
 
     /// Walks an object; `member` is called past each name and has to walk the value.
@@ -52,6 +65,7 @@ impl<'a> Walk<'a> {
         mut member: impl FnMut(&mut Self, Written<'a>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         self.sequence(b'{', b'}', |walk| {
+            walk.token(b'"')?;
             let name = walk.string()?;
             walk.token(b':')?;
             member(walk, name)
@@ -66,41 +80,60 @@ impl<'a> Walk<'a> {
         self.sequence(b'[', b']', element)
     }
 
-    /// Steps over a value, and gives its text.
-    pub(crate) fn skip(&mut self) -> Result<&'a str, Malformed> {
-        self.peek();
-        let start = self.at;
-        self.skip_nested(SKIP_DEPTH_MAX)?;
-        Ok(self.since(start))
+    /// Reads a whole text. The error says why and where it is not as it should be.
+    pub(crate) fn whole<T>(
+        mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<T, String> {
+        let value = read(&mut self).and_then(|value| self.end().map(|()| value));
+        value.map_err(|why| format!("{why}, at byte {} of {}", self.at, self.text.len()))
+    }
+
+    /// Steps over a value.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self) -> Result<(), Malformed> {
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            self.string().map(drop)
+        } else {
+            self.skip_nested(SKIP_DEPTH_MAX)
+        }
     }
 
     /// Steps over a value, and gives what it says if it is a string.
     pub(crate) fn string_or_skip(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
         if self.peek() == Some(b'"') {
+            self.at += 1;
             self.string().map(Written::read)
         } else {
-            self.skip().map(|_| None)
+            self.skip().map(|()| None)
         }
     }
 
     /// Reads a value into memory, nested at most sixteen deep and `bytes_max` long. // I5
     pub(crate) fn small(&mut self, bytes_max: usize) -> Result<Json<'a>, Malformed> {
-        let text = self.skip()?;
-        let start = self.at - text.len();
-        if text.len() > bytes_max {
-            return Err(Malformed { at: start, what: "a value is longer than it may be" });
+        self.peek();
+        let mut again = self.clone();
+        self.skip()?;
+        if self.at - again.at > bytes_max {
+            self.at = again.at;
+            return Err(Malformed::TooLong);
         }
-        Walk { text: self.text, at: start }.tree(TREE_DEPTH_MAX)
+        again.tree(TREE_DEPTH_MAX)
     }
 
     /// The next byte that is no white space; the walk stands before it.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.bytes().get(self.at) {
-                Some(b' ' | b'\n' | b'\t' | b'\r') => self.at += 1,
-                other => return other.copied(),
-            }
+        match self.bytes().get(self.at) {
+            Some(byte) if *byte > b' ' => Some(*byte),
+            _ => self.peek_past_blanks(),
         }
+    }
+
+    /// Line breaks passed so far, all of them between tokens: in strings JSON has none.
+    pub(crate) const fn line_breaks(&self) -> usize {
+        self.line_breaks
     }
 
     /// How far the walk has come, in bytes.
@@ -114,21 +147,30 @@ impl<'a> Walk<'a> {
     }
 
     /// Nothing but white space may follow.
-    pub(crate) fn end(&mut self) -> Result<(), Malformed> {
+    fn end(&mut self) -> Result<(), Malformed> {
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(self.malformed("something follows the JSON value")),
+            Some(_) => Err(Malformed::Trailing),
         }
-    }
-
-    pub(crate) const fn malformed(&self, what: &'static str) -> Malformed {
-        Malformed { at: self.at, what }
     }
 
     const fn bytes(&self) -> &'a [u8] {
         self.text.as_bytes()
     }
 
+    #[cold]
+    fn peek_past_blanks(&mut self) -> Option<u8> {
+        loop {
+            match self.bytes().get(self.at) {
+                Some(b'\n' | b'\r') => self.line_breaks += 1,
+                Some(b' ' | b'\t') => {}
+                other => return other.copied(),
+            }
+            self.at += 1;
+        }
+    }
+
+    #[inline]
     fn sequence(
         &mut self,
         open: u8,
@@ -150,12 +192,12 @@ impl<'a> Walk<'a> {
     }
 
     fn tree(&mut self, depth_left: usize) -> Result<Json<'a>, Malformed> {
-        let depth_left = self.deeper(depth_left)?;
+        let depth_left = depth_left.checked_sub(1).ok_or(Malformed::TooDeep)?;
         match self.peek() {
             Some(b'{') => {
                 let mut members = Vec::new();
                 self.object(|walk, name| {
-                    let name = name.read().unwrap_or(Cow::Borrowed(name.text));
+                    let name = name.read().unwrap_or(Cow::Borrowed(name.text()));
                     members.push((name, walk.tree(depth_left)?));
                     Ok(())
                 })?;
@@ -179,30 +221,30 @@ impl<'a> Walk<'a> {
 
     fn skip_nested(&mut self, depth_left: usize) -> Result<(), Malformed> {
         match self.peek() {
-            Some(b'"') => self.string().map(drop),
+            Some(b'"') => {
+                self.at += 1;
+                self.string().map(drop)
+            }
             Some(b'{') => {
-                let depth_left = self.deeper(depth_left)?;
+                let depth_left = depth_left.checked_sub(1).ok_or(Malformed::TooDeep)?;
                 self.object(|walk, _| walk.skip_nested(depth_left))
             }
             Some(b'[') => {
-                let depth_left = self.deeper(depth_left)?;
+                let depth_left = depth_left.checked_sub(1).ok_or(Malformed::TooDeep)?;
                 self.array(|walk| walk.skip_nested(depth_left))
             }
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.word("true"),
             Some(b'f') => self.word("false"),
             Some(b'n') => self.word("null"),
-            Some(_) => Err(self.malformed(NOT_JSON)),
-            None => Err(self.malformed(ENDS_EARLY)),
+            Some(_) => Err(Malformed::NotJson),
+            None => Err(Malformed::EndsEarly),
         }
     }
 
-    fn deeper(&self, depth_left: usize) -> Result<usize, Malformed> {
-        depth_left.checked_sub(1).ok_or_else(|| self.malformed("nested too deep"))
-    }
-
+    /// A string whose first quote is passed.
+    #[inline(always)]
     fn string(&mut self) -> Result<Written<'a>, Malformed> {
-        self.token(b'"')?;
         let start = self.at;
         let mut has_escapes = false;
         loop {
@@ -213,25 +255,25 @@ impl<'a> Walk<'a> {
                     has_escapes = true;
                     self.escape()?;
                 }
-                Some(_) => return Err(self.malformed("a control character in a string")),
-                None => return Err(self.malformed(ENDS_EARLY)),
+                Some(_) => return Err(Malformed::ControlCharacter),
+                None => return Err(Malformed::EndsEarly),
             }
         }
-        let text = self.since(start);
+        let end = self.at;
         self.at += 1;
-        Ok(Written { text, has_escapes })
+        Ok(Written { walked: self.text, start, end, has_escapes })
     }
 
     fn escape(&mut self) -> Result<(), Malformed> {
         let len = match self.bytes().get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
             Some(b'u') => 6,
-            Some(_) => return Err(self.malformed(NOT_JSON)),
-            None => return Err(self.malformed(ENDS_EARLY)),
+            Some(_) => return Err(Malformed::NotJson),
+            None => return Err(Malformed::EndsEarly),
         };
         let digits = self.bytes().get(self.at + 2..self.at + len);
         if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
-            return Err(self.malformed(NOT_JSON));
+            return Err(Malformed::NotJson);
         }
         self.at += len;
         Ok(())
@@ -263,44 +305,69 @@ impl<'a> Walk<'a> {
         }
         match self.bytes().get(self.at) {
             _ if self.at > start => Ok(()),
-            Some(_) => Err(self.malformed(NOT_JSON)),
-            None => Err(self.malformed(ENDS_EARLY)),
+            Some(_) => Err(Malformed::NotJson),
+            None => Err(Malformed::EndsEarly),
         }
     }
 
     fn word(&mut self, word: &str) -> Result<(), Malformed> {
         if !self.bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(self.malformed(NOT_JSON));
+            return Err(Malformed::NotJson);
         }
         self.at += word.len();
         Ok(())
     }
 
+    #[inline]
     fn token(&mut self, byte: u8) -> Result<(), Malformed> {
         match self.peek() {
             Some(found) if found == byte => {
                 self.at += 1;
                 Ok(())
             }
-            Some(_) => Err(self.malformed(NOT_JSON)),
-            None => Err(self.malformed(ENDS_EARLY)),
+            Some(_) => Err(Malformed::NotJson),
+            None => Err(Malformed::EndsEarly),
         }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotJson => "it is not JSON, or not of the documented shape",
+            Self::EndsEarly => "it ends too early",
+            Self::ControlCharacter => "a string holds a control character",
+            Self::TooDeep => "it is nested too deep",
+            Self::TooLong => "a value is longer than it may be",
+            Self::TooManyRows => "it has more rows than a page may have",
+            Self::NoRows => "an element of data has no rows",
+            Self::Trailing => "something follows the JSON value",
+        })
     }
 }
 
 impl<'a> Written<'a> {
     /// Whether it says just this. `name` needs no escapes.
+    #[inline(always)]
     pub(crate) fn is(self, name: &str) -> bool {
-        self.text == name || (self.has_escapes && self.read().is_some_and(|text| text == name))
+        if self.has_escapes {
+            return self.read().is_some_and(|text| text == name);
+        }
+        self.end - self.start == name.len() && self.text() == name
+    }
+
+    /// As it is written.
+    fn text(self) -> &'a str {
+        &self.walked[self.start..self.end]
     }
 
     /// What it says; None if it holds a lone surrogate.
     pub(crate) fn read(self) -> Option<Cow<'a, str>> {
+        let mut rest = self.text();
         if !self.has_escapes {
-            return Some(Cow::Borrowed(self.text));
+            return Some(Cow::Borrowed(rest));
         }
-        let mut said = String::with_capacity(self.text.len());
-        let mut rest = self.text;
+        let mut said = String::with_capacity(rest.len());
         while let Some((plain, escaped)) = rest.split_once('\\') {
             said.push_str(plain);
             let mut chars = escaped.chars();
@@ -325,11 +392,9 @@ impl<'a> Written<'a> {
 }
 
 impl<'a> Json<'a> {
-    /// Reads a whole text.
-    pub(crate) fn parse(text: &'a str) -> Result<Self, Malformed> {
-        let mut walk = Walk::of(text);
-        let value = walk.tree(TREE_DEPTH_MAX)?;
-        walk.end().map(|()| value)
+    /// Reads a whole text. The error says why and where it is not JSON.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, String> {
+        Walk::of(text).whole(|walk| walk.tree(TREE_DEPTH_MAX))
     }
 
     /// The member of that name; `null` if there is none, or this is no object.
@@ -358,6 +423,7 @@ impl<'a> Json<'a> {
 
 /// How many bytes at the start are neither a quote, nor a backslash, nor a control character.
 /// Looks at eight at a time: most of a page is strings.
+#[inline]
 fn plain_len(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
@@ -392,8 +458,6 @@ fn code_point(text: &str) -> Option<(char, &str)> {
     Some((char::from_u32(code)?, rest.get(6..)?))
 }
 
-const NOT_JSON: &str = "not JSON, or not the documented shape";
-const ENDS_EARLY: &str = "it ends too early";
 /// How deep what is stepped over may be nested, and what is read. // I5
 const SKIP_DEPTH_MAX: usize = 128;
 const TREE_DEPTH_MAX: usize = 16;
@@ -423,10 +487,27 @@ mod tests {
     #[test]
     fn what_is_not_json_is_refused_where_it_ceases_to_be() {
         for (text, at) in [
-            ("", 0), ("<html>", 0), ("{", 1), ("[1,]", 3), ("[1 2]", 3), (r#"{"a" 1}"#, 5), (r#""\u12"#, 1),
-            ("{a:1}", 1), ("[]x", 2), ("tru", 0), ("[1,\n x]", 5), ("\"a", 2), ("01", 1), ("-", 1), ("1.", 2), ("1e+", 3), ("\"\\x\"", 1), ("\"\n\"", 1),
+            ("", 0),
+            ("<html>", 0),
+            ("{", 1),
+            ("[1,]", 3),
+            ("[1 2]", 3),
+            (r#"{"a" 1}"#, 5),
+            (r#""\u12"#, 1),
+            ("{a:1}", 1),
+            ("[]x", 2),
+            ("tru", 0),
+            ("[1,\n x]", 5),
+            ("\"a", 2),
+            ("01", 1),
+            ("-", 1),
+            ("1.", 2),
+            ("1e+", 3),
+            ("\"\\x\"", 1),
+            ("\"\n\"", 1),
         ] {
-            assert_eq!(Json::parse(text).map_err(|malformed| malformed.at), Err(at), "{text}");
+            let why = Json::parse(text).unwrap_err();
+            assert!(why.ends_with(&format!(", at byte {at} of {}", text.len())), "{text}: {why}");
         }
     }
 
@@ -441,14 +522,46 @@ mod tests {
     /// Texts made by changing, cutting and joining pieces of JSON, some right and some not.
     fn texts() -> impl Iterator<Item = String> {
         const PIECES: [&str; 34] = [
-            "{", "}", "[", "]", ",", ":", "\"", "\\", "\"a\"", "\"id\"", "\"\\u00e9\\n\"", "\"é😀 x\"",
-            "\"\\ud83d\\ude00\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\q\"", "\"\\u12g4\"", "0", "-0",
-            "12", "-1.5e+3", "1.", ".5", "1e", "01", "true", "false", "null", "nul", " ", "\n", "\t",
-            "\u{1}", "\"0123456789 abcdef \\\" 01234567\"",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"",
+            "\\",
+            "\"a\"",
+            "\"id\"",
+            "\"\\u00e9\\n\"",
+            "\"é😀 x\"",
+            "\"\\ud83d\\ude00\"",
+            "\"\\ud800\"",
+            "\"\\udc00\\ud800\"",
+            "\"\\q\"",
+            "\"\\u12g4\"",
+            "0",
+            "-0",
+            "12",
+            "-1.5e+3",
+            "1.",
+            ".5",
+            "1e",
+            "01",
+            "true",
+            "false",
+            "null",
+            "nul",
+            " ",
+            "\n",
+            "\t",
+            "\u{1}",
+            "\"0123456789 abcdef \\\" 01234567\"",
         ];
         let mut state = 1u64;
         let mut dice = move |sides: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             usize::try_from(state >> 33).unwrap() % sides
         };
         (0..200_000).map(move |_| (0..=dice(9)).map(|_| PIECES[dice(PIECES.len())]).collect())
@@ -459,7 +572,7 @@ mod tests {
         let mut taken = 0;
         for text in texts() {
             let mut walk = Walk::of(&text);
-            let ours = walk.skip().and_then(|_| walk.end()).is_ok();
+            let ours = walk.skip().and_then(|()| walk.end()).is_ok();
             let theirs = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
             assert_eq!(ours, theirs, "{text:?}");
             taken += u32::from(ours);
@@ -472,7 +585,11 @@ mod tests {
         for text in texts() {
             let mut walk = Walk::of(&text);
             let Ok(Some(ours)) = walk.string_or_skip() else { continue };
-            assert_eq!(serde_json::from_str(walk.since(0)).ok(), Some(ours.into_owned()), "{text:?}");
+            assert_eq!(
+                serde_json::from_str(walk.since(0)).ok(),
+                Some(ours.into_owned()),
+                "{text:?}"
+            );
         }
     }
 

@@ -25,6 +25,8 @@
 //! A panic is a bug, never an answer to input: whatever the API, the configuration or a stored
 //! cursor hold, the answer is a batch, an error or a diagnostic.
 
+#![allow(clippy::result_large_err, reason = "an error ends a poll: it is moved once")]
+
 mod batch;
 mod check;
 mod config;

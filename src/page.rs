@@ -16,11 +16,15 @@ pub(crate) struct Page<'a> {
     pub(crate) meta: Json<'a>,
     pub(crate) fail: Json<'a>,
     pub(crate) error: Json<'a>,
-    body: &'a str,
 }
 
 impl<'a> Page<'a> {
-    pub(crate) fn parse(body: &'a str) -> Result<Self, Malformed> {
+    /// The error says why and where the text is no page, and nothing of its content.
+    pub(crate) fn parse(body: &'a str) -> Result<Self, String> {
+        Walk::of(body).whole(Self::read)
+    }
+
+    fn read(walk: &mut Walk<'a>) -> Result<Self, Malformed> {
         let mut page = Self {
             rows: Vec::new(),
             has_data: false,
@@ -28,9 +32,7 @@ impl<'a> Page<'a> {
             meta: Json::NULL,
             fail: Json::NULL,
             error: Json::NULL,
-            body,
         };
-        let mut walk = Walk::of(body);
         walk.object(|walk, name| {
             match name.read().as_deref().unwrap_or_default() {
                 "meta" => page.meta = walk.small(SMALL_VALUE_BYTES_MAX)?,
@@ -41,11 +43,11 @@ impl<'a> Page<'a> {
                     page.result_count = Some(0);
                     walk.array(|walk| page.read_element(walk))?;
                 }
-                _ => drop(walk.skip()?),
+                _ => walk.skip()?,
             }
             Ok(())
         })?;
-        walk.end().map(|()| page)
+        Ok(page)
     }
 
     /// `meta.pagination.next`: the page token, there only when there are more results.
@@ -58,12 +60,6 @@ impl<'a> Page<'a> {
         self.meta.get("status").as_u64()
     }
 
-    /// Whether any row can hold a line break, which JSON allows between tokens.
-    pub(crate) fn has_line_breaks(&self) -> bool {
-        let body = self.body.as_bytes();
-        body.contains(&b'\n') || body.contains(&b'\r')
-    }
-
     fn read_element(&mut self, walk: &mut Walk<'a>) -> Result<(), Malformed> {
         let mut count = None;
         let mut has_rows = false;
@@ -74,18 +70,18 @@ impl<'a> Page<'a> {
                     has_rows = true;
                     walk.array(|walk| {
                         if self.rows.len() == ROWS_MAX {
-                            return Err(walk.malformed("more rows than a page may have"));
+                            return Err(Malformed::TooManyRows);
                         }
                         self.rows.push(Row::read(walk)?);
                         Ok(())
                     })?;
                 }
-                _ => drop(walk.skip()?),
+                _ => walk.skip()?,
             }
             Ok(())
         })?;
         self.result_count = self.result_count.zip(count).map(|(a, b)| a.saturating_add(b));
-        if has_rows { Ok(()) } else { Err(walk.malformed("an element of data without rows")) }
+        if has_rows { Ok(()) } else { Err(Malformed::NoRows) }
     }
 }
 
@@ -107,7 +103,10 @@ mod tests {
             {"resultCount":3,"impersonationLogs":[ {"id":"a" } , {"b":["]}"]},7,"x\ud800",null]}],
             "fail":[],"new":{"a":1}} "#;
         let page = Page::parse(body).unwrap();
-        assert_eq!(texts(&page), [r#"{"id":"a" }"#, r#"{"b":["]}"]}"#, "7", r#""x\ud800""#, "null"]);
+        assert_eq!(
+            texts(&page),
+            [r#"{"id":"a" }"#, r#"{"b":["]}"]}"#, "7", r#""x\ud800""#, "null"]
+        );
         assert_eq!(page.next(), Some("t"));
         assert_eq!(page.result_count, Some(3));
         assert_eq!(page.status(), Some(200));
@@ -160,7 +159,8 @@ mod tests {
             (r#"{"data":[],}"#, 11),
             ("{\"data\":[{\"impersonationLogs\":[{\"a\":\n tru }]}]}", 38),
         ] {
-            assert_eq!(Page::parse(body).map(drop).unwrap_err().at, at, "{body}");
+            let why = Page::parse(body).map(drop).unwrap_err();
+            assert!(why.contains(&format!("at byte {at} of")), "{body}: {why}");
         }
     }
 
@@ -171,6 +171,7 @@ mod tests {
         assert!(Page::parse(&body).is_err());
         let many = vec!["{}"; ROWS_MAX + 1].join(",");
         let body = format!(r#"{{"data":[{{"impersonationLogs":[{many}]}}]}}"#);
-        assert_eq!(Page::parse(&body).map(drop).unwrap_err().what, "more rows than a page may have");
+        let why = Page::parse(&body).map(drop).unwrap_err();
+        assert!(why.starts_with("it has more rows than a page may have"), "{why}");
     }
 }

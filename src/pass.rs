@@ -56,12 +56,7 @@ pub(crate) struct TooManyRefusals;
 
 impl Cursor {
     /// Sees to it that there is a window to ask for.
-    pub(crate) fn plan(
-        self,
-        config: &Config,
-        host: Second,
-        notices: &mut Vec<Notice>,
-    ) -> Underway {
+    pub(crate) fn plan(self, config: &Config, host: Second, notices: &mut Vec<Notice>) -> Underway {
         let Self { mut position, mut pass } = self;
         position.span_secs = position.span_secs.clamp(1, config.window_max_secs);
         let filters = config.filters.fingerprint();
@@ -183,8 +178,8 @@ impl Underway {
         let clock = host + position.clock_offset_secs;
         let end = clock.max(from + 1);
         // Economy: the whole way at once, to learn in one request whether anything is new.
-        let is_economy = end - from <= config.window_max_secs
-            && position.economy_passes < ECONOMY_PASSES_MAX;
+        let is_economy =
+            end - from <= config.window_max_secs && position.economy_passes < ECONOMY_PASSES_MAX;
         let to = if is_economy { end } else { end.min(from + position.span_secs) };
         let window = Window::new(from, to);
         Self { position, pass: Pass { planned: host, end, refusals: 0, window } }
@@ -228,8 +223,10 @@ impl Underway {
         config: &Config,
     ) -> bool {
         let window = &self.pass.window;
-        let rows_max =
-            count.unwrap_or(KEYS_MAX).saturating_mul(2).saturating_add(u64::from(config.page_size) * 3);
+        let rows_max = count
+            .unwrap_or(KEYS_MAX)
+            .saturating_mul(2)
+            .saturating_add(u64::from(config.page_size) * 3);
         let empty_pages = window.empty_pages.saturating_add(u8::from(page.rows.is_empty()));
         window.token.as_ref().is_some_and(|token| token.text == next)
             || empty_pages > EMPTY_PAGES_MAX

@@ -17,7 +17,7 @@ use crate::quota;
 use crate::reply::Reply;
 use crate::request::LogsRequest;
 use crate::row::Row;
-use crate::timestamp::Second;
+use crate::timestamp::{EventTime, Second};
 
 /// Begins a poll. `cursor` is None for the very first one.
 ///
@@ -96,7 +96,7 @@ enum Origin {
     Clock,
 }
 
-impl<'c> Pending<'c> {
+impl Pending<'_> {
     /// Takes the reply in.
     #[must_use]
     pub fn reply(
@@ -139,7 +139,9 @@ impl<'c> Pending<'c> {
         if date.is_some() {
             let watermark = self.underway.position.watermark;
             let ahead_secs = watermark - clocks.server;
-            if self.origin == Origin::Clock && ahead_secs.abs_diff(-START_DEFAULT_SECS) > CLOCK_TOLD_SECS {
+            if self.origin == Origin::Clock
+                && ahead_secs.abs_diff(-START_DEFAULT_SECS) > CLOCK_TOLD_SECS
+            {
                 return Ok(self.start_by_the_api_clock(clocks));
             }
             if ahead_secs > self.exchange.config.overlap_secs {
@@ -150,7 +152,7 @@ impl<'c> Pending<'c> {
             rows: page
                 .rows
                 .iter()
-                .map(|row| (row.key(), row.time().map(crate::timestamp::EventTime::second)))
+                .map(|row| (row.key(), row.time().map(EventTime::second)))
                 .collect(),
             result_count: page.result_count,
             next: page.next(),
@@ -165,9 +167,8 @@ impl<'c> Pending<'c> {
         let mut events = Vec::new();
         if let Some(is_new) = &admitted.is_new {
             events.reserve_exact(is_new.iter().filter(|is_new| **is_new).count());
-            let has_line_breaks = page.has_line_breaks();
             let new_rows = page.rows.iter().zip(is_new).filter(|(_, is_new)| **is_new);
-            events.extend(new_rows.map(|(row, _)| event(row, config, has_line_breaks)));
+            events.extend(new_rows.map(|(row, _)| event(row, config)));
             let duplicates = is_new.len() - events.len();
             self.exchange.stats.duplicates = u32::try_from(duplicates).unwrap_or(u32::MAX);
             tell_odd_rows(page, is_new, notices);
@@ -276,11 +277,11 @@ fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
     .to_json()
 }
 
-fn event(row: &Row<'_>, config: &Config, has_line_breaks: bool) -> Event {
-    let body = config.format.body(row.text, has_line_breaks);
+fn event(row: &Row<'_>, config: &Config) -> Event {
+    let body = config.format.body(row);
     Event {
         id: row.id().into_owned(),
-        time_unix_nanos: row.time().and_then(crate::timestamp::EventTime::unix_nanos),
+        time_unix_nanos: row.time().and_then(EventTime::unix_nanos),
         body: if row.fields.is_some() { body } else { format!("{{\"row\":{body}}}") },
     }
 }

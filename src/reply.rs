@@ -77,12 +77,7 @@ impl<'a> Reply<'a> {
             _ if failure.is_some() || status != 200 => Err(told),
             Ok(page) if page.has_data => Ok(page),
             Ok(_) => Err("the API's answer has no data".to_owned()),
-            Err(malformed) => Err(format!(
-                "the API's answer cannot be understood: {} at byte {} of {}",
-                malformed.what,
-                malformed.at,
-                body.len()
-            )),
+            Err(why) => Err(format!("the API's answer cannot be understood: {why}")),
         };
         match page {
             Ok(page) => Self::Page(page),

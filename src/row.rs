@@ -12,6 +12,8 @@ use crate::timestamp::EventTime;
 pub(crate) struct Row<'a> {
     /// All of it, from brace to brace; or whatever else stood where a row should.
     pub(crate) text: &'a str,
+    /// Between tokens; elsewhere JSON has none.
+    pub(crate) has_line_breaks: bool,
     /// What could be read of it. None if it is no object.
     pub(crate) fields: Option<RowFields<'a>>,
 }
@@ -40,7 +42,7 @@ impl Row<'_> {
 
     /// The same in eight bytes, for the list of seen rows.
     pub(crate) fn key(&self) -> Key {
-        Key::of(self.own_id().unwrap_or(self.text))
+        Key::of(&self.id())
     }
 
     /// What is not as documented.
@@ -62,14 +64,15 @@ impl<'a> Row<'a> {
     /// Reads what stands where a row should.
     pub(crate) fn read(walk: &mut Walk<'a>) -> Result<Self, Malformed> {
         let is_object = walk.peek() == Some(b'{');
-        let start = walk.at();
+        let (start, line_breaks) = (walk.at(), walk.line_breaks());
         let fields = if is_object {
             Some(RowFields::read(walk)?)
         } else {
             walk.skip()?;
             None
         };
-        Ok(Self { text: walk.since(start), fields })
+        let has_line_breaks = walk.line_breaks() > line_breaks;
+        Ok(Self { text: walk.since(start), has_line_breaks, fields })
     }
 }
 

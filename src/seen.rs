@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use sha1::{Digest as _, Sha1};
+use twox_hash::XxHash64;
 
 use crate::timestamp::Second;
 
@@ -12,10 +12,9 @@ use crate::timestamp::Second;
 pub(crate) struct Key(u64);
 
 impl Key {
+    /// XXH64 of it: a published hash, so that stored keys stay good.
     pub(crate) fn of(identity: &str) -> Self {
-        let digest: [u8; 20] = Sha1::digest(identity.as_bytes()).into();
-        let [a, b, c, d, e, f, g, h, ..] = digest;
-        Self(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        Self(XxHash64::oneshot(0, identity.as_bytes()))
     }
 }
 

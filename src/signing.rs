@@ -112,12 +112,15 @@ mod tests {
     fn headers_carry_what_was_signed() {
         let request_id = Uuid::parse_str(REQUEST_ID).unwrap();
         let headers = headers(&keys(), PATH, Second::new(1_448_369_411), request_id);
-        assert_eq!(headers, [
-            ("authorization", format!("MC access:{SIGNATURE}")),
-            ("x-mc-app-id", "app-id".into()),
-            ("x-mc-date", DATE.into()),
-            ("x-mc-req-id", REQUEST_ID.into()),
-        ]);
+        assert_eq!(
+            headers,
+            [
+                ("authorization", format!("MC access:{SIGNATURE}")),
+                ("x-mc-app-id", "app-id".into()),
+                ("x-mc-date", DATE.into()),
+                ("x-mc-req-id", REQUEST_ID.into()),
+            ]
+        );
     }
 
     #[test]
