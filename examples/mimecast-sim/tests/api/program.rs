@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -16,10 +16,6 @@ impl Drop for Ending {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn run(arguments: &[&str]) -> Output {
-    Command::new(PROGRAM).args(arguments).output().unwrap()
 }
 
 #[test]
@@ -44,7 +40,7 @@ fn one_line_on_stdout_says_where_it_is_and_with_which_keys() {
 
 #[test]
 fn help_names_the_keys_the_faults_and_an_example() {
-    let help = run(&["--help"]);
+    let help = Command::new(PROGRAM).arg("--help").output().unwrap();
     assert!(help.status.success());
     let help = String::from_utf8(help.stdout).unwrap();
     let keys = mimecast_sim::Keys::default();
@@ -96,11 +92,16 @@ fn wrong_usage_exits_2_and_names_the_flag_or_the_value() {
         (["--style", "nice"], "nice"),
         (["--page-size-max", "0"], "--page-size-max"),
     ] {
-        let output = run(&arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        let stderr = String::from_utf8(output.stderr).unwrap();
+        let mut child = Command::new(PROGRAM);
+        child.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = Ending(child.spawn().unwrap());
+        let mut ready = String::new();
+        BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        assert_eq!(ready, "", "{arguments:?} was accepted");
+        let mut stderr = String::new();
+        child.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         assert!(stderr.contains(named), "{stderr}");
-        assert!(output.stdout.is_empty());
+        assert_eq!(child.0.wait().unwrap().code(), Some(2), "{arguments:?}");
     }
 }
 
