@@ -6,13 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, Engine, ResourceLimiter, Store, Trap, UpdateDeadline};
+use wasmtime::{Config, Engine, Store, Trap, UpdateDeadline};
 
-use crate::bindings::wasi::clocks::wall_clock::Datetime;
-use crate::bindings::{
-    Batch, Diagnostic, HttpError, Metadata, PollError, PollingSource, PollingSourcePre, Request,
-    Response,
-};
+use crate::bindings::{Batch, Diagnostic, Metadata, PollError, PollingSource, PollingSourcePre};
+use crate::guest::{GuestState, TICK};
 use crate::http::HttpClient;
 
 /// What one call of a component may cost.
@@ -157,15 +154,7 @@ impl LinkedSource {
         client: Option<Arc<HttpClient>>,
     ) -> Result<Instance, CallFailure> {
         let limits = self.limits;
-        let state = GuestState {
-            client,
-            memory_bytes: 0,
-            out_of_memory: false,
-            ticks_left: ticks(limits.cpu),
-            out_of_time: false,
-            requests_left: limits.requests_max,
-            limits,
-        };
+        let state = GuestState::new(client, limits);
         let mut store = Store::new(self.linked.engine(), state);
         store.limiter(|state| state);
         // A list of the guest may name the same bytes many times over: what the host copies out of
@@ -173,13 +162,11 @@ impl LinkedSource {
         store.set_hostcall_fuel(limits.memory_bytes_max);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
-            let state = context.data_mut();
-            state.ticks_left = state.ticks_left.saturating_sub(1);
-            if state.ticks_left == 0 {
-                state.out_of_time = true;
-                return Ok(UpdateDeadline::Interrupt);
-            }
-            Ok(UpdateDeadline::Yield(1))
+            Ok(if context.data_mut().tick() {
+                UpdateDeadline::Yield(1)
+            } else {
+                UpdateDeadline::Interrupt
+            })
         });
         let source = match tokio::time::timeout(
             limits.wall,
@@ -240,7 +227,7 @@ impl Instance {
         self.sound
             && self.calls < KEPT_CALLS_MAX
             && self.made.elapsed() < KEPT_FOR_MAX
-            && self.store.data().memory_bytes <= KEPT_MEMORY_BYTES_MAX
+            && self.store.data().memory_bytes() <= KEPT_MEMORY_BYTES_MAX
     }
 
     /// Calls the component within the limits.
@@ -248,11 +235,8 @@ impl Instance {
         &mut self,
         call: impl AsyncFnOnce(&PollingSource, &mut Store<GuestState>) -> wasmtime::Result<R>,
     ) -> Result<R, CallFailure> {
-        let state = self.store.data_mut();
-        let limits = state.limits;
-        state.ticks_left = ticks(limits.cpu);
-        state.requests_left = limits.requests_max;
-        state.out_of_memory = false;
+        let limits = self.store.data().limits;
+        self.store.data_mut().begin_call();
         self.calls += 1;
         // A call that is dropped half-way leaves an instance that cannot be entered again.
         self.sound = false;
@@ -275,11 +259,8 @@ pub struct CallFailure(String);
 
 impl CallFailure {
     fn of(error: &wasmtime::Error, state: &GuestState) -> Self {
-        let limits = state.limits;
-        Self(if state.out_of_time {
-            format!("the component computed for more than {} s", limits.cpu.as_secs_f32())
-        } else if state.out_of_memory {
-            format!("the component needs more memory than {} bytes", limits.memory_bytes_max)
+        Self(if let Some(limit) = state.limit_hit() {
+            limit
         } else if let Some(trap) = error.downcast_ref::<Trap>() {
             format!("the component trapped: {trap}")
         } else {
@@ -322,105 +303,8 @@ impl fmt::Display for ComponentError {
 
 impl std::error::Error for ComponentError {}
 
-/// What the host keeps for one instance: its imports act on this.
-struct GuestState {
-    client: Option<Arc<HttpClient>>,
-    memory_bytes: usize,
-    out_of_memory: bool,
-    ticks_left: u32,
-    out_of_time: bool,
-    requests_left: u32,
-    limits: CallLimits,
-}
-
-impl crate::bindings::pipeline::source::http::Host for GuestState {
-    async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HttpError>> {
-        let Some(client) = self.client.clone() else {
-            return Ok(Err(HttpError::Denied("this call may not send".to_owned())));
-        };
-        let Some(left) = self.requests_left.checked_sub(1) else {
-            wasmtime::bail!("more than {} requests in one call", self.limits.requests_max);
-        };
-        self.requests_left = left;
-        Ok(client.send(request).await)
-    }
-}
-
-impl crate::bindings::wasi::clocks::wall_clock::Host for GuestState {
-    async fn now(&mut self) -> wasmtime::Result<Datetime> {
-        // A clock set before 1970 reads as 1970: the component judges it by the server's.
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO);
-        Ok(Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
-    }
-
-    async fn resolution(&mut self) -> wasmtime::Result<Datetime> {
-        Ok(Datetime { seconds: 0, nanoseconds: 1 })
-    }
-}
-
-impl crate::bindings::wasi::random::random::Host for GuestState {
-    async fn get_random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
-        let len = usize::try_from(len).ok().filter(|len| *len <= RANDOM_BYTES_MAX);
-        let Some(len) = len else {
-            wasmtime::bail!("more than {RANDOM_BYTES_MAX} random bytes in one call");
-        };
-        let mut bytes = vec![0; len];
-        getrandom::fill(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    async fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
-        Ok(getrandom::u64()?)
-    }
-}
-
-impl ResourceLimiter for GuestState {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        // All memories of the instance together.
-        let wanted = self.memory_bytes.saturating_sub(current).saturating_add(desired);
-        if wanted > self.limits.memory_bytes_max {
-            self.out_of_memory = true;
-            return Ok(false);
-        }
-        self.memory_bytes = wanted;
-        Ok(true)
-    }
-
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
-    }
-
-    fn instances(&self) -> usize {
-        PARTS_MAX
-    }
-
-    fn tables(&self) -> usize {
-        PARTS_MAX
-    }
-
-    fn memories(&self) -> usize {
-        PARTS_MAX
-    }
-}
-
 fn is_given(import: &str) -> bool {
     GIVEN.iter().any(|(prefix, _)| import.starts_with(prefix))
-}
-
-fn ticks(time: Duration) -> u32 {
-    u32::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX).max(1)
 }
 
 /// An error of the engine without its line breaks.
@@ -443,12 +327,7 @@ const GIVEN: [(&str, &str); 3] = [
     ("wasi:random/random@0.2.", "wasi:random/random@0.2.12"),
 ];
 const EXPORT: &str = "pipeline:source/source@0.1.0";
-const TICK: Duration = Duration::from_millis(10);
 const FILE_BYTES_MAX: u64 = 64 << 20;
-const RANDOM_BYTES_MAX: usize = 64 << 10;
-const TABLE_ELEMENTS_MAX: usize = 100_000;
-/// Core instances, tables and memories of one component.
-const PARTS_MAX: usize = 32;
 const KEPT_CALLS_MAX: u32 = 1_000;
 const KEPT_FOR_MAX: Duration = Duration::from_mins(30);
 const KEPT_MEMORY_BYTES_MAX: usize = 16 << 20;

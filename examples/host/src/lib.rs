@@ -27,6 +27,7 @@ pub mod delivery;
 pub mod egress;
 pub mod environment;
 pub mod fault;
+mod guest;
 pub mod http;
 pub mod inspect;
 pub mod log;
