@@ -198,6 +198,7 @@ impl Pending<'_> {
         at: Moment,
     ) -> Result<Batch, PollError> {
         self.learn_clock(date, at);
+        let why = self.exchange.config.redact(why);
         let target = self.underway.pass.end;
         let from = self.underway.pass.window.from;
         let Some(cursor) = self.underway.narrow() else {

@@ -10,12 +10,14 @@ pub(crate) fn quota(response: &Response) -> Option<Quota> {
     Some(Quota { remaining, reset_ms: reset_ms(response).unwrap_or(0) })
 }
 
-/// How long a response asks its client to wait, in milliseconds: the longer of the reset time and
-/// of `Retry-After`, which is in **seconds**. At most 15 minutes. // I5
+/// How long a response asks its client to wait, in milliseconds: `Retry-After`, which is in
+/// **seconds**, and the reset time, which every response has, if the quota is spent. The longer one,
+/// at most 15 minutes. // I5
 pub(crate) fn retry_after_ms(response: &Response) -> Option<u64> {
-    let retry_after = number(response, ["retry-after", "retry-after"]);
-    let retry_after_ms = retry_after.map(|secs| secs.saturating_mul(1_000));
-    retry_after_ms.max(reset_ms(response)).map(|ms| ms.min(WAIT_MAX_MS))
+    let is_spent = response.status == 429 || quota(response).is_some_and(|q| q.remaining == 0);
+    let retry_after = number(response, ["retry-after"; 2]).map(|secs| secs.saturating_mul(1_000));
+    let reset = reset_ms(response).filter(|_| is_spent);
+    retry_after.max(reset).map(|ms| ms.min(WAIT_MAX_MS))
 }
 
 /// The wait before the next poll while the quota is spent, in milliseconds; zero while it is not.
@@ -43,7 +45,7 @@ mod tests {
 
     fn response(headers: &[(&str, &str)]) -> Response {
         let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        Response { status: 200, headers, body: Vec::new() }
+        Response { status: 429, headers, body: Vec::new() }
     }
 
     #[test]
@@ -63,6 +65,17 @@ mod tests {
         assert_eq!(retry_after_ms(&response(&[("Retry-After", "2")])), Some(2_000));
         let both = response(&[("X-RateLimit-Reset", "1500"), ("Retry-After", "2")]);
         assert_eq!(retry_after_ms(&both), Some(2_000));
+    }
+
+    #[test]
+    fn a_reset_time_is_a_wait_only_if_the_quota_is_spent() {
+        for (status, remaining, wait) in
+            [(503, "7", None), (503, "0", Some(1_500)), (429, "7", Some(1_500))]
+        {
+            let headers = [("X-RateLimit-Remaining", remaining), ("X-RateLimit-Reset", "1500")];
+            let response = Response { status, ..response(&headers) };
+            assert_eq!(retry_after_ms(&response), wait, "{status} {remaining}");
+        }
     }
 
     #[test]
