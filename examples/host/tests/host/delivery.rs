@@ -4,6 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::Duration;
 
+use source_host::bindings::Event;
+use source_host::output::Output;
+use source_host::output::file::FileOutput;
+
 use crate::bench::{Bench, Source, acme, events, wait_for};
 
 const FILE: &str = "type = \"file\"\npath = \"out.ndjson\"";
@@ -126,6 +130,45 @@ fn a_file_that_was_there_before_is_carried_on_after_a_whole_line_only() {
     bench.catch_up().expect(0);
     let text = bench.read("out.ndjson");
     assert_eq!(numbers(text.strip_prefix("{\"older\": 1}\n").unwrap()), expected(3, 2));
+}
+
+fn event(number: u32) -> Event {
+    Event { id: number.to_string(), time: None, body: format!("{{\"number\": {number}}}") }
+}
+
+#[test]
+fn a_file_takes_back_what_is_not_committed() {
+    let bench = Bench::new();
+    let path = bench.path("out.ndjson");
+    let mut output = FileOutput::open("out", &path, false, None).unwrap();
+    output.write("acme", &[event(1)]).unwrap();
+    let mark = output.sync().unwrap().unwrap();
+    output.committed();
+    output.write("acme", &[event(2)]).unwrap();
+    output.sync().unwrap();
+    output.write("acme", &[event(3)]).unwrap();
+    assert!(output.roll_back());
+    assert_eq!(bench.read("out.ndjson"), "{\"number\": 1}\n");
+    assert_eq!(output.sync().unwrap().unwrap(), mark);
+    output.write("acme", &[event(4)]).unwrap();
+    let mark = output.sync().unwrap().unwrap();
+    drop(output);
+    assert_eq!(bench.read("out.ndjson"), "{\"number\": 1}\n{\"number\": 4}\n");
+    FileOutput::open("out", &path, false, Some(&mark.text)).unwrap();
+}
+
+#[test]
+fn a_file_whose_length_someone_else_changes_is_not_written_on() {
+    let bench = Bench::new();
+    let path = bench.path("out.ndjson");
+    let mut output = FileOutput::open("out", &path, false, None).unwrap();
+    output.write("acme", &[event(1)]).unwrap();
+    output.sync().unwrap();
+    output.committed();
+    bench.write("out.ndjson", "");
+    let error = output.write("acme", &[event(2)]).unwrap_err();
+    assert!(error.to_string().contains("someone else changed its length"), "{error}");
+    assert_eq!(bench.read("out.ndjson"), "");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use source_host::run::{Exit, Limits, run};
+
 use crate::bench::{Bench, Source, acme, wait_for};
 use crate::server::{Server, reply};
 
@@ -34,6 +36,17 @@ fn errors_that_may_pass_are_waited_out() {
         .map(|(_, wait)| wait.split_whitespace().next().unwrap().parse::<u64>().unwrap())
         .collect::<Vec<_>>();
     assert!(waits.iter().all(|wait_ms| (400..=600).contains(wait_ms)), "{waits:?}");
+}
+
+/// The clock of this test jumps over every wait.
+#[tokio::test(start_paused = true)]
+async fn ten_errors_in_a_row_end_a_source_that_is_only_to_catch_up() {
+    let bench = Bench::with(&[acme("do = \"error\"\nkind = \"transient\"")]);
+    let begun = tokio::time::Instant::now();
+    assert_eq!(run(&bench.path("host.toml"), true, Limits::default()).await, Exit::Failed);
+    // Nine waits lie between ten errors: 0.5 + 1 + 2 + 4 + 8 + 16 + 32 + 60 + 60 s, with their jitter.
+    let waited = begun.elapsed();
+    assert!((Duration::from_secs(146)..Duration::from_secs(221)).contains(&waited), "{waited:?}");
 }
 
 #[test]
