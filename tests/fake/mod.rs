@@ -1,0 +1,375 @@
+//! A host for the machine: its clock stands still until a test moves it, its replies are handed in,
+//! and it keeps what it was asked to send. Writes and reads dates without the code under test.
+#![allow(dead_code, reason = "each test crate uses a part of it")]
+#![allow(clippy::result_large_err, reason = "an error ends a poll: it is moved once")]
+
+use mimecast_ttp_source::{
+    Batch, Config, Diagnostic, ErrorKind, HttpError, Moment, Notice, PollError, Request, Response,
+    Step, poll,
+};
+use serde_json::{Value, json};
+use time::{Date, Month, OffsetDateTime};
+
+pub(crate) const HOUR: i64 = 3_600;
+pub(crate) const DAY: i64 = 86_400;
+/// The `start` of `config()`: 2026-11-01T00:00:00Z.
+pub(crate) const T: i64 = 1_793_491_200;
+
+/// A configuration that needs nothing else, and starts at `T`.
+pub(crate) fn config() -> Value {
+    json!({
+        "base_url": "https://api.example",
+        "auth": {
+            "type": "hmac",
+            "access_key": "test-access-key",
+            "secret_key": "dGVzdC1zZWNyZXQta2V5",
+            "app_id": "test-app-id",
+            "app_key": "test-app-key",
+        },
+        "start": "2026-11-01T00:00:00Z",
+    })
+}
+
+/// `config()` with some keys put in or replaced.
+pub(crate) fn config_with(changes: Value) -> Value {
+    let (mut config, Value::Object(changes)) = (config(), changes) else { panic!("no object") };
+    config.as_object_mut().unwrap().extend(changes);
+    config
+}
+
+pub(crate) fn paths(faults: &[Diagnostic]) -> Vec<&str> {
+    let mut paths: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+    paths.sort_unstable();
+    paths
+}
+
+/// `config()` with the value at a path such as `filters.query` put in.
+pub(crate) fn with(path: &str, value: Value) -> Value {
+    let mut config = config();
+    put(&mut config, path, value);
+    config
+}
+
+pub(crate) fn put(config: &mut Value, path: &str, value: Value) {
+    let place = path.split('.').fold(config, |object, key| &mut object[key]);
+    *place = value;
+}
+
+/// Every fault of a configuration that must have one.
+#[track_caller]
+pub(crate) fn faults(config: &Value) -> Vec<Diagnostic> {
+    Config::parse(&config.to_string()).map(drop).expect_err("the configuration is bad")
+}
+
+pub(crate) type Reply = Result<Response, HttpError>;
+pub(crate) type Outcome = Result<Batch, PollError>;
+
+pub(crate) struct Host {
+    config: Config,
+    /// Unix seconds.
+    pub(crate) now: i64,
+    pub(crate) cursor: Option<String>,
+    /// All requests so far, the newest last.
+    pub(crate) asked: Vec<Asked>,
+}
+
+/// A request as the API reads it.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) request: Request,
+    pub(crate) body: Value,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) token: Option<String>,
+    /// What it was signed with: `x-mc-date`.
+    pub(crate) signed: i64,
+}
+
+impl Host {
+    /// An hour past `T`.
+    pub(crate) fn new(config: &Value) -> Self {
+        let config = Config::parse(&config.to_string()).unwrap();
+        Self { config, now: T + HOUR, cursor: None, asked: Vec::new() }
+    }
+
+    /// The same cursor under another configuration.
+    pub(crate) fn reconfigure(&mut self, config: &Value) {
+        self.config = Config::parse(&config.to_string()).unwrap();
+    }
+
+    /// A poll that takes one request.
+    pub(crate) fn poll(&mut self, reply: impl Into<Given>) -> Outcome {
+        let mut replies = vec![reply.into().0];
+        self.poll_with(|_| replies.pop().expect("one request"))
+    }
+
+    /// A poll whose requests are answered one by one. Stores the cursor of a batch.
+    pub(crate) fn poll_with(&mut self, mut answer: impl FnMut(&Asked) -> Reply) -> Outcome {
+        let mut step = poll(&self.config, self.cursor.as_deref(), moment(self.now, 0));
+        loop {
+            step = match step {
+                Step::Send(request, pending) => {
+                    self.asked.push(Asked::of(request));
+                    let count = self.asked.len();
+                    assert!(count < 20_000, "the source asks without end");
+                    let reply = answer(&self.asked[count - 1]);
+                    pending.reply(reply, moment(self.now, u8::try_from(count % 256).unwrap()))
+                }
+                Step::Done(outcome) => {
+                    if let Ok(batch) = &outcome {
+                        self.cursor = Some(batch.cursor.clone());
+                    }
+                    return outcome;
+                }
+            };
+        }
+    }
+
+    pub(crate) fn last(&self) -> &Asked {
+        self.asked.last().expect("a request was sent")
+    }
+
+    /// What the next poll would ask for.
+    pub(crate) fn next(&self) -> Asked {
+        match poll(&self.config, self.cursor.as_deref(), moment(self.now, 0)) {
+            Step::Send(request, _) => Asked::of(request),
+            Step::Done(outcome) => panic!("{outcome:?}"),
+        }
+    }
+
+    /// Lets the API answer until a batch says that it caught up. The ids of all events, in order.
+    pub(crate) fn collect(&mut self, api: &Api) -> Vec<String> {
+        let mut ids = Vec::new();
+        for _ in 0..20_000 {
+            let now = self.now;
+            let batch = self.poll_with(|asked| Ok(api.answer(asked, now))).unwrap();
+            ids.extend(batch.events.into_iter().map(|event| event.id));
+            if !batch.more {
+                return ids;
+            }
+        }
+        panic!("it never catches up");
+    }
+}
+
+impl Asked {
+    fn of(request: Request) -> Self {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let second = |name: &str| api_second(body["data"][0][name].as_str().unwrap());
+        let token = body["meta"]["pagination"]["pageToken"].as_str().map(str::to_owned);
+        let signed = http_second(request.header("x-mc-date").unwrap());
+        Self { from: second("from"), to: second("to"), token, signed, body, request }
+    }
+}
+
+/// Anything a test may answer with.
+pub(crate) struct Given(Reply);
+
+impl From<Response> for Given {
+    fn from(response: Response) -> Self {
+        Self(Ok(response))
+    }
+}
+
+impl From<HttpError> for Given {
+    fn from(error: HttpError) -> Self {
+        Self(Err(error))
+    }
+}
+
+impl From<Reply> for Given {
+    fn from(reply: Reply) -> Self {
+        Self(reply)
+    }
+}
+
+/// A page of rows, with the count and the token of the next page where there is one.
+pub(crate) fn page(
+    rows: &[Value],
+    count: impl Into<Option<usize>>,
+    next: Option<&str>,
+) -> Response {
+    let mut body = json!({
+        "meta": {"status": 200, "pagination": {"pageSize": 500}},
+        "data": [{"impersonationLogs": rows}],
+        "fail": [],
+    });
+    if let Some(count) = count.into() {
+        body["data"][0]["resultCount"] = json!(count);
+    }
+    if let Some(next) = next {
+        body["meta"]["pagination"]["next"] = json!(next);
+    }
+    response(200, body)
+}
+
+/// A page whose rows are given as text.
+pub(crate) fn page_of_text(rows: &str) -> String {
+    format!(
+        r#"{{"meta":{{"status":200}},"data":[{{"resultCount":1,"impersonationLogs":[{rows}]}}],"fail":[]}}"#
+    )
+}
+
+pub(crate) fn no_rows() -> Response {
+    page(&[], 0, None)
+}
+
+pub(crate) fn row(id: &str, unix_secs: i64) -> Value {
+    json!({"id": id, "subject": "Grüße \"1\"", "eventTime": api_date(unix_secs)})
+}
+
+/// Bytes stand as they are; a JSON value becomes its text.
+pub(crate) fn response(status: u16, body: impl Into<Body>) -> Response {
+    Response { status, headers: Vec::new(), body: body.into().0 }
+}
+
+pub(crate) struct Body(Vec<u8>);
+
+impl From<Value> for Body {
+    fn from(value: Value) -> Self {
+        Self(value.to_string().into_bytes())
+    }
+}
+
+impl From<&[u8]> for Body {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl From<&str> for Body {
+    fn from(text: &str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self(text.into_bytes())
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+pub(crate) trait WithHeader {
+    fn header_of(self, name: &str, value: &str) -> Self;
+    /// With the `Date` of an API whose clock shows this.
+    fn dated(self, unix_secs: i64) -> Self;
+}
+
+impl WithHeader for Response {
+    fn header_of(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    fn dated(self, unix_secs: i64) -> Self {
+        self.header_of("Date", &http_date(unix_secs))
+    }
+}
+
+/// An API without faults: its rows, sorted, a page at a time.
+pub(crate) struct Api {
+    /// Identity and second.
+    pub(crate) rows: Vec<(String, i64)>,
+    pub(crate) page_size: usize,
+    /// Whether it says how many rows a request has found.
+    pub(crate) counts: bool,
+    /// Its clock less the host's, told in `Date`.
+    pub(crate) offset_secs: i64,
+}
+
+impl Api {
+    pub(crate) fn of(rows: impl IntoIterator<Item = (String, i64)>) -> Self {
+        let rows = rows.into_iter().collect();
+        Self { rows, page_size: 500, counts: true, offset_secs: 0 }
+    }
+
+    pub(crate) fn answer(&self, asked: &Asked, host_now: i64) -> Response {
+        let now = host_now + self.offset_secs;
+        let span = asked.from..=asked.to.min(now);
+        let mut found: Vec<_> = self.rows.iter().filter(|(_, t)| span.contains(t)).collect();
+        found.sort_by_key(|(_, second)| *second);
+        let skipped: usize = asked.token.as_deref().map_or(0, |token| token[1..].parse().unwrap());
+        let shown: Vec<_> =
+            found.iter().skip(skipped).take(self.page_size).map(|(id, t)| row(id, *t)).collect();
+        let end = skipped + shown.len();
+        let next = (end < found.len()).then(|| format!("p{end}"));
+        let count = self.counts.then_some(found.len());
+        page(&shown, count, next.as_deref()).dated(now)
+    }
+}
+
+pub(crate) fn numbered(numbers: std::ops::Range<i64>, second: fn(i64) -> i64) -> Api {
+    Api::of(numbers.map(|n| (format!("row-{n}"), second(n))))
+}
+
+/// The ids of a batch's events.
+pub(crate) fn ids(batch: &Batch) -> Vec<&str> {
+    batch.events.iter().map(|event| event.id.as_str()).collect()
+}
+
+pub(crate) fn codes(notices: &[Notice]) -> Vec<&str> {
+    notices.iter().map(|notice| notice.code).collect()
+}
+
+/// The error of a poll that must have failed in this way.
+#[track_caller]
+pub(crate) fn failed(outcome: Outcome, kind: ErrorKind) -> PollError {
+    let error = outcome.expect_err("the poll must fail");
+    assert_eq!(error.kind, kind, "{error:?}");
+    error
+}
+
+fn moment(unix_secs: i64, salt: u8) -> Moment {
+    let unix_nanos = u64::try_from(unix_secs).unwrap() * 1_000_000_000 + 123_456_789;
+    Moment { unix_nanos, random: [salt; 16] }
+}
+
+/// `2026-11-01T00:00:00+0000`
+pub(crate) fn api_date(unix_secs: i64) -> String {
+    let t = OffsetDateTime::from_unix_timestamp(unix_secs).unwrap();
+    format!("{}T{:02}:{:02}:{:02}+0000", t.date(), t.hour(), t.minute(), t.second())
+}
+
+/// `Sun, 01 Nov 2026 00:00:00 GMT`
+pub(crate) fn http_date(unix_secs: i64) -> String {
+    let t = OffsetDateTime::from_unix_timestamp(unix_secs).unwrap();
+    let (weekday, month) = (t.weekday().to_string(), t.month().to_string());
+    let (day, year) = (t.day(), t.year());
+    let (hour, minute, second) = (t.hour(), t.minute(), t.second());
+    format!(
+        "{}, {day:02} {} {year} {hour:02}:{minute:02}:{second:02} GMT",
+        &weekday[..3],
+        &month[..3]
+    )
+}
+
+/// Panics unless the date is of whole seconds and of the one form that the API reads.
+fn api_second(text: &str) -> i64 {
+    let part = |range: std::ops::Range<usize>| text[range].parse::<u16>().unwrap();
+    let second = unix(part(0..4), part(5..7), part(8..10), &text[11..19]);
+    assert_eq!(text, api_date(second));
+    second
+}
+
+fn http_second(text: &str) -> i64 {
+    let part = |range: std::ops::Range<usize>| text[range].parse::<u16>().unwrap();
+    let month = "JanFebMarAprMayJunJulAugSepOctNovDec".find(&text[8..11]).unwrap() / 3 + 1;
+    let second = unix(part(12..16), u16::try_from(month).unwrap(), part(5..7), &text[17..25]);
+    assert_eq!(text, http_date(second).replace("GMT", "UTC"));
+    second
+}
+
+fn unix(year: u16, month: u16, day: u16, clock: &str) -> i64 {
+    let month = Month::try_from(u8::try_from(month).unwrap()).unwrap();
+    let date = Date::from_calendar_date(i32::from(year), month, u8::try_from(day).unwrap());
+    let mut units = clock.split(':').map(|unit| unit.parse::<u8>().unwrap());
+    let mut unit = || units.next().unwrap();
+    let at = date.unwrap().with_hms(unit(), unit(), unit()).unwrap();
+    at.assume_utc().unix_timestamp()
+}
