@@ -5,7 +5,7 @@ use mimecast_sim::{Fault, FaultRule, Keys, Options, Standing, When};
 
 #[test]
 fn no_secret_is_in_any_output_log_error_cursor_or_state_file() {
-    let faults = "503=every:5 html=every:7 garbage=every:8 fail=every:9 cut=every:11 429=every:13";
+    let faults = "503=nth:2 html=nth:4 garbage=nth:6 fail=nth:8 cut=nth:10 429=nth:12 drop=nth:14";
     let faults = faults.split(' ').map(|fault| fault.parse().unwrap()).collect();
     let api = Options { faults, ..Options::default() }.start().unwrap();
 
