@@ -34,7 +34,7 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Walk;
+    use crate::walk::Walk;
 
     #[test]
     fn raw_loses_line_breaks_between_tokens_and_nothing_else() {

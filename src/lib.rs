@@ -49,6 +49,7 @@ mod secret;
 mod seen;
 pub mod signing;
 mod timestamp;
+mod walk;
 
 #[cfg(target_family = "wasm")]
 mod component;

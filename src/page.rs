@@ -1,7 +1,8 @@
 //! A page of the API: its rows as they came, and the envelope around them.
 
-use crate::json::{Json, Malformed, Walk};
+use crate::json::Json;
 use crate::row::Row;
+use crate::walk::{Malformed, Walk};
 
 /// What a reply holds, as far as the documented shape goes.
 pub(crate) struct Page<'a> {
@@ -35,9 +36,9 @@ impl<'a> Page<'a> {
         };
         walk.object(|walk, name| {
             match name.read().as_deref().unwrap_or_default() {
-                "meta" => page.meta = walk.small(SMALL_VALUE_BYTES_MAX)?,
-                "fail" => page.fail = walk.small(SMALL_VALUE_BYTES_MAX)?,
-                "error" => page.error = walk.small(SMALL_VALUE_BYTES_MAX)?,
+                "meta" => page.meta = Json::read_small(walk, SMALL_VALUE_BYTES_MAX)?,
+                "fail" => page.fail = Json::read_small(walk, SMALL_VALUE_BYTES_MAX)?,
+                "error" => page.error = Json::read_small(walk, SMALL_VALUE_BYTES_MAX)?,
                 "data" => {
                     page.has_data = true;
                     page.result_count = Some(0);
@@ -65,7 +66,7 @@ impl<'a> Page<'a> {
         let mut has_rows = false;
         walk.object(|walk, name| {
             match name.read().as_deref().unwrap_or_default() {
-                "resultCount" => count = walk.small(SMALL_VALUE_BYTES_MAX)?.as_u64(),
+                "resultCount" => count = Json::read_small(walk, SMALL_VALUE_BYTES_MAX)?.as_u64(),
                 "impersonationLogs" => {
                     has_rows = true;
                     walk.array(|walk| {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use sha1::{Digest as _, Sha1};
 
-use crate::json::{Malformed, Walk};
 use crate::seen::Key;
 use crate::timestamp::EventTime;
+use crate::walk::{Malformed, Walk};
 
 /// A row as it stands in a page.
 pub(crate) struct Row<'a> {

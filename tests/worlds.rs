@@ -1,6 +1,10 @@
 //! Whole histories, collected poll by poll from an API that keeps all its licences: rows that come
 //! late, tokens that die, either page order, wrong clocks. Whatever the world, no row is lost and
 //! none comes twice. The worlds are those in which simpler cursors fail.
+//!
+//! Mutants of `pass.rs` that it kills: a watermark that follows the window's end, or the newest row
+//! without the overlap, or the host's clock alone; economy passes without end; a next window that
+//! begins a second later; keys forgotten above the watermark.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,6 +166,7 @@ enum Count {
     TooHighBy(u64),
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each is a licence that the API takes")]
 struct World {
     rows: Vec<Row>,
     is_newest_first: bool,
@@ -248,11 +253,11 @@ impl World {
         tally.requests = api.requests;
         let twice: Vec<_> = delivered.iter().filter(|(_, times)| **times > 1).take(3).collect();
         assert!(twice.is_empty(), "rows came twice: {twice:?}, {tally:?}");
-        let last = now + secs - 120;
-        let due = self.rows.iter().enumerate().filter(|(_, row)| row.visible <= last);
+        let due_by = now + secs - 120;
+        let due = self.rows.iter().enumerate().filter(|(_, row)| row.visible <= due_by);
         let lost: Vec<_> = due
             .filter(|(index, row)| {
-                row.second <= last && !delivered.contains_key(&index.to_string())
+                row.second <= due_by && !delivered.contains_key(&index.to_string())
             })
             .map(|(_, row)| (row.second - T, row.visible - T))
             .collect();

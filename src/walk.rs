@@ -1,0 +1,496 @@
+//! A JSON text, walked once, by a caller who says what to read and what to step over.
+//!
+//! Most of a page is stepped over: a row passes through as it came, and only two of its members are
+//! looked at. So this walk gives what a parser does not: where a value begins and ends. It is strict
+//! (RFC 8259): a test holds it against `serde_json`.
+
+#![allow(clippy::inline_always, reason = "measured: each saves a part of the walk over a page")]
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// A place in a JSON text.
+#[derive(Clone)]
+pub(crate) struct Walk<'a> {
+    text: &'a str,
+    at: usize,
+    line_breaks: usize,
+}
+
+/// Why a text is not JSON, or not of the shape that was looked for. The walk stands where that
+/// showed. Says nothing of the text's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+
+pub(crate) enum Malformed {
+    NotJson,
+    EndsEarly,
+    ControlCharacter,
+    TooDeep,
+    TooLong,
+    TooManyRows,
+    NoRows,
+    Trailing,
+}
+
+/// A string as it is written, without its quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written<'a> {
+    walked: &'a str,
+    start: usize,
+    end: usize,
+    has_escapes: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) const fn of(text: &'a str) -> Self {
+        Self { text, at: 0, line_breaks: 0 }
+    }
+
+    /// Walks an object; `member` is called past each name and has to walk the value.
+    pub(crate) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Written<'a>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.sequence(b'{', b'}', |walk| {
+            walk.token(b'"')?;
+            let name = walk.string()?;
+            walk.token(b':')?;
+            member(walk, name)
+        })
+    }
+
+    /// Walks an array; `element` has to walk each element.
+    pub(crate) fn array(
+        &mut self,
+        element: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.sequence(b'[', b']', element)
+    }
+
+    /// Reads a whole text. The error says why and where it is not as it should be.
+    pub(crate) fn whole<T>(
+        mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<T, String> {
+        let value = read(&mut self).and_then(|value| self.end().map(|()| value));
+        value.map_err(|why| format!("{why}, at byte {} of {}", self.at, self.text.len()))
+    }
+
+    /// Steps over a value.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self) -> Result<(), Malformed> {
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            self.string().map(drop)
+        } else {
+            self.skip_nested(SKIP_DEPTH_MAX)
+        }
+    }
+
+    /// Steps over a value, and gives what it says if it is a string.
+    pub(crate) fn string_or_skip(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            self.string().map(Written::read)
+        } else {
+            self.skip().map(|()| None)
+        }
+    }
+
+    /// The next byte that is no white space; the walk stands before it.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        match self.bytes().get(self.at) {
+            Some(byte) if *byte > b' ' => Some(*byte),
+            _ => self.peek_past_blanks(),
+        }
+    }
+
+    /// Line breaks passed so far, all of them between tokens: in strings JSON has none.
+    pub(crate) const fn line_breaks(&self) -> usize {
+        self.line_breaks
+    }
+
+    /// How far the walk has come, in bytes.
+    pub(crate) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The text from a place that the walk has passed up to where it stands.
+    pub(crate) fn since(&self, start: usize) -> &'a str {
+        &self.text[start..self.at]
+    }
+
+    /// Nothing but white space may follow.
+    fn end(&mut self) -> Result<(), Malformed> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(Malformed::Trailing),
+        }
+    }
+
+    const fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
+    #[cold]
+    fn peek_past_blanks(&mut self) -> Option<u8> {
+        loop {
+            match self.bytes().get(self.at) {
+                Some(b'\n' | b'\r') => self.line_breaks += 1,
+                Some(b' ' | b'\t') => {}
+                other => return other.copied(),
+            }
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn sequence(
+        &mut self,
+        open: u8,
+        close: u8,
+        mut item: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.token(open)?;
+        if self.peek() == Some(close) {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            item(self)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                _ => return self.token(close),
+            }
+        }
+    }
+
+    fn skip_nested(&mut self, depth_left: usize) -> Result<(), Malformed> {
+        match self.peek() {
+            Some(b'"') => {
+                self.at += 1;
+                self.string().map(drop)
+            }
+            Some(b'{') => {
+                let depth_left = depth_left.checked_sub(1).ok_or(Malformed::TooDeep)?;
+                self.object(|walk, _| walk.skip_nested(depth_left))
+            }
+            Some(b'[') => {
+                let depth_left = depth_left.checked_sub(1).ok_or(Malformed::TooDeep)?;
+                self.array(|walk| walk.skip_nested(depth_left))
+            }
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            Some(_) => Err(Malformed::NotJson),
+            None => Err(Malformed::EndsEarly),
+        }
+    }
+
+    /// A string whose first quote is passed.
+    #[inline(always)]
+    fn string(&mut self) -> Result<Written<'a>, Malformed> {
+        let start = self.at;
+        let mut has_escapes = false;
+        loop {
+            self.at += plain_len(&self.bytes()[self.at..]);
+            match self.bytes().get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    has_escapes = true;
+                    self.escape()?;
+                }
+                Some(_) => return Err(Malformed::ControlCharacter),
+                None => return Err(Malformed::EndsEarly),
+            }
+        }
+        let end = self.at;
+        self.at += 1;
+        Ok(Written { walked: self.text, start, end, has_escapes })
+    }
+
+    fn escape(&mut self) -> Result<(), Malformed> {
+        let len = match self.bytes().get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+            Some(b'u') => 6,
+            Some(_) => return Err(Malformed::NotJson),
+            None => return Err(Malformed::EndsEarly),
+        };
+        let digits = self.bytes().get(self.at + 2..self.at + len);
+        if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+            return Err(Malformed::NotJson);
+        }
+        self.at += len;
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Malformed> {
+        self.at += usize::from(self.bytes()[self.at] == b'-');
+        if self.bytes().get(self.at) == Some(&b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.bytes().get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.bytes().get(self.at) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.bytes().get(self.at), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Malformed> {
+        let start = self.at;
+        while self.bytes().get(self.at).is_some_and(u8::is_ascii_digit) {
+            self.at += 1;
+        }
+        match self.bytes().get(self.at) {
+            _ if self.at > start => Ok(()),
+            Some(_) => Err(Malformed::NotJson),
+            None => Err(Malformed::EndsEarly),
+        }
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), Malformed> {
+        if !self.bytes()[self.at..].starts_with(word.as_bytes()) {
+            return Err(Malformed::NotJson);
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    #[inline]
+    fn token(&mut self, byte: u8) -> Result<(), Malformed> {
+        match self.peek() {
+            Some(found) if found == byte => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(_) => Err(Malformed::NotJson),
+            None => Err(Malformed::EndsEarly),
+        }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotJson => "it is not JSON, or not of the documented shape",
+            Self::EndsEarly => "it ends too early",
+            Self::ControlCharacter => "a string holds a control character",
+            Self::TooDeep => "it is nested too deep",
+            Self::TooLong => "a value is longer than it may be",
+            Self::TooManyRows => "it has more rows than a page may have",
+            Self::NoRows => "an element of data has no rows",
+            Self::Trailing => "something follows the JSON value",
+        })
+    }
+}
+
+impl<'a> Written<'a> {
+    /// Whether it says just this. `name` needs no escapes.
+    #[inline(always)]
+    pub(crate) fn is(self, name: &str) -> bool {
+        if self.has_escapes {
+            return self.read().is_some_and(|text| text == name);
+        }
+        self.end - self.start == name.len() && self.text() == name
+    }
+
+    /// As it is written.
+    pub(crate) fn text(self) -> &'a str {
+        &self.walked[self.start..self.end]
+    }
+
+    /// What it says; None if it holds a lone surrogate.
+    pub(crate) fn read(self) -> Option<Cow<'a, str>> {
+        let mut rest = self.text();
+        if !self.has_escapes {
+            return Some(Cow::Borrowed(rest));
+        }
+        let mut said = String::with_capacity(rest.len());
+        while let Some((plain, escaped)) = rest.split_once('\\') {
+            said.push_str(plain);
+            let mut chars = escaped.chars();
+            said.push(match chars.next()? {
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'u' => {
+                    let (code, after) = code_point(chars.as_str())?;
+                    chars = after.chars();
+                    code
+                }
+                itself => itself,
+            });
+            rest = chars.as_str();
+        }
+        said.push_str(rest);
+        Some(Cow::Owned(said))
+    }
+}
+
+/// How many bytes at the start are neither a quote, nor a backslash, nor a control character.
+/// Looks at eight at a time: most of a page is strings.
+#[inline]
+fn plain_len(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        // A byte of each is zero, or less than a space, where it borrows from its high bit. Such a
+        // borrow may reach into later bytes, never into earlier ones: the first hit is right.
+        let quote = (word ^ (ONES * 0x22)).wrapping_sub(ONES) & !(word ^ (ONES * 0x22));
+        let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES) & !(word ^ (ONES * 0x5c));
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let hits = (quote | backslash | control) & HIGHS;
+        if hits != 0 {
+            return index * 8 + (hits.trailing_zeros() / 8) as usize;
+        }
+    }
+    let plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
+    chunks.len() * 8 + rest.iter().take_while(plain).count()
+}
+
+/// The character of the digits past `\u`, of two escapes where it takes a surrogate pair, and what
+/// follows. None if a surrogate stands alone.
+fn code_point(text: &str) -> Option<(char, &str)> {
+    let unit = |text: &str| u32::from_str_radix(text.get(..4)?, 16).ok();
+    let (first, rest) = (unit(text)?, text.get(4..)?);
+    if let Some(code) = char::from_u32(first) {
+        return Some((code, rest));
+    }
+    let second = rest.strip_prefix("\\u").and_then(unit)?;
+    let is_pair = (0xd800..0xdc00).contains(&first) && (0xdc00..0xe000).contains(&second);
+    let code = is_pair.then(|| 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))?;
+    Some((char::from_u32(code)?, rest.get(6..)?))
+}
+
+/// How deep what is stepped over may be nested. // I5
+const SKIP_DEPTH_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_json_is_refused_where_it_ceases_to_be() {
+        for (text, at) in [
+            ("", 0),
+            ("<html>", 0),
+            ("{", 1),
+            ("[1,]", 3),
+            ("[1 2]", 3),
+            (r#"{"a" 1}"#, 5),
+            (r#""\u12"#, 1),
+            ("{a:1}", 1),
+            ("[]x", 2),
+            ("tru", 0),
+            ("[1,\n x]", 5),
+            ("\"a", 2),
+            ("01", 1),
+            ("-", 1),
+            ("1.", 2),
+            ("1e+", 3),
+            ("\"\\x\"", 1),
+            ("\"\n\"", 1),
+        ] {
+            let why = Walk::of(text).whole(Walk::skip).unwrap_err();
+            assert!(why.ends_with(&format!(", at byte {at} of {}", text.len())), "{text}: {why}");
+        }
+    }
+
+    /// Texts made by changing, cutting and joining pieces of JSON, some right and some not.
+    fn texts() -> impl Iterator<Item = String> {
+        const PIECES: [&str; 34] = [
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"",
+            "\\",
+            "\"a\"",
+            "\"id\"",
+            "\"\\u00e9\\n\"",
+            "\"é😀 x\"",
+            "\"\\ud83d\\ude00\"",
+            "\"\\ud800\"",
+            "\"\\udc00\\ud800\"",
+            "\"\\q\"",
+            "\"\\u12g4\"",
+            "0",
+            "-0",
+            "12",
+            "-1.5e+3",
+            "1.",
+            ".5",
+            "1e",
+            "01",
+            "true",
+            "false",
+            "null",
+            "nul",
+            " ",
+            "\n",
+            "\t",
+            "\u{1}",
+            "\"0123456789 abcdef \\\" 01234567\"",
+        ];
+        let mut state = 1u64;
+        let mut dice = move |sides: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % sides
+        };
+        (0..200_000).map(move |_| (0..=dice(9)).map(|_| PIECES[dice(PIECES.len())]).collect())
+    }
+
+    #[test]
+    fn it_takes_what_serde_json_takes_and_nothing_else() {
+        let mut taken = 0;
+        for text in texts() {
+            let mut walk = Walk::of(&text);
+            let ours = walk.skip().and_then(|()| walk.end()).is_ok();
+            let theirs = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+            assert_eq!(ours, theirs, "{text:?}");
+            taken += u32::from(ours);
+        }
+        assert!(taken > 5_000, "{taken} of the texts were JSON");
+    }
+
+    #[test]
+    fn strings_say_what_serde_json_says() {
+        for text in texts() {
+            let mut walk = Walk::of(&text);
+            let Ok(Some(ours)) = walk.string_or_skip() else { continue };
+            assert_eq!(
+                serde_json::from_str(walk.since(0)).ok(),
+                Some(ours.into_owned()),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn plain_bytes_end_at_the_first_that_is_not() {
+        for len in 0..40 {
+            for special in ["\"", "\\", "\n", "\u{1f}", "\0"] {
+                let text = format!("{}{special}{special}\u{ff}\u{80}", "~é !"[..1].repeat(len));
+                assert_eq!(plain_len(text.as_bytes()), len, "{text:?}");
+            }
+        }
+        assert_eq!(plain_len("é\u{7f}\u{80}😀 #[]".as_bytes()), 13);
+    }
+}
