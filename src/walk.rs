@@ -192,23 +192,35 @@ impl<'a> Walk<'a> {
     /// A string whose first quote is passed.
     #[inline(always)]
     fn string(&mut self) -> Result<Written<'a>, Malformed> {
+        let bytes = self.bytes();
         let start = self.at;
+        let mut end = start;
         let mut has_escapes = false;
         loop {
-            self.at += plain_len(&self.bytes()[self.at..]);
-            match self.bytes().get(self.at) {
-                Some(b'"') => break,
+            let Some(rest) = bytes.get(end..) else { return Err(Malformed::EndsEarly) };
+            end += plain_len(rest);
+            match bytes.get(end) {
+                Some(b'"') => {
+                    self.at = end + 1;
+                    return Ok(Written { walked: self.text, start, end, has_escapes });
+                }
                 Some(b'\\') => {
                     has_escapes = true;
+                    self.at = end;
                     self.escape()?;
+                    end = self.at;
                 }
-                Some(_) => return Err(Malformed::ControlCharacter),
-                None => return Err(Malformed::EndsEarly),
+                other => {
+                    self.at = end;
+                    let ends = other.is_none();
+                    return Err(if ends {
+                        Malformed::EndsEarly
+                    } else {
+                        Malformed::ControlCharacter
+                    });
+                }
             }
         }
-        let end = self.at;
-        self.at += 1;
-        Ok(Written { walked: self.text, start, end, has_escapes })
     }
 
     fn escape(&mut self) -> Result<(), Malformed> {
