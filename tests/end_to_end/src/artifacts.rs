@@ -13,8 +13,13 @@ pub fn component() -> PathBuf {
 /// The host's program.
 #[must_use]
 pub fn source_host() -> PathBuf {
-    let file = format!("release/source-host{}", std::env::consts::EXE_SUFFIX);
-    built(&file, "cargo build --release --package source-host --package mimecast-sim")
+    program("source-host")
+}
+
+/// The simulated API's program.
+#[must_use]
+pub fn mimecast_sim() -> PathBuf {
+    program("mimecast-sim")
 }
 
 /// An empty folder for a test. It is left as it is at the end, to be looked at after a failure.
@@ -31,6 +36,11 @@ pub fn scratch(test: &str) -> PathBuf {
         _ => fs::create_dir_all(&dir).expect("a folder can be made below target"),
     }
     dir
+}
+
+fn program(name: &str) -> PathBuf {
+    let file = format!("release/{name}{}", std::env::consts::EXE_SUFFIX);
+    built(&file, "cargo build --release --package source-host --package mimecast-sim")
 }
 
 fn built(file: &str, remedy: &str) -> PathBuf {

@@ -4,5 +4,6 @@
 mod collecting;
 mod crashes;
 mod faults;
+mod readme;
 mod refusals;
 mod secrets;

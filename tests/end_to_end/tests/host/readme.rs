@@ -1,0 +1,62 @@
+//! What the README tells its readers to do, done.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use end_to_end::artifacts;
+use end_to_end::collector::Collector;
+use end_to_end::rows::{assert_each_once, ledger};
+use mimecast_sim::{LedgerQuery, Options, WorldOptions};
+
+const README: &str = include_str!("../../../../README.md");
+
+#[test]
+fn its_configuration_collects_with_another_address_and_nothing_else_changed() {
+    // All rows are visible from the start, so that what is due does not change meanwhile.
+    let world = WorldOptions { late_max_secs: 0, ..WorldOptions::default() };
+    let api = Options { world, ..Options::default() }.start().unwrap();
+    let (_, rest) = README.split_once("```toml\n").unwrap();
+    let (config, _) = rest.split_once("```").unwrap();
+    let config = config
+        .replace("https://eu-api.mimecast.com", &api.base_url())
+        .replace(
+            "target/component/mimecast-ttp-source.wasm",
+            artifacts::component().to_str().unwrap(),
+        )
+        .replace("events.ndjson", "events.json");
+    let collector = Collector::with_config("readme", api.keys(), &config);
+    collector.catch_up();
+    let rows = ledger(&api, &LedgerQuery::default());
+    assert!(rows.len() > 900, "{} rows", rows.len());
+    assert_each_once(&collector.events(), &rows);
+}
+
+#[test]
+fn its_commands_are_there() {
+    let target = artifacts::source_host();
+    let xtask = target.with_file_name("xtask");
+    let help = |program: &Path, args: &[&str]| {
+        let output = Command::new(program).args(args).arg("--help").output().unwrap();
+        assert!(output.status.success(), "{} {args:?}", program.display());
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    let known = help(&xtask, &[]);
+    let after = |command: &str| -> BTreeSet<String> {
+        let uses = README.split(command).skip(1);
+        uses.map(|rest| rest.split(['`', '\n', '#']).next().unwrap().trim().to_owned()).collect()
+    };
+    for command in after("cargo xtask ") {
+        assert!(known.contains(&format!("\n  {command} ")), "cargo xtask {command}");
+    }
+    let hosts = after("source-host run ").into_iter().map(|rest| format!("run {rest}"));
+    let cursors = after("`source-host cursor ").into_iter().map(|rest| format!("cursor {rest}"));
+    for command in hosts.chain(cursors) {
+        let words: Vec<_> = command.split(' ').take_while(|word| !word.starts_with('-')).collect();
+        let options = help(&target, &words);
+        for option in command.split(' ').filter(|word| word.starts_with("--")) {
+            assert!(options.contains(option), "source-host {command}");
+        }
+    }
+    help(&artifacts::mimecast_sim(), &[]);
+}
