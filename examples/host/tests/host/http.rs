@@ -132,6 +132,7 @@ fn each_way_to_fail_is_told_apart() {
     let told = fetch_from(&cut_off, "timeout_ms = 300");
     // The server keeps the connection open, and says no more.
     assert_eq!(told["error"], "timeout", "{told}");
+    assert_eq!(told["why"], "no complete response within 300 ms");
 
     let garbled = Server::start(|_, _| reply(200, "Content-Encoding: gzip\r\n", "no gzip"));
     assert_eq!(fetch_from(&garbled, "")["error"], "other");

@@ -103,9 +103,11 @@ async fn a_loop_does_not_hold_up_its_neighbours() {
             Source { name: "good", keys: "", config: "do = \"events\"\npages = 20" },
         ],
     );
-    let limits = Limits { call: CallLimits::default(), http: HttpLimits::default() };
+    let begun = Instant::now();
+    let cpu = Duration::from_secs(20);
+    let call = CallLimits { cpu, ..CallLimits::default() };
+    let limits = Limits { call, http: HttpLimits::default() };
     let config = bench.path("host.toml");
-    // Long before the loop's ten seconds of computing are over, the neighbour is done.
     let running = run(&config, true, limits);
     let done = async {
         while std::fs::read_to_string(bench.path("out.ndjson"))
@@ -119,6 +121,7 @@ async fn a_loop_does_not_hold_up_its_neighbours() {
         exit = running => panic!("the loop came to an end: {exit:?}"),
         () = done => {}
     }
+    assert!(begun.elapsed() < cpu, "the neighbour had to wait for the end of the loop");
 }
 
 #[tokio::test]

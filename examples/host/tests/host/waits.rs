@@ -17,6 +17,7 @@ fn what_waiting_cannot_mend_ends_its_source_and_the_others_finish() {
         ]);
         let ended = bench.catch_up().expect(1);
         assert_eq!(ended.events().len(), 5);
+        assert_eq!(ended.stderr().matches("poll failed").count(), 1, "{}", ended.stderr());
         let kind = format!("source ended: ask the administrator source=\"bad\" kind=\"{kind}\"");
         ended.says(&kind);
     }
