@@ -153,7 +153,7 @@ impl Host {
 }
 
 impl Asked {
-    fn of(request: Request) -> Self {
+    pub(crate) fn of(request: Request) -> Self {
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         let second = |name: &str| api_second(body["data"][0][name].as_str().unwrap());
         let token = body["meta"]["pagination"]["pageToken"].as_str().map(str::to_owned);
