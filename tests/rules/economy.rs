@@ -38,6 +38,16 @@ fn a_poll_that_finds_nothing_new_costs_one_request_at_most_ten_times_in_a_row() 
 }
 
 #[test]
+fn the_whole_way_is_asked_for_as_one_though_windows_had_to_be_cut() {
+    let api = numbered(0..12_000, |n| T + 3_000 + n / 20);
+    let mut host = Host::new(&config());
+    assert_eq!(host.collect(&api).len(), 12_000);
+    let windows = host.asked.iter().filter(|asked| asked.token.is_none()).count();
+    assert!(windows > 3, "{windows}");
+    assert_eq!(minute_later(&mut host, &api), (1, Vec::new()));
+}
+
+#[test]
 fn the_watermark_stays_while_polls_are_cut_short() {
     let mut host = caught_up();
     let watermark = host.next().from;

@@ -191,6 +191,16 @@ fn a_window_that_gave_fewer_rows_than_announced_is_read_once_more() {
 }
 
 #[test]
+fn a_second_reading_that_gives_new_rows_keeps_the_count_in_trust() {
+    let mut host = Host::new(&config());
+    assert!(host.poll(page(&[row("a", T + 1)], 3, None)).unwrap().more);
+    let second = host.poll(page(&[row("b", T + 2)], 3, None)).unwrap();
+    assert_eq!((ids(&second), second.more, second.notices.len()), (vec!["b"], false, 0));
+    host.now += 60;
+    assert!(host.poll(page(&[], 3, None)).unwrap().more, "two rows of three");
+}
+
+#[test]
 fn a_count_that_never_fits_is_told_once_and_then_left_alone() {
     let mut host = Host::new(&config());
     let short = || page(&[row("a", T + 1)], 2, None);

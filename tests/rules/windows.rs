@@ -216,6 +216,24 @@ fn a_dense_stream_is_collected_in_short_windows_with_and_without_counts() {
 }
 
 #[test]
+fn a_window_of_too_many_rows_is_halved_under_way_if_the_api_does_not_count() {
+    let mut host = Host::new(&config());
+    let reply = |n: i64| {
+        let rows: Vec<_> = (n * 500..n * 500 + 500).map(|m| row(&m.to_string(), T)).collect();
+        page(&rows, None, Some(&format!("t{n}")))
+    };
+    for n in 0..10 {
+        assert_eq!(host.poll(reply(n)).unwrap().events.len(), 500);
+    }
+    let eleventh = host.poll(reply(10)).unwrap();
+    assert!(eleventh.events.is_empty() && eleventh.more, "{eleventh:?}");
+    let next = host.next();
+    assert_eq!((next.from, next.to, next.token), (T, T + HOUR / 2, None));
+    assert_eq!(host.poll(reply(0)).unwrap().stats.duplicates, 500);
+    assert_eq!(host.poll(reply(10)).unwrap().events.len(), 500);
+}
+
+#[test]
 fn windows_grow_again_where_rows_are_few() {
     let mut host = Host::new(&config_with(json!({"window_max_secs": 86_400})));
     host.now = T + 20 * DAY;
