@@ -89,16 +89,32 @@ impl Config {
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        let Auth::Hmac(keys) = &self.auth;
-        let encoded = BASE64.encode(keys.secret_key.expose());
-        let unpadded = encoded.trim_end_matches('=');
-        for secret in [keys.access_key.expose(), keys.app_key.expose(), unpadded] {
-            text = text.replace(secret, "[redacted]");
+        for secret in self.secrets() {
+            text = text.replace(&secret, "[redacted]");
         }
         text.chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .take(FOREIGN_TEXT_CHARS_MAX)
             .collect()
+    }
+
+    /// Whether a text repeats a secret that is too long to be there by chance.
+    pub(crate) fn is_repeated_in(&self, text: &str) -> bool {
+        let long = |secret: &String| secret.len() >= CHANCE_BYTES_MAX;
+        self.secrets().iter().filter(|secret| long(secret)).any(|secret| text.contains(secret))
+    }
+
+    /// Every secret, in each form in which it could be repeated.
+    fn secrets(&self) -> Vec<String> {
+        let Auth::Hmac(keys) = &self.auth;
+        let secret_key = keys.secret_key.expose();
+        let mut secrets = vec![
+            keys.access_key.expose().clone(),
+            keys.app_key.expose().clone(),
+            BASE64.encode(secret_key).trim_end_matches('=').to_owned(),
+        ];
+        secrets.extend(String::from_utf8(secret_key.clone()));
+        secrets
     }
 
     fn read(value: Json<'_>, faults: &mut Vec<Diagnostic>) -> Result<Self, Noted> {
@@ -293,5 +309,7 @@ const CONFIG_BYTES_MAX: usize = 256 * 1024;
 const KEY_BYTES_MAX: usize = 4_096;
 const FILTER_BYTES_MAX: usize = 1_024;
 const FILTER_VALUES_MAX: usize = 100;
+/// A shorter text can be part of a longer one by chance.
+const CHANCE_BYTES_MAX: usize = 12;
 /// How much of a text of the API goes into a message.
 const FOREIGN_TEXT_CHARS_MAX: usize = 300;

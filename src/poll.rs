@@ -105,8 +105,13 @@ impl Pending<'_> {
         at: Moment,
     ) -> Step<Box<Self>, Batch> {
         let answer = self.exchange.receive(reply);
+        let config = self.exchange.config;
         let has_token = self.underway.pass.window.token.is_some();
         let outcome = match Reply::read(&answer.reply, &answer.body, has_token) {
+            Reply::Page(page) if page.next().is_some_and(|token| config.is_repeated_in(token)) => {
+                // The token would go into the cursor. // I4
+                Err(self.exchange.fail(ErrorKind::Protocol, "the API's page token holds a key"))
+            }
             Reply::Page(page) => self.page(&page, answer.date, at),
             Reply::TokenRefused(why) => self.token_refused(&why, answer.date, at),
             Reply::TooLarge(why) => self.too_large(&why, answer.date, at),

@@ -16,7 +16,8 @@ const APP_KEY: &str = "pk-9Lm5Xt-distinctive";
 const SECRET_KEY: &str = "c2stMlZiOE5jLWRpc3RpbmN0aXZlKw==";
 
 /// All forms of a secret that an API could echo.
-const SECRETS: [&str; 4] = [ACCESS_KEY, APP_KEY, SECRET_KEY, "c2stMlZiOE5jLWRpc3RpbmN0aXZlKw"];
+const SECRETS: [&str; 5] =
+    [ACCESS_KEY, APP_KEY, SECRET_KEY, "c2stMlZiOE5jLWRpc3RpbmN0aXZlKw", "sk-2Vb8Nc-distinctive+"];
 
 fn secretive() -> Value {
     config_with(json!({"auth": {"type": "hmac", "access_key": ACCESS_KEY, "app_key": APP_KEY,
@@ -228,4 +229,21 @@ fn secrets_in_the_headers_of_a_good_page_go_no_further() {
 
 fn at() -> Moment {
     Moment { unix_nanos: u64::try_from(T + HOUR).unwrap() * 1_000_000_000, random: [9; 16] }
+}
+
+#[test]
+fn a_page_token_that_holds_a_key_never_gets_into_a_cursor() {
+    let config = Config::parse(&secretive().to_string()).unwrap();
+    for secret in [ACCESS_KEY, APP_KEY, SECRET_KEY, "sk-2Vb8Nc-distinctive+"] {
+        let page = json!({"meta": {"pagination": {"next": format!("next {secret}")}},
+            "data": [{"resultCount": 9, "impersonationLogs": [{"id": "a"}]}]});
+        let at = Moment { unix_nanos: 1_793_500_000_000_000_000, random: [1; 16] };
+        let Step::Send(_, pending) = poll(&config, None, at) else { panic!("nothing is sent") };
+        let Step::Done(outcome) = pending.reply(Ok(response(200, page)), at) else {
+            panic!("a second request")
+        };
+        let error = outcome.unwrap_err();
+        assert_hides(&format!("{error:?}"));
+        assert!(error.message.contains("page token holds a key"), "{}", error.message);
+    }
 }
