@@ -7,7 +7,8 @@
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -110,6 +111,28 @@ impl FileOutput {
         })
     }
 
+    /// Whether the path still leads to the open file, and nobody else changed that. A file that was
+    /// renamed or removed would take events to where nobody looks for them.
+    fn check(&self) -> Result<(), OutputError> {
+        let open = self.file.metadata().map_err(|error| io_error(&self.path, &error))?;
+        match std::fs::metadata(&self.path) {
+            Ok(found) if (found.dev(), found.ino()) == (open.dev(), open.ino()) => {}
+            Ok(_) => {
+                let why = "another file was put in its place while the host runs";
+                return Err(refused(&self.path, why, REMEDY));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let why = "it was moved away or removed while the host runs";
+                return Err(refused(&self.path, why, REMEDY));
+            }
+            Err(error) => return Err(io_error(&self.path, &error)),
+        }
+        if open.len() != self.length && !self.needs_cut {
+            return Err(refused(&self.path, "someone else changed its length", REMEDY));
+        }
+        Ok(())
+    }
+
     fn append(&mut self) -> std::io::Result<()> {
         if self.needs_cut {
             self.file.set_len(self.committed)?;
@@ -128,10 +151,7 @@ impl Output for FileOutput {
         for event in events {
             append_line(&mut self.batch, source, event, self.envelope);
         }
-        let found = self.file.metadata().map_err(|error| io_error(&self.path, &error))?.len();
-        if found != self.length && !self.needs_cut {
-            return Err(refused(&self.path, "someone else changed its length", REMEDY));
-        }
+        self.check()?;
         let appended = self.append();
         if let Err(error) = appended {
             return Err(io_error(&self.path, &error));
@@ -148,6 +168,7 @@ impl Output for FileOutput {
             self.file.sync_data().map_err(|error| io_error(&self.path, &error))?;
             self.synced = self.length;
         }
+        self.check()?;
         let mark = FileMark { length: self.length, head: hash(&self.head) };
         Ok(Some(Mark { output: self.name.clone(), text: mark.to_text() }))
     }

@@ -172,6 +172,54 @@ fn a_file_whose_length_someone_else_changes_is_not_written_on() {
 }
 
 #[test]
+fn a_file_that_is_moved_removed_or_replaced_meanwhile_is_neither_written_on_nor_committed() {
+    type Meddle = fn(&Bench);
+    let meddles: [(Meddle, &str); 3] = [
+        (|bench| rename(bench, "out.ndjson", "out.ndjson.1"), "moved away or removed"),
+        (|bench| std::fs::remove_file(bench.path("out.ndjson")).unwrap(), "moved away or removed"),
+        (
+            |bench| {
+                rename(bench, "out.ndjson", "out.ndjson.1");
+                bench.write("out.ndjson", "{\"number\": 1}\n");
+            },
+            "another file was put in its place",
+        ),
+    ];
+    for (meddle, why) in meddles {
+        let bench = Bench::new();
+        let path = bench.path("out.ndjson");
+        let mut output = FileOutput::open("out", &path, false, None).unwrap();
+        output.write("acme", &[event(1)]).unwrap();
+        meddle(&bench);
+        for error in [output.sync().unwrap_err(), output.write("acme", &[event(2)]).unwrap_err()] {
+            assert!(error.to_string().contains(why), "{error}");
+            assert!(error.to_string().contains("put the file back as it was"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_put_back_is_gone_on_with() {
+    let bench = Bench::new();
+    let path = bench.path("out.ndjson");
+    let mut output = FileOutput::open("out", &path, false, None).unwrap();
+    output.write("acme", &[event(1)]).unwrap();
+    output.sync().unwrap();
+    output.committed();
+    rename(&bench, "out.ndjson", "away");
+    output.write("acme", &[event(2)]).unwrap_err();
+    output.roll_back();
+    rename(&bench, "away", "out.ndjson");
+    output.write("acme", &[event(2)]).unwrap();
+    output.sync().unwrap();
+    assert_eq!(bench.read("out.ndjson"), "{\"number\": 1}\n{\"number\": 2}\n");
+}
+
+fn rename(bench: &Bench, from: &str, to: &str) {
+    std::fs::rename(bench.path(from), bench.path(to)).unwrap();
+}
+
+#[test]
 fn a_file_that_another_host_writes_is_refused() {
     let bench = Bench::with_output(FILE, &[acme("do = \"events\"\nnext_poll_ms = 60000")]);
     let running = bench.start();
