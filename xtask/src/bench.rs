@@ -34,8 +34,11 @@ fn backfill() -> Result<()> {
     let simulation = Simulation::start(&children, "backfill", &args, &Output::File("events.json"))?;
     let events = simulation.dir.join("events.json");
 
+    let log = simulation.dir.join("host.log");
+    let mut host = simulation.host();
+    host.stderr(File::create(&log).with_context(|| format!("cannot write {}", log.display()))?);
     let began = Instant::now();
-    let (host, stdout) = children.start(&mut simulation.host())?;
+    let (host, stdout) = children.start(&mut host)?;
     let status = Path::new("/proc").join(children.pid(host).to_string()).join("status");
     let mut out = io::stdout().lock();
     let mut count = Count { file: None, rows: 0 };
@@ -61,7 +64,7 @@ fn backfill() -> Result<()> {
     }
     drop(stdout);
     let status = ended.expect("the loop ends with the host");
-    ensure!(status.success(), "source-host failed: {status}");
+    ensure!(status.success(), "source-host failed, {status}: see {}", log.display());
     ensure!(count.rows == ROWS, "{} of {ROWS} rows are in {}", count.rows, events.display());
     let secs = began.elapsed().as_secs_f64();
     writeln!(out, "backfill: {ROWS} rows in {secs:.1} s, {:.0} rows/s", f64::from(ROWS) / secs)?;
