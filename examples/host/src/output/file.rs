@@ -80,17 +80,23 @@ impl FileOutput {
         let length = if let Some(stored) = stored {
             stored.check(&mut file, found, path)?;
             stored.length
-        } else if ends_a_line(&mut file, found).map_err(|error| io_error(path, &error))? {
-            found
+        } else if found == 0 {
+            0
         } else {
+            // Carried on, it would be cut by the state it belongs to; and a state that was lost
+            // would repeat all that is in it.
             return Err(refused(
                 path,
-                "it was there before, and does not end with a line break",
-                "move it away, or give [output] another path",
+                &format!("it holds {found} bytes that this state has no record of"),
+                "move it away, give [output] another path, or bring back the state that belongs to it",
             ));
         };
         if found > length {
-            tracing::info!(bytes = found - length, "cut what the last run had not committed");
+            tracing::warn!(
+                file = %path.display(),
+                bytes = found - length,
+                "cut what the last run had not committed"
+            );
             file.set_len(length)
                 .and_then(|()| file.sync_all())
                 .map_err(|error| io_error(path, &error))?;

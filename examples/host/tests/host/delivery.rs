@@ -87,7 +87,7 @@ fn what_lies_beyond_the_committed_length_is_cut() {
     bench.catch_up().expect(0);
     let whole = bench.read("out.ndjson");
     bench.write("out.ndjson", format!("{whole}{{\"half\": "));
-    bench.catch_up().expect(0).says("cut what the last run had not committed");
+    bench.catch_up().expect(0).says("cut what the last run had not committed").says("out.ndjson");
     assert_eq!(bench.read("out.ndjson"), whole);
 }
 
@@ -121,15 +121,24 @@ fn a_file_that_is_shorter_replaced_or_gone_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_file_that_was_there_before_is_carried_on_after_a_whole_line_only() {
+fn a_file_that_the_state_has_no_record_of_is_refused_unless_it_is_empty() {
     let bench = Bench::with_output(FILE, &[acme(THREE_PAGES)]);
-    bench.write("out.ndjson", "{\"half\": ");
-    bench.catch_up().expect(1).says("does not end with a line break");
-    assert_eq!(bench.read("out.ndjson"), "{\"half\": ");
     bench.write("out.ndjson", "{\"older\": 1}\n");
+    bench
+        .catch_up()
+        .expect(1)
+        .says("it holds 13 bytes that this state has no record of")
+        .says("bring back the state that belongs to it");
+    assert_eq!(bench.read("out.ndjson"), "{\"older\": 1}\n");
+    bench.write("out.ndjson", "");
     bench.catch_up().expect(0);
-    let text = bench.read("out.ndjson");
-    assert_eq!(numbers(text.strip_prefix("{\"older\": 1}\n").unwrap()), expected(3, 2));
+    assert_eq!(numbers(&bench.read("out.ndjson")), expected(3, 2));
+
+    // Another state, or one that was lost, neither repeats its events there nor cuts them.
+    let whole = bench.read("out.ndjson");
+    std::fs::remove_file(bench.path("state.db")).unwrap();
+    bench.catch_up().expect(1).says("that this state has no record of");
+    assert_eq!(bench.read("out.ndjson"), whole);
 }
 
 fn event(number: u32) -> Event {
