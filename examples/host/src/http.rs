@@ -42,6 +42,8 @@ impl Default for HttpLimits {
 pub struct HttpClient {
     client: reqwest::Client,
     allow: Arc<AllowList>,
+    /// Host and port of the proxy.
+    proxy: Option<String>,
     limits: HttpLimits,
 }
 
@@ -86,7 +88,7 @@ impl HttpClient {
             None => builder.dns_resolver(JudgingResolver { allow: Arc::clone(&allow), lookup }),
         };
         let client = builder.build().map_err(|error| told(&error))?;
-        Ok(Self { client, allow, limits })
+        Ok(Self { client, allow, proxy: proxy.map(host_and_port), limits })
     }
 
     /// Makes one exchange.
@@ -104,11 +106,12 @@ impl HttpClient {
 
     async fn exchange(&self, request: Request) -> Result<Response, HttpError> {
         let request = self.judge(request).map_err(HttpError::Denied)?;
-        let mut response =
-            self.client.execute(request).await.map_err(|error| http_error(&error))?;
+        let dialled = self.dialled(request.url());
+        let told = |error: reqwest::Error| http_error(&error, &dialled);
+        let mut response = self.client.execute(request).await.map_err(told)?;
         let mut body = Vec::new();
         // Piece by piece: a small compressed body may hold a very large one.
-        while let Some(piece) = response.chunk().await.map_err(|error| http_error(&error))? {
+        while let Some(piece) = response.chunk().await.map_err(told)? {
             if body.len() + piece.len() > self.limits.response_bytes_max {
                 return Err(HttpError::TooLarge(format!(
                     "the response is larger than {} bytes",
@@ -122,6 +125,15 @@ impl HttpClient {
             value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
         });
         Ok(Response { status: response.status().as_u16(), headers: headers.collect(), body })
+    }
+
+    /// What a request is sent to, in words.
+    fn dialled(&self, url: &Url) -> String {
+        let target = host_and_port(url);
+        match &self.proxy {
+            Some(proxy) => format!("{target} (by the proxy {proxy})"),
+            None => target,
+        }
     }
 
     /// Turns the component's request into one that may be sent. The error says why it may not.
@@ -250,8 +262,11 @@ impl Resolve for JudgingResolver {
 }
 
 /// Tells the contract's cases apart by what lies at the bottom of the client's error.
-fn http_error(error: &reqwest::Error) -> HttpError {
-    let text = told(error);
+fn http_error(error: &reqwest::Error, dialled: &str) -> HttpError {
+    let mut text = told(error);
+    if error.is_connect() {
+        text = format!("no connection to {dialled}: {text}");
+    }
     for cause in causes(error) {
         match cause.downcast_ref::<EgressError>() {
             Some(EgressError::Denied(why)) => return HttpError::Denied(why.clone()),
@@ -280,6 +295,12 @@ fn http_error(error: &reqwest::Error) -> HttpError {
     } else {
         HttpError::Other(text)
     }
+}
+
+/// No more of a URL than this: a proxy's holds a password, and a query may hold a secret.
+fn host_and_port(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
 
 /// The error and all that it rests on. An I/O error hides the one that it was made from.

@@ -48,6 +48,24 @@ fn a_request_is_sent_as_it_is_and_its_response_given_back_whatever_its_status() 
 }
 
 #[test]
+fn an_error_of_the_connection_names_what_was_dialled() {
+    // A port that nobody listens on any more.
+    let closed = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (target, proxy) = (closed(), closed());
+    let keys = format!("allow = [\"http://{target}\"]");
+    let told = fetch(&keys, &format!("url = \"http://{target}/path?query\""));
+    assert_eq!(told["error"], "connect", "{told}");
+    let why = told.to_string();
+    assert!(why.contains(&format!("no connection to {target}: Connection refused")), "{why}");
+
+    let keys = format!("{keys}\nproxy = \"http://user:hunter22@{proxy}\"");
+    let why = fetch(&keys, &format!("url = \"http://{target}/path?query\"")).to_string();
+    let expected = format!("no connection to {target} (by the proxy {proxy}): Connection refused");
+    assert!(why.contains(&expected), "{why}");
+    assert!(!why.contains("hunter22"), "{why}");
+}
+
+#[test]
 fn a_component_may_name_itself() {
     let server = Server::start(|_, _| reply(200, "", ""));
     fetch_from(&server, "headers = { User-Agent = \"scripted/1\" }");
