@@ -1,5 +1,6 @@
 //! Reads the host's configuration file, and tells every fault of it at once.
 
+mod files;
 mod section;
 mod values;
 
@@ -15,6 +16,7 @@ use crate::egress::Origin;
 use crate::environment::Lookup;
 use crate::fault::Fault;
 use crate::redact::Redactor;
+use files::Files;
 use section::Section;
 
 /// The host's configuration, as far as the file alone can be judged.
@@ -86,17 +88,22 @@ impl Config {
     /// Reads and judges a file. Values of `[source.config]` may name variables of the environment.
     pub fn load(path: &Path, environment: Lookup<'_>) -> Result<Self, Vec<Fault>> {
         let table = read(path).map_err(|fault| vec![fault])?;
-        Self::judge(table, folder(path), environment)
+        Self::judge(table, path, environment)
     }
 
-    fn judge(table: Table, folder: &Path, environment: Lookup<'_>) -> Result<Self, Vec<Fault>> {
+    fn judge(table: Table, file: &Path, environment: Lookup<'_>) -> Result<Self, Vec<Fault>> {
+        let folder = folder(file);
         let mut faults = Vec::new();
+        let mut files = Files::default();
+        files.add(file, "the configuration file");
         let mut root = Section::new("", table);
         let state = root.section("state", &mut faults).map(|mut state| {
             let path = state.required_text("path", &mut faults);
             state.finish(&mut faults);
             let path = folder.join(path.unwrap_or_default());
             check_folder("state.path", &path, &mut faults);
+            check_state(&path, &mut faults);
+            files.add_state(&path);
             path
         });
         let output = root
@@ -113,9 +120,19 @@ impl Config {
             ));
         }
         for section in sections.into_iter().take(SOURCES_MAX) {
-            sources.extend(judge_source(section, folder, environment, &mut names, &mut faults));
+            sources.extend(judge_source(
+                section,
+                folder,
+                environment,
+                &mut names,
+                &mut files,
+                &mut faults,
+            ));
         }
         root.finish(&mut faults);
+        if let Some(OutputConfig { target: OutputTarget::File { path, .. }, .. }) = &output {
+            faults.extend(files.judge_output(path));
+        }
         match (state, output) {
             (Some(state), Some(output)) if faults.is_empty() => Ok(Self { state, output, sources }),
             _ => Err(faults),
@@ -145,10 +162,12 @@ impl Outline {
         for mut section in root.sections("source", &mut faults) {
             sources.extend(section.required_text("name", &mut faults));
         }
+        let state = state.map(|state| folder(path).join(state));
+        if let Some(state) = &state {
+            check_state(state, &mut faults);
+        }
         match state {
-            Some(state) if faults.is_empty() => {
-                Ok(Self { state: folder(path).join(state), sources })
-            }
+            Some(state) if faults.is_empty() => Ok(Self { state, sources }),
             _ => Err(faults),
         }
     }
@@ -208,6 +227,7 @@ fn judge_source(
     folder: &Path,
     environment: Lookup<'_>,
     names: &mut BTreeSet<String>,
+    files: &mut Files,
     faults: &mut Vec<Fault>,
 ) -> Option<SourceConfig> {
     let before = faults.len();
@@ -237,6 +257,9 @@ fn judge_source(
             "build the component, or correct the path; it starts at the configuration's folder",
         ));
     }
+    if let Some(component) = &component {
+        files.add(component, "a component");
+    }
     let allow = judge_allow(&mut section, faults);
     let budget = section.text("budget", faults);
     let mut secrets = Vec::new();
@@ -251,7 +274,9 @@ fn judge_source(
         proxy
     });
     let roots = section.text("ca_file", faults).map_or_else(Vec::new, |path| {
-        crate::http::read_roots(&folder.join(path)).unwrap_or_else(|why| {
+        let path = folder.join(path);
+        files.add(&path, "a ca_file");
+        crate::http::read_roots(&path).unwrap_or_else(|why| {
             faults.push(section.fault("ca_file", &why, "name a PEM file of root certificates"));
             Vec::new()
         })
@@ -343,6 +368,12 @@ fn check_folder(path: &str, file: &Path, faults: &mut Vec<Fault>) {
             format!("there is no folder {}", folder(file).display()),
             "make it, or correct the path; it starts at the configuration's folder",
         ));
+    }
+}
+
+fn check_state(file: &Path, faults: &mut Vec<Fault>) {
+    if file.is_dir() {
+        faults.push(Fault::new("state.path", "is a folder", "name a file"));
     }
 }
 

@@ -58,6 +58,36 @@ fn every_fault_is_told_at_once_with_its_path() {
 }
 
 #[test]
+fn an_output_that_is_another_file_of_the_configuration_is_refused_before_anything_is_made() {
+    let bench = Bench::new();
+    std::fs::copy(guest(), bench.path("own.wasm")).unwrap();
+    for (path, what) in [
+        ("host.toml", "the configuration file"),
+        ("./state.db", "the state file"),
+        ("state.db-wal", "a file of the state"),
+        ("state.db-shm", "a file of the state"),
+        ("state.db-journal", "a file of the state"),
+        ("state.db.lock", "a file of the state"),
+        ("own.wasm", "a component"),
+    ] {
+        bench.configure(&format!("type = \"file\"\npath = {path:?}"), &[acme("do = \"events\"")]);
+        let text = bench.read("host.toml").replace(&guest().display().to_string(), "own.wasm");
+        bench.write("host.toml", text);
+        bench.catch_up().expect(2).says(&format!("output.path: is also {what}"));
+        assert!(!bench.path("state.db.lock").exists());
+    }
+}
+
+#[test]
+fn a_state_that_is_a_folder_is_a_fault_and_no_lock_is_left_behind() {
+    let bench = Bench::with(&[acme("do = \"events\"")]);
+    std::fs::create_dir(bench.path("state.db")).unwrap();
+    bench.catch_up().expect(2).says("state.path: is a folder");
+    bench.host(&["cursor", "reset", "acme"]).expect(2).says("state.path: is a folder");
+    assert!(!bench.path("state.db.lock").exists());
+}
+
+#[test]
 fn a_component_tells_its_own_faults_and_nothing_is_sent() {
     let server = Server::start(|_, _| reply(200, "", ""));
     let good = format!("do = \"fetch\"\nurl = \"{}\"", server.url());

@@ -1,0 +1,46 @@
+//! The files that a configuration names: the output must be none of the others.
+
+use std::path::{Path, PathBuf};
+
+use crate::fault::Fault;
+
+/// Files that are in use, each with what it is.
+#[derive(Default)]
+pub(super) struct Files {
+    used: Vec<(PathBuf, &'static str)>,
+}
+
+impl Files {
+    pub(super) fn add(&mut self, path: &Path, what: &'static str) {
+        self.used.push((resolved(path), what));
+    }
+
+    /// Adds a state file, and those that are made beside it.
+    pub(super) fn add_state(&mut self, path: &Path) {
+        self.add(path, "the state file");
+        for ending in ["-wal", "-shm", "-journal", ".lock"] {
+            let mut beside = path.as_os_str().to_owned();
+            beside.push(ending);
+            self.add(Path::new(&beside), "a file of the state");
+        }
+    }
+
+    /// The fault of an output file that is one of these.
+    pub(super) fn judge_output(&self, path: &Path) -> Option<Fault> {
+        let path = resolved(path);
+        let (_, what) = self.used.iter().find(|(used, _)| *used == path)?;
+        let message = format!("is also {what}");
+        Some(Fault::new("output.path", message, "give the output a file of its own"))
+    }
+}
+
+/// The path without links, as far as it exists.
+fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| {
+        let folder = super::folder(path).canonicalize();
+        match (folder, path.file_name()) {
+            (Ok(folder), Some(name)) => folder.join(name),
+            _ => path.to_owned(),
+        }
+    })
+}
