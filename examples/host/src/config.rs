@@ -53,6 +53,15 @@ pub enum OutputTarget {
     },
 }
 
+impl fmt::Display for OutputTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("standard output"),
+            Self::File { path, .. } => write!(f, "{}", path.display()),
+        }
+    }
+}
+
 /// One source.
 pub struct SourceConfig {
     /// Its name: in logs, and as the key of its cursor.
@@ -251,9 +260,14 @@ fn judge_source(
     }
     let component = section.required_text("component", faults).map(|path| folder.join(path));
     if let Some(component) = component.as_ref().filter(|path| !path.is_file()) {
+        let why = if component.exists() {
+            format!("{} is no regular file", component.display())
+        } else {
+            format!("there is no file {}", component.display())
+        };
         faults.push(section.fault(
             "component",
-            &format!("there is no file {}", component.display()),
+            &why,
             "build the component, or correct the path; it starts at the configuration's folder",
         ));
     }

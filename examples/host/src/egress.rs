@@ -119,9 +119,7 @@ impl AllowList {
             // A literal address is in the list as itself, so it is allowed by name.
             return Ok(());
         }
-        Err(EgressError::Denied(format!(
-            "{origin} is not in the source's allow list; add it there"
-        )))
+        Err(EgressError::Denied(format!("{origin} is not in the allow list of this source")))
     }
 
     /// The addresses that may be dialled for a name, out of those it resolved to.

@@ -70,6 +70,12 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
             return Exit::Failed;
         }
     };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        sources = prepared.parts.len(),
+        output = %prepared.config.output.target,
+        "host begins"
+    );
     serve(prepared, deliverer, until_caught_up, signals).await
 }
 

@@ -31,10 +31,19 @@ impl Section {
     }
 
     pub(super) fn text(&mut self, key: &'static str, faults: &mut Vec<Fault>) -> Option<String> {
+        self.filled_text(key, "give it a value, or leave it out", faults)
+    }
+
+    fn filled_text(
+        &mut self,
+        key: &'static str,
+        remedy: &str,
+        faults: &mut Vec<Fault>,
+    ) -> Option<String> {
         match self.take(key)? {
             Value::String(text) if !text.is_empty() => Some(text),
             Value::String(_) => {
-                faults.push(self.fault(key, "is empty", "give it a value, or leave it out"));
+                faults.push(self.fault(key, "is empty", remedy));
                 None
             }
             _ => self.wrong(key, "a string", faults),
@@ -51,7 +60,7 @@ impl Section {
             faults.push(self.fault(key, "is missing", "add it"));
             return None;
         }
-        self.text(key, faults)
+        self.filled_text(key, "give it a value", faults)
     }
 
     pub(super) fn boolean(&mut self, key: &'static str, faults: &mut Vec<Fault>) -> Option<bool> {

@@ -88,6 +88,24 @@ fn a_state_that_is_a_folder_is_a_fault_and_no_lock_is_left_behind() {
 }
 
 #[test]
+fn a_required_value_that_is_empty_is_not_to_be_left_out() {
+    let bench = Bench::with(&[acme("do = \"events\"")]);
+    let text = bench.read("host.toml");
+    bench.write("host.toml", text.replace("\"state.db\"", "\"\""));
+    let ended = bench.catch_up().expect(2).says("state.path: is empty; give it a value");
+    assert!(!ended.stderr().contains("leave it out"), "{}", ended.stderr());
+    bench.write("host.toml", text.replace(&guest().display().to_string(), "/"));
+    bench.catch_up().expect(2).says("component: / is no regular file");
+}
+
+#[test]
+fn the_log_begins_with_what_runs() {
+    let bench = Bench::with(&[acme("do = \"events\"")]);
+    let version = concat!("version=\"", env!("CARGO_PKG_VERSION"), "\"");
+    bench.catch_up().expect(0).says("host begins").says(version).says("output=standard output");
+}
+
+#[test]
 fn a_component_tells_its_own_faults_and_nothing_is_sent() {
     let server = Server::start(|_, _| reply(200, "", ""));
     let good = format!("do = \"fetch\"\nurl = \"{}\"", server.url());

@@ -168,7 +168,8 @@ fn no_secret_is_in_any_log_output_or_state() {
         // The message and the notice: secrets out, control characters told.
         assert_eq!(log.matches("[redacted] and [redacted] are").count(), 2, "{log}");
         assert!(!log.contains("hunter22") && !log.contains("plain-one"), "{log}");
-        assert_eq!(log.lines().count(), 2, "{log}");
+        // Beside the line that the host begins with.
+        assert_eq!(log.lines().count(), 3, "{log}");
     }
     for entry in std::fs::read_dir(&bench.folder).unwrap() {
         let path = entry.unwrap().path();
@@ -188,10 +189,12 @@ fn the_log_can_be_json() {
     let bench = Bench::with(&[acme("do = \"events\"\ncount = 3")]);
     let ended = bench.host(&["run", "--until-caught-up", "--log-format", "json"]).expect(0);
     let lines = crate::bench::events(&ended.stderr());
-    assert_eq!(lines.len(), 1);
-    assert_eq!(lines[0]["message"], "batch");
-    assert_eq!(lines[0]["level"], "INFO");
-    assert_eq!(lines[0]["source"], "acme");
-    assert_eq!(lines[0]["events"], 3);
-    assert_eq!(lines[0]["more"], false);
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["message"], "host begins");
+    assert_eq!(lines[0]["sources"], 1);
+    assert_eq!(lines[1]["message"], "batch");
+    assert_eq!(lines[1]["level"], "INFO");
+    assert_eq!(lines[1]["source"], "acme");
+    assert_eq!(lines[1]["events"], 3);
+    assert_eq!(lines[1]["more"], false);
 }
