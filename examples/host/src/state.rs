@@ -100,14 +100,34 @@ impl SqliteState {
         }
         // A reader that may not write leaves files behind that only a writer removes: SQLite itself
         // goes down to reading where the file cannot be written.
-        let state = Self::connect(path)?;
-        state.check_version()?;
-        Ok(Some(state))
+        let judged = |state: Self| state.check_version().map(|()| state);
+        let opened = Self::connect(path).and_then(judged);
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        if opened.is_ok() || Path::new(&log).exists() {
+            return opened.map(Some);
+        }
+        // In a folder that cannot be written SQLite cannot make its log, and reads without one only
+        // what it is told not to change. With no log there, no host runs, and all is in the file.
+        let Ok(mut url) = path.canonicalize().and_then(|path| {
+            url::Url::from_file_path(path).map_err(|()| std::io::ErrorKind::InvalidInput.into())
+        }) else {
+            return opened.map(Some);
+        };
+        url.set_query(Some("immutable=1"));
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let unchanging = Self::connect_with(path, Path::new(url.as_str()), flags).and_then(judged);
+        // The first error says what is wrong where this does not help either.
+        unchanging.or(opened).map(Some)
     }
 
     fn connect(path: &Path) -> Result<Self, StateError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)
+        Self::connect_with(path, path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    fn connect_with(path: &Path, opened: &Path, flags: OpenFlags) -> Result<Self, StateError> {
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(opened, flags)
             .map_err(|error| StateError { path: path.to_owned(), why: told(&error) })?;
         let state = Self { path: path.to_owned(), connection };
         state.connection.busy_timeout(BUSY_FOR_MAX).map_err(|error| state.error(&error))?;

@@ -1,6 +1,8 @@
 //! Cursors can be looked at beside a running host, and changed without one.
 
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
 use crate::bench::{Bench, Source, acme};
@@ -58,6 +60,26 @@ fn no_secret_is_needed_to_look() {
     let bench = Bench::with(&[acme("do = \"events\"\nsecret = \"${NOT_SET_ANYWHERE}\"")]);
     bench.host(&["cursor", "list"]).expect(0);
     bench.catch_up().expect(2);
+}
+
+#[test]
+fn cursors_can_be_read_where_nothing_can_be_written() {
+    let bench = Bench::with(&[acme(PAGES)]);
+    bench.catch_up().expect(0);
+    let mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(&bench.path("state.db"), 0o444);
+    mode(&bench.folder, 0o555);
+    let mut show = bench.command(&["cursor", "show", "acme"]);
+    if std::fs::write(bench.path("probe"), "").is_ok() {
+        // The superuser may write everywhere: ask as nobody.
+        show.uid(65_534).gid(65_534);
+    }
+    let shown = show.output().unwrap();
+    mode(&bench.folder, 0o755);
+    assert_eq!(String::from_utf8_lossy(&shown.stderr), "");
+    assert_eq!(shown.stdout, b"3\n");
 }
 
 #[test]
