@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::exchange::{Exchange, Moment, Step};
 use crate::http::{HttpError, Response};
 use crate::pass::offset_secs;
+use crate::poll::denied;
 use crate::reply::Reply;
 use crate::request::LogsRequest;
 use crate::timestamp::EventTime;
@@ -41,6 +42,7 @@ impl PendingCheck<'_> {
         reply: Result<Response, HttpError>,
         at: Moment,
     ) -> Step<Box<Self>, Report> {
+        let config = self.exchange.config;
         let answer = self.exchange.receive(reply);
         let (kind, message) = match Reply::read(&answer.reply, &answer.body, false) {
             Reply::Page(page) => {
@@ -57,21 +59,25 @@ impl PendingCheck<'_> {
                     stats: self.exchange.stats,
                 }));
             }
-            Reply::Credentials(refusal) => {
-                if let Some(request) = self.exchange.retry_by_the_clock(refusal, answer.date, at) {
+            Reply::Credentials(refusal, may_be_the_clock) => {
+                if let Some(request) =
+                    self.exchange.retry_by_the_clock(may_be_the_clock, answer.date, at)
+                {
                     return Step::Send(request, self);
                 }
                 (ErrorKind::Auth, refusal.advice().to_owned())
             }
-            Reply::Denied(why) => (
-                ErrorKind::Config,
-                format!("the host denied the request: {why}; allow base_url in the host's rules"),
-            ),
-            Reply::Later(why) | Reply::Transient(why) => (ErrorKind::Transient, why),
+            Reply::Denied(why) => (ErrorKind::Config, denied(config, &why)),
+            Reply::Later(why) => {
+                return Step::Done(Err(self.exchange.fail_for_now(&why, &answer, true)));
+            }
+            Reply::Transient(why) => {
+                return Step::Done(Err(self.exchange.fail_for_now(&why, &answer, false)));
+            }
             Reply::TooLarge(why) | Reply::TokenRefused(why) | Reply::Protocol(why) => {
-                (ErrorKind::Protocol, why)
+                (ErrorKind::Protocol, config.redact(&why))
             }
         };
-        Step::Done(Err(self.exchange.fail(kind, &message)))
+        Step::Done(Err(self.exchange.fail(kind, message)))
     }
 }

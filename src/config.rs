@@ -89,8 +89,11 @@ impl Config {
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for secret in self.secrets() {
-            text = text.replace(&secret, "[redacted]");
+        let mut secrets = self.secrets();
+        // The longest first: one may hold another.
+        while let Some((index, secret)) = secrets.iter().enumerate().max_by_key(|(_, s)| s.len()) {
+            text = text.replace(secret, "[redacted]");
+            secrets.swap_remove(index);
         }
         text.chars()
             .map(|c| if c.is_control() { ' ' } else { c })
@@ -249,8 +252,11 @@ fn filter_text(value: &Json<'_>) -> Result<String, Fault> {
     if text.is_empty() {
         return Err(Fault::new("empty", "give a text, or leave it out"));
     }
-    if text.len() > FILTER_BYTES_MAX {
-        return Err(Fault::new(&format!("longer than {FILTER_BYTES_MAX} bytes"), "shorten it"));
+    if text.chars().count() > FILTER_CHARS_MAX {
+        return Err(Fault::new(
+            &format!("longer than {FILTER_CHARS_MAX} characters"),
+            "shorten it",
+        ));
     }
     if text.chars().any(char::is_control) {
         return Err(Fault::new("holds a control character", "remove it"));
@@ -271,10 +277,9 @@ fn base_url(value: &Json<'_>) -> Result<String, Fault> {
         _ => (authority, None),
     };
     let host_fits = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(ip) => ip.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.'),
-        None => host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'),
+        Some(ip) => ip.parse::<core::net::Ipv6Addr>().is_ok(),
+        None => host.len() <= 253 && host.split('.').all(is_label),
     };
-    let host_fits = host_fits && (1..=253).contains(&host.len());
     let port_fits = port.is_none_or(|port| {
         port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
     });
@@ -292,11 +297,15 @@ fn base_url(value: &Json<'_>) -> Result<String, Fault> {
     }
 }
 
+fn is_label(text: &str) -> bool {
+    let fits = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    fits && !text.is_empty() && !text.starts_with('-') && !text.ends_with('-')
+}
+
 fn is_loopback(host: &str) -> bool {
-    let is_ipv4 = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     host.eq_ignore_ascii_case("localhost")
         || host == "[::1]"
-        || (host.starts_with("127.") && is_ipv4)
+        || host.parse::<core::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Standard base64; `=` at the end may be there or not.
@@ -307,9 +316,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 const CONFIG_BYTES_MAX: usize = 256 * 1024;
 const KEY_BYTES_MAX: usize = 4_096;
-const FILTER_BYTES_MAX: usize = 1_024;
+const FILTER_CHARS_MAX: usize = 1_024;
 const FILTER_VALUES_MAX: usize = 100;
 /// A shorter text can be part of a longer one by chance.
-const CHANCE_BYTES_MAX: usize = 12;
+const CHANCE_BYTES_MAX: usize = 8;
 /// How much of a text of the API goes into a message.
 const FOREIGN_TEXT_CHARS_MAX: usize = 300;

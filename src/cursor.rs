@@ -11,6 +11,7 @@ use crate::filters::Filters;
 use crate::json::Json;
 use crate::seen::Seen;
 use crate::timestamp::Second;
+use crate::walk::Walk;
 
 /// Where collection stands. Holds no secret and nothing of the credentials, so that keys can change
 /// and the position stays. // I4
@@ -186,15 +187,15 @@ impl Cursor {
     }
 
     pub(crate) fn decode(text: &str) -> Result<Self, CursorError> {
-        if text.len() > CURSOR_BYTES_MAX {
-            return Err(CursorError::Damaged("it is longer than 2 MiB".into()));
-        }
-        let json = Json::parse(text).map_err(CursorError::Damaged)?;
-        match json.get("version").as_u64() {
+        match Self::version(text).map_err(CursorError::Damaged)? {
             Some(VERSION) => {}
             Some(newer) if newer > VERSION => return Err(CursorError::Newer(newer)),
             _ => return Err(CursorError::Damaged("it has no version".into())),
         }
+        if text.len() > CURSOR_BYTES_MAX {
+            return Err(CursorError::Damaged("it is longer than 2 MiB".into()));
+        }
+        let json = Json::parse(text).map_err(CursorError::Damaged)?;
         let mut faults = Vec::new();
         let cursor = Self::read(json, &mut faults);
         if let Some(fault) = faults.first() {
@@ -205,6 +206,22 @@ impl Cursor {
             None => Ok(cursor),
             Some(what) => Err(CursorError::Damaged(what.into())),
         }
+    }
+
+    /// Whatever else a newer version holds, its number is where this one has it.
+    fn version(text: &str) -> Result<Option<u64>, String> {
+        Walk::of(text).whole(|walk| {
+            let mut version = None;
+            walk.object(|walk, name| {
+                if name.is("version") {
+                    version = Json::read_small(walk, VERSION_BYTES_MAX)?.as_u64();
+                    Ok(())
+                } else {
+                    walk.skip()
+                }
+            })?;
+            Ok(version)
+        })
     }
 
     fn read(json: Json<'_>, faults: &mut Vec<Diagnostic>) -> Result<Self, Noted> {
@@ -287,6 +304,7 @@ struct Encoded<'a> {
 }
 
 const VERSION: u64 = 1;
+const VERSION_BYTES_MAX: usize = 32;
 const CURSOR_BYTES_MAX: usize = 2 * 1024 * 1024;
 const FINGERPRINT_BYTES_MAX: usize = 64;
 /// A longer page token is not understood. // I5

@@ -8,7 +8,7 @@ use crate::config::{Auth, Config};
 use crate::http::{HttpError, Request, Response};
 use crate::pass::offset_secs;
 use crate::quota;
-use crate::reply::{self, Refusal};
+use crate::reply::{self, MayBeTheClock};
 use crate::request::PATH;
 use crate::signing;
 use crate::timestamp::Second;
@@ -45,7 +45,6 @@ pub(crate) struct Exchange<'c> {
     pub(crate) stats: Stats,
     body: Vec<u8>,
     quota: Option<Quota>,
-    retry_after_ms: Option<u64>,
     signed: Second,
     is_second_try: bool,
 }
@@ -67,7 +66,6 @@ impl<'c> Exchange<'c> {
             stats: Stats::default(),
             body,
             quota: None,
-            retry_after_ms: None,
             signed: Second::new(0),
             is_second_try: false,
         }
@@ -81,6 +79,7 @@ impl<'c> Exchange<'c> {
         let mut headers = signing::headers(keys, PATH, self.signed, request_id);
         headers.push(("content-type", "application/json".into()));
         headers.push(("accept", "application/json".into()));
+        self.quota = None;
         self.stats.requests += 1;
         self.stats.sent_bytes += bytes(&self.body);
         Request {
@@ -97,7 +96,6 @@ impl<'c> Exchange<'c> {
         if let Ok(response) = &mut reply {
             self.stats.received_bytes += bytes(&response.body);
             self.quota = quota::quota(response);
-            self.retry_after_ms = quota::retry_after_ms(response);
             date = response.header("date").and_then(Second::parse_http_date);
             match reply::body_text(core::mem::take(&mut response.body), BODY_BYTES_MAX) {
                 Some((text, false)) => body = text,
@@ -109,6 +107,8 @@ impl<'c> Exchange<'c> {
                          U+FFFD",
                     ));
                 }
+                // A failure counts by its status, whatever its text.
+                None if response.status != 200 => {}
                 None => {
                     reply = Err(HttpError::TooLarge(format!("more than {BODY_BYTES_MAX} bytes")));
                 }
@@ -121,13 +121,13 @@ impl<'c> Exchange<'c> {
     /// of the refusal.
     pub(crate) fn retry_by_the_clock(
         &mut self,
-        refusal: Refusal,
+        MayBeTheClock(may_be_the_clock): MayBeTheClock,
         date: Option<Second>,
         at: Moment,
     ) -> Option<Request> {
         let date = date.filter(|date| {
             (*date - self.signed).unsigned_abs() > SIGNED_DATE_SLACK_SECS
-                && refusal.may_be_the_clock()
+                && may_be_the_clock
                 && !self.is_second_try
         })?;
         self.is_second_try = true;
@@ -138,17 +138,24 @@ impl<'c> Exchange<'c> {
         self.quota
     }
 
-    /// Ends in an error. Texts of the API are in `message` by now, so it is redacted here.
-    pub(crate) fn fail(self, kind: ErrorKind, message: &str) -> PollError {
-        let waits = matches!(kind, ErrorKind::Transient);
+    /// Ends in an error. What `message` has of the API's or the host's words is redacted.
+    pub(crate) fn fail(self, kind: ErrorKind, message: String) -> PollError {
         PollError {
             kind,
-            message: self.config.redact(message),
-            retry_after_ms: self.retry_after_ms.filter(|_| waits),
+            message,
+            retry_after_ms: None,
             notices: self.notices,
             stats: self.stats,
             quota: self.quota,
         }
+    }
+
+    /// Ends in an error that may pass, after the wait that the API wishes for.
+    pub(crate) fn fail_for_now(self, why: &str, answer: &Answer, is_refused: bool) -> PollError {
+        let response = answer.reply.as_ref().ok();
+        let retry_after_ms = response.and_then(|r| quota::retry_after_ms(r, is_refused));
+        let message = self.config.redact(why);
+        PollError { retry_after_ms, ..self.fail(ErrorKind::Transient, message) }
     }
 }
 

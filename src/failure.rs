@@ -20,31 +20,29 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The failure that a reply tells of in its body. None if its body tells of none.
-    pub(crate) fn of(page: &Page<'_>) -> Option<Self> {
-        let first = match &page.fail {
-            Json::Array(entries) => entries.first(),
-            Json::Scalar("null") => None,
-            other => Some(other),
+    /// The failures that a reply tells of in its body, at most sixteen. Empty if it tells of none.
+    pub(crate) fn all_of(page: &Page<'_>) -> Vec<Self> {
+        let entries = match &page.fail {
+            Json::Array(entries) => entries.as_slice(),
+            Json::Scalar("null") => &[],
+            other => core::slice::from_ref(other),
         };
-        let (error, retryable) = match (first, &page.error) {
-            (Some(entry), _) => {
-                let error = match entry.get("errors") {
-                    Json::Array(errors) if !errors.is_empty() => &errors[0],
-                    _ => entry,
-                };
-                (error, *error.get("retryable") == Json::Scalar("true"))
-            }
-            (None, Json::Scalar("null")) => return None,
-            (None, error) => (error, false),
-        };
+        let errors = entries.iter().flat_map(|entry| match entry.get("errors") {
+            Json::Array(errors) if !errors.is_empty() => errors.as_slice(),
+            _ => core::slice::from_ref(entry),
+        });
+        let outer = Some(&page.error).filter(|error| **error != Json::NULL);
+        errors.chain(outer).take(FAILURES_MAX).map(Self::read).collect()
+    }
+
+    fn read(error: &Json<'_>) -> Self {
         let message = error.as_str().map_or_else(|| text(error.get("message")), str::to_owned);
         let field = text(error.get("field"));
-        Some(Self {
+        Self {
             code: text(error.get("code")),
             message: if field.is_empty() { message } else { format!("{message} (field {field})") },
-            retryable,
-        })
+            retryable: *error.get("retryable") == Json::Scalar("true"),
+        }
     }
 }
 
@@ -52,12 +50,14 @@ fn text(value: &Json<'_>) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+const FAILURES_MAX: usize = 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn of(body: &str) -> Option<Failure> {
-        Failure::of(&Page::parse(body).unwrap())
+        Failure::all_of(&Page::parse(body).unwrap()).into_iter().next()
     }
 
     fn failure(code: &str, message: &str, retryable: bool) -> Failure {

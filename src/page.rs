@@ -1,5 +1,6 @@
 //! A page of the API: its rows as they came, and the envelope around them.
 
+use crate::cursor::TOKEN_BYTES_MAX;
 use crate::json::Json;
 use crate::row::Row;
 use crate::walk::{Malformed, Walk};
@@ -13,6 +14,10 @@ pub(crate) struct Page<'a> {
     /// `resultCount`: rows found for the request, whatever the page size. None if any element of
     /// `data` has none that is a number.
     pub(crate) result_count: Option<u64>,
+    /// `meta.pagination.next`: the page token, there only when there are more results.
+    pub(crate) next: Option<String>,
+    /// Why this is JSON, but no page. A failure that it tells of goes before.
+    pub(crate) fault: Option<String>,
     /// `meta`: the status and the pagination.
     pub(crate) meta: Json<'a>,
     pub(crate) fail: Json<'a>,
@@ -30,6 +35,8 @@ impl<'a> Page<'a> {
             rows: Vec::new(),
             has_data: false,
             result_count: None,
+            next: None,
+            fault: None,
             meta: Json::NULL,
             fail: Json::NULL,
             error: Json::NULL,
@@ -42,18 +49,26 @@ impl<'a> Page<'a> {
                 "data" => {
                     page.has_data = true;
                     page.result_count = Some(0);
-                    walk.array(|walk| page.read_element(walk))?;
+                    let mut again = walk.clone();
+                    if let Err(why) = walk.array(|walk| page.read_element(walk)) {
+                        again.skip().map_err(|_| why)?;
+                        page.fault = Some(walk.located(why));
+                        *walk = again;
+                    }
                 }
                 _ => walk.skip()?,
             }
             Ok(())
         })?;
+        match page.meta.get("pagination").get("next") {
+            Json::Scalar("null") => {}
+            Json::String(next) if next.is_empty() => {}
+            Json::String(next) if next.len() <= TOKEN_BYTES_MAX => {
+                page.next = Some(next.clone().into_owned());
+            }
+            _ => page.fault = Some(Malformed::PageToken.to_string()),
+        }
         Ok(page)
-    }
-
-    /// `meta.pagination.next`: the page token, there only when there are more results.
-    pub(crate) fn next(&self) -> Option<&str> {
-        self.meta.get("pagination").get("next").as_str().filter(|next| !next.is_empty())
     }
 
     /// `meta.status`, which can differ from the HTTP status.
@@ -108,7 +123,7 @@ mod tests {
             texts(&page),
             [r#"{"id":"a" }"#, r#"{"b":["]}"]}"#, "7", r#""x\ud800""#, "null"]
         );
-        assert_eq!(page.next(), Some("t"));
+        assert_eq!(page.next.as_deref(), Some("t"));
         assert_eq!(page.result_count, Some(3));
         assert_eq!(page.status(), Some(200));
     }
@@ -118,7 +133,7 @@ mod tests {
         for data in ["[]", r#"[{"resultCount":0,"impersonationLogs":[]}]"#] {
             let body = format!(r#"{{"meta":{{"status":200}},"data":{data},"fail":[]}}"#);
             let page = Page::parse(&body).unwrap();
-            assert!(page.rows.is_empty() && page.has_data && page.next().is_none(), "{data}");
+            assert!(page.rows.is_empty() && page.has_data && page.next.is_none(), "{data}");
             assert_eq!(page.result_count, Some(0));
         }
     }
@@ -132,10 +147,18 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_next_is_none() {
-        for next in ["null", r#""""#, "5", "{}"] {
+    fn a_next_that_is_no_token_is_a_fault_unless_it_is_empty() {
+        let next = |next: &str| {
             let body = format!(r#"{{"meta":{{"pagination":{{"next":{next}}}}},"data":[]}}"#);
-            assert_eq!(Page::parse(&body).unwrap().next(), None, "{next}");
+            let page = Page::parse(&body).unwrap();
+            (page.next, page.fault)
+        };
+        for empty in ["null", r#""""#] {
+            assert_eq!(next(empty), (None, None), "{empty}");
+        }
+        let long = format!("\"{}\"", "x".repeat(TOKEN_BYTES_MAX + 1));
+        for odd in ["5", "{}", "true", r#"["t"]"#, r#""\ud800""#, &long] {
+            assert_eq!(next(odd), (None, Some(Malformed::PageToken.to_string())), "{odd}");
         }
     }
 
@@ -154,14 +177,28 @@ mod tests {
             ("<html>", 0),
             ("[]", 0),
             ("{} {}", 3),
-            (r#"{"data":{}}"#, 8),
-            (r#"{"data":[{"resultCount":1}]}"#, 26),
-            (r#"{"data":[{"impersonationLogs":null}]}"#, 30),
             (r#"{"data":[],}"#, 11),
             ("{\"data\":[{\"impersonationLogs\":[{\"a\":\n tru }]}]}", 38),
         ] {
             let why = Page::parse(body).map(drop).unwrap_err();
             assert!(why.contains(&format!("at byte {at} of")), "{body}: {why}");
+        }
+    }
+
+    #[test]
+    fn data_of_another_shape_is_a_fault_and_hides_no_failure() {
+        for (data, at) in [
+            ("{}", 19),
+            ("null", 19),
+            ("[null]", 20),
+            (r#"[{"resultCount":1}]"#, 37),
+            (r#"[{"impersonationLogs":null}]"#, 41),
+        ] {
+            let body = format!(r#"{{"fail":[1],"data":{data},"error":{{"code":"c"}}}}"#);
+            let page = Page::parse(&body).unwrap();
+            let fault = page.fault.unwrap();
+            assert!(fault.contains(&format!("at byte {at} of")), "{data}: {fault}");
+            assert_eq!(page.error.get("code").as_str(), Some("c"), "{data}");
         }
     }
 
@@ -172,7 +209,7 @@ mod tests {
         assert!(Page::parse(&body).is_err());
         let many = vec!["{}"; ROWS_MAX + 1].join(",");
         let body = format!(r#"{{"data":[{{"impersonationLogs":[{many}]}}]}}"#);
-        let why = Page::parse(&body).map(drop).unwrap_err();
+        let why = Page::parse(&body).unwrap().fault.unwrap();
         assert!(why.starts_with("it has more rows than a page may have"), "{why}");
     }
 }

@@ -237,8 +237,15 @@ impl Underway {
     fn deliver(&mut self, page: &PageFacts<'_>, clocks: Clocks) -> Vec<bool> {
         let Self { position, pass } = self;
         let window = &mut pass.window;
-        let rows: Vec<_> =
-            page.rows.iter().map(|(key, time)| (*key, time.unwrap_or(window.to))).collect();
+        // A time that is unreadable, or outside the window, counts as the window's end: the key has
+        // to last for as long as the row can be found in it.
+        let within = window.from..=window.to;
+        let second = |time: Option<Second>| time.filter(|time| within.contains(time));
+        let rows: Vec<_> = page
+            .rows
+            .iter()
+            .map(|(key, time)| (*key, second(*time).unwrap_or(window.to)))
+            .collect();
         let is_new = position.seen.admit(&rows);
         let known = clocks.known();
         let times = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);

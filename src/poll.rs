@@ -59,7 +59,7 @@ pub fn poll<'c>(
         Some(Ok(cursor)) => (Origin::Stored, cursor),
         Some(Err(error)) => {
             let error = Exchange::new(config, Vec::new(), notices)
-                .fail(ErrorKind::Cursor, &error.to_string());
+                .fail(ErrorKind::Cursor, error.to_string());
             return Step::Done(Err(error));
         }
         None => {
@@ -108,27 +108,30 @@ impl Pending<'_> {
         let config = self.exchange.config;
         let has_token = self.underway.pass.window.token.is_some();
         let outcome = match Reply::read(&answer.reply, &answer.body, has_token) {
-            Reply::Page(page) if page.next().is_some_and(|token| config.is_repeated_in(token)) => {
+            Reply::Page(page)
+                if page.next.as_ref().is_some_and(|token| config.is_repeated_in(token)) =>
+            {
                 // The token would go into the cursor. // I4
-                Err(self.exchange.fail(ErrorKind::Protocol, "the API's page token holds a key"))
+                let message = "the API's page token holds a key".to_owned();
+                Err(self.exchange.fail(ErrorKind::Protocol, message))
             }
             Reply::Page(page) => self.page(&page, answer.date, at),
             Reply::TokenRefused(why) => self.token_refused(&why, answer.date, at),
             Reply::TooLarge(why) => self.too_large(&why, answer.date, at),
-            Reply::Credentials(refusal) => {
-                if let Some(request) = self.exchange.retry_by_the_clock(refusal, answer.date, at) {
+            Reply::Credentials(refusal, may_be_the_clock) => {
+                if let Some(request) =
+                    self.exchange.retry_by_the_clock(may_be_the_clock, answer.date, at)
+                {
                     return Step::Send(request, self);
                 }
-                Err(self.exchange.fail(ErrorKind::Auth, refusal.advice()))
+                Err(self.exchange.fail(ErrorKind::Auth, refusal.advice().to_owned()))
             }
-            Reply::Denied(why) => Err(self.exchange.fail(
-                ErrorKind::Config,
-                &format!("the host denied the request: {why}; allow base_url in the host's rules"),
-            )),
-            Reply::Later(why) | Reply::Transient(why) => {
-                Err(self.exchange.fail(ErrorKind::Transient, &why))
+            Reply::Denied(why) => Err(self.exchange.fail(ErrorKind::Config, denied(config, &why))),
+            Reply::Later(why) => Err(self.exchange.fail_for_now(&why, &answer, true)),
+            Reply::Transient(why) => Err(self.exchange.fail_for_now(&why, &answer, false)),
+            Reply::Protocol(why) => {
+                Err(self.exchange.fail(ErrorKind::Protocol, config.redact(&why)))
             }
-            Reply::Protocol(why) => Err(self.exchange.fail(ErrorKind::Protocol, &why)),
         };
         Step::Done(outcome)
     }
@@ -160,7 +163,7 @@ impl Pending<'_> {
                 .map(|row| (row.key(), row.time().map(EventTime::second)))
                 .collect(),
             result_count: page.result_count,
-            next: page.next(),
+            next: page.next.as_deref(),
         };
         let target = self.underway.pass.end;
         let config = self.exchange.config;
@@ -211,7 +214,7 @@ impl Pending<'_> {
                 "the API's answer for the single second {from} is too large ({why}): lower \
                  page_size"
             );
-            return Err(self.exchange.fail(ErrorKind::Protocol, &message));
+            return Err(self.exchange.fail(ErrorKind::Protocol, message));
         };
         self.exchange.notices.push(Notice::warn(
             "reply_too_large",
@@ -254,20 +257,26 @@ impl Pending<'_> {
         match self.origin {
             Origin::Stored => self.exchange.fail(
                 ErrorKind::Cursor,
-                &format!(
+                format!(
                     "the cursor's watermark, {watermark}, is {ahead_secs} s ahead of the API's \
                      clock: restore an earlier cursor, or reset it to begin anew at `start`"
                 ),
             ),
             Origin::Configured | Origin::Clock => self.exchange.fail(
                 ErrorKind::Config,
-                &format!(
+                format!(
                     "start, {watermark}, is {ahead_secs} s ahead of the API's clock: give a time \
                      that has passed"
                 ),
             ),
         }
     }
+}
+
+/// What a person must do about a request that the host did not let out.
+pub(crate) fn denied(config: &Config, why: &str) -> String {
+    let why = config.redact(why);
+    format!("the host denied the request: {why}; allow base_url in the host's rules")
 }
 
 fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
@@ -308,7 +317,8 @@ fn too_many_refusals(exchange: Exchange<'_>) -> PollError {
     exchange.fail(
         ErrorKind::Protocol,
         "page after page was refused without a new row between: the API does not honour its own \
-         page tokens at present",
+         page tokens at present"
+            .to_owned(),
     )
 }
 

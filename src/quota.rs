@@ -13,8 +13,8 @@ pub(crate) fn quota(response: &Response) -> Option<Quota> {
 /// How long a response asks its client to wait, in milliseconds: `Retry-After`, which is in
 /// **seconds**, and the reset time, which every response has, if the quota is spent. The longer one,
 /// at most 15 minutes. // I5
-pub(crate) fn retry_after_ms(response: &Response) -> Option<u64> {
-    let is_spent = response.status == 429 || quota(response).is_some_and(|q| q.remaining == 0);
+pub(crate) fn retry_after_ms(response: &Response, is_refused: bool) -> Option<u64> {
+    let is_spent = is_refused || quota(response).is_some_and(|quota| quota.remaining == 0);
     let retry_after = number(response, ["retry-after"; 2]).map(|secs| secs.saturating_mul(1_000));
     let reset = reset_ms(response).filter(|_| is_spent);
     retry_after.max(reset).map(|ms| ms.min(WAIT_MAX_MS))
@@ -45,7 +45,7 @@ mod tests {
 
     fn response(headers: &[(&str, &str)]) -> Response {
         let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        Response { status: 429, headers, body: Vec::new() }
+        Response { status: 200, headers, body: Vec::new() }
     }
 
     #[test]
@@ -61,30 +61,32 @@ mod tests {
 
     #[test]
     fn reset_is_milliseconds_and_retry_after_is_seconds() {
-        assert_eq!(retry_after_ms(&response(&[("X-RateLimit-Reset", "1500")])), Some(1_500));
-        assert_eq!(retry_after_ms(&response(&[("Retry-After", "2")])), Some(2_000));
+        assert_eq!(retry_after_ms(&response(&[("X-RateLimit-Reset", "1500")]), true), Some(1_500));
+        assert_eq!(retry_after_ms(&response(&[("Retry-After", "2")]), true), Some(2_000));
         let both = response(&[("X-RateLimit-Reset", "1500"), ("Retry-After", "2")]);
-        assert_eq!(retry_after_ms(&both), Some(2_000));
+        assert_eq!(retry_after_ms(&both, true), Some(2_000));
     }
 
     #[test]
     fn a_reset_time_is_a_wait_only_if_the_quota_is_spent() {
-        for (status, remaining, wait) in
-            [(503, "7", None), (503, "0", Some(1_500)), (429, "7", Some(1_500))]
+        for (is_refused, remaining, wait) in
+            [(false, "7", None), (false, "0", Some(1_500)), (true, "7", Some(1_500))]
         {
             let headers = [("X-RateLimit-Remaining", remaining), ("X-RateLimit-Reset", "1500")];
-            let response = Response { status, ..response(&headers) };
-            assert_eq!(retry_after_ms(&response), wait, "{status} {remaining}");
+            assert_eq!(retry_after_ms(&response(&headers), is_refused), wait, "{remaining}");
         }
     }
 
     #[test]
     fn absurd_waits_are_capped_and_garbage_is_no_wait() {
         for value in ["99999999", "18446744073709551615"] {
-            assert_eq!(retry_after_ms(&response(&[("Retry-After", value)])), Some(WAIT_MAX_MS));
+            assert_eq!(
+                retry_after_ms(&response(&[("Retry-After", value)]), true),
+                Some(WAIT_MAX_MS)
+            );
         }
-        assert_eq!(retry_after_ms(&response(&[("Retry-After", "soon")])), None);
-        assert_eq!(retry_after_ms(&response(&[("X-RateLimit-Reset", "-1")])), None);
+        assert_eq!(retry_after_ms(&response(&[("Retry-After", "soon")]), true), None);
+        assert_eq!(retry_after_ms(&response(&[("X-RateLimit-Reset", "-1")]), true), None);
     }
 
     #[test]

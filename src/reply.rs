@@ -12,8 +12,8 @@ pub(crate) enum Reply<'a> {
     Denied(String),
     /// 429, 408, 425: not executed, to be sent later.
     Later(String),
-    /// The keys, or what they may do, are refused.
-    Credentials(Refusal),
+    /// The keys, or what they may do, are refused; whether a wrong clock can be the reason.
+    Credentials(Refusal, MayBeTheClock),
     /// It may pass by itself.
     Transient(String),
     /// The page token is of no use any more.
@@ -25,6 +25,10 @@ pub(crate) enum Reply<'a> {
     /// A page of rows.
     Page(Page<'a>),
 }
+
+/// Dates are signed: any 401, and a refused signature, may come from a clock that is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MayBeTheClock(pub(crate) bool);
 
 /// Why credentials are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,23 +65,32 @@ impl<'a> Reply<'a> {
             Err(error) => return Self::Transient(error.to_string()),
         };
         let parsed = Page::parse(body);
-        let failure = parsed.as_ref().ok().and_then(Failure::of);
+        let failures = parsed.as_ref().map(Failure::all_of).unwrap_or_default();
+        // Of several, what the keys suffer from tells most, then what may pass.
+        let failure = failures
+            .iter()
+            .find(|failure| refusal_of(&failure.code).is_some())
+            .or_else(|| failures.iter().find(|failure| failure.retryable))
+            .or_else(|| failures.first());
         let status = status(response.status, parsed.as_ref().ok());
-        let told = told(response.status, status, failure.as_ref());
+        let told = told(response.status, status, failure);
         if matches!(status, 429 | 408 | 425) {
             return Self::Later(told);
         }
-        if let Some(refusal) = refusal(status, failure.as_ref()) {
-            return Self::Credentials(refusal);
+        if let Some(refusal) = refusal(status, failure) {
+            let may_be_the_clock = status == 401 || refusal == Refusal::Signature;
+            return Self::Credentials(refusal, MayBeTheClock(may_be_the_clock));
         }
-        if status >= 500 || failure.as_ref().is_some_and(|failure| failure.retryable) {
+        if status >= 500 || failure.is_some_and(|failure| failure.retryable) {
             return Self::Transient(told);
         }
         let page = match parsed {
             _ if failure.is_some() || status != 200 => Err(told),
+            Ok(Page { fault: Some(why), .. }) | Err(why) => {
+                Err(format!("the API's answer cannot be understood: {why}"))
+            }
             Ok(page) if page.has_data => Ok(page),
             Ok(_) => Err("the API's answer has no data".to_owned()),
-            Err(why) => Err(format!("the API's answer cannot be understood: {why}")),
         };
         match page {
             Ok(page) => Self::Page(page),
@@ -118,11 +131,6 @@ impl Refusal {
             }
         }
     }
-
-    /// Whether a wrong clock can be the reason.
-    pub(crate) const fn may_be_the_clock(self) -> bool {
-        matches!(self, Self::Unauthorized | Self::Client | Self::Signature | Self::Application)
-    }
 }
 
 /// The body as text. `bool` tells that bytes that are not UTF-8 were replaced. None if the text
@@ -159,18 +167,22 @@ fn status(http: u16, page: Option<&Page<'_>>) -> u16 {
 }
 
 fn refusal(status: u16, failure: Option<&Failure>) -> Option<Refusal> {
-    match failure.map_or("", |failure| failure.code.as_str()) {
+    failure.and_then(|failure| refusal_of(&failure.code)).or(match status {
+        401 => Some(Refusal::Unauthorized),
+        403 => Some(Refusal::Permission),
+        418 => Some(Refusal::Lapsed),
+        _ => None,
+    })
+}
+
+fn refusal_of(code: &str) -> Option<Refusal> {
+    match code {
         "err_xdk_binding_expired" => Some(Refusal::Lapsed),
         "err_xdk_client_unauthorized" => Some(Refusal::Client),
         "err_xdk_invalid_signature" => Some(Refusal::Signature),
         "err_developer_key" => Some(Refusal::Application),
         "app_forbidden" => Some(Refusal::Permission),
-        _ => match status {
-            401 => Some(Refusal::Unauthorized),
-            403 => Some(Refusal::Permission),
-            418 => Some(Refusal::Lapsed),
-            _ => None,
-        },
+        _ => None,
     }
 }
 

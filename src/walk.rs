@@ -29,6 +29,7 @@ pub(crate) enum Malformed {
     TooLong,
     TooManyRows,
     NoRows,
+    PageToken,
     Trailing,
 }
 
@@ -73,7 +74,12 @@ impl<'a> Walk<'a> {
         read: impl FnOnce(&mut Self) -> Result<T, Malformed>,
     ) -> Result<T, String> {
         let value = read(&mut self).and_then(|value| self.end().map(|()| value));
-        value.map_err(|why| format!("{why}, at byte {} of {}", self.at, self.text.len()))
+        value.map_err(|why| self.located(why))
+    }
+
+    /// Why, and where the walk stands.
+    pub(crate) fn located(&self, why: Malformed) -> String {
+        format!("{why}, at byte {} of {}", self.at, self.text.len())
     }
 
     /// Steps over a value.
@@ -300,6 +306,7 @@ impl fmt::Display for Malformed {
             Self::TooLong => "a value is longer than it may be",
             Self::TooManyRows => "it has more rows than a page may have",
             Self::NoRows => "an element of data has no rows",
+            Self::PageToken => "its page token is no string, or too long",
             Self::Trailing => "something follows the JSON value",
         })
     }
