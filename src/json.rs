@@ -1,7 +1,7 @@
 //! A small JSON value, read into memory: the configuration, the cursor, the envelope of a page.
 //!
-//! Numbers are kept as text: the source reads few, and code for floating-point numbers would be a
-//! fifth of the component.
+//! Numbers are kept as text: the source reads few, and needs no code and no tables for
+//! floating-point numbers then.
 
 use std::borrow::Cow;
 
