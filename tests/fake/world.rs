@@ -1,0 +1,240 @@
+//! A history of rows and an API that shows it, with every licence that the real one may take since
+//! nobody outside can tell: either page order, pages that follow the rows or a snapshot, a `to` that
+//! is part of the window or not, tokens that die, counts that are wrong. Finds, sorts and pages by
+//! itself.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use mimecast_ttp_source::Response;
+
+use super::dice::{Dice, mix};
+use super::{Asked, WithHeader, api_date, response};
+
+/// A row, and from when on the API shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) second: i64,
+    pub(crate) nanos: u32,
+    pub(crate) visible: i64,
+    pub(crate) is_malicious: bool,
+    /// As the API writes it. No two rows are alike.
+    pub(crate) text: String,
+}
+
+impl Row {
+    pub(crate) fn new(id: impl std::fmt::Display, second: i64, visible: i64) -> Self {
+        let time = api_date(second);
+        let text = format!(r#"{{"id":"{id}","eventTime":"{time}"}}"#);
+        Self { second, nanos: 0, visible, is_malicious: false, text }
+    }
+
+    /// The same row somewhat later in its second.
+    pub(crate) fn with_nanos(mut self, nanos: u32) -> Self {
+        self.nanos = nanos;
+        self.text = self.text.replace("+0000", &format!(".{nanos:09}+0000"));
+        self
+    }
+}
+
+/// What the API says that it found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Count {
+    Right,
+    Missing,
+    Is(u64),
+    TooHighBy(u64),
+    TooLowBy(u64),
+    /// Right or missing or anything, reply by reply.
+    Random,
+}
+
+#[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a licence that the API takes")]
+pub(crate) struct World {
+    /// By time.
+    pub(crate) rows: Vec<Row>,
+    pub(crate) is_newest_first: bool,
+    pub(crate) is_live: bool,
+    pub(crate) is_to_inclusive: bool,
+    pub(crate) is_dated: bool,
+    /// The largest page, whatever is asked for.
+    pub(crate) page_size: usize,
+    pub(crate) count: Count,
+    /// How many of the requests that carry a token find it dead.
+    pub(crate) token_deaths_percent: i64,
+    /// How many of the places within a window make the API fail whenever they are asked for.
+    pub(crate) poisoned_percent: u64,
+    /// How far the date of a signature may be off.
+    pub(crate) skew_max_secs: i64,
+}
+
+impl World {
+    /// An API without faults.
+    pub(crate) fn of(rows: impl IntoIterator<Item = Row>) -> Self {
+        let mut rows: Vec<_> = rows.into_iter().collect();
+        rows.sort_by_key(|row| (row.second, row.nanos));
+        Self {
+            rows,
+            is_newest_first: false,
+            is_live: true,
+            is_to_inclusive: true,
+            is_dated: true,
+            page_size: 500,
+            count: Count::Right,
+            token_deaths_percent: 0,
+            poisoned_percent: 0,
+            skew_max_secs: i64::MAX,
+        }
+    }
+
+    /// The rows that a window holds, in the order of the pages.
+    fn find(&self, asked: &Asked, now: i64) -> Vec<usize> {
+        let is_wanted = asked.body["data"][0]["taggedMalicious"].as_bool();
+        let begin = self.rows.partition_point(|row| row.second < asked.from);
+        let end = self.rows.partition_point(|row| {
+            row.second < asked.to
+                || (self.is_to_inclusive && (row.second, row.nanos) == (asked.to, 0))
+        });
+        let mut found: Vec<_> = (begin..end.max(begin))
+            .filter(|index| {
+                let row = &self.rows[*index];
+                row.visible <= now && is_wanted.is_none_or(|wanted| wanted == row.is_malicious)
+            })
+            .collect();
+        if self.is_newest_first {
+            found.reverse();
+        }
+        found
+    }
+}
+
+/// What the API of a world remembers.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    pub(crate) requests: u32,
+    /// The newest last.
+    tokens: Vec<(Arc<str>, Place)>,
+    dice: Dice,
+}
+
+/// What a page token stands for.
+#[derive(Debug, Clone)]
+struct Place {
+    from: i64,
+    to: i64,
+    offset: usize,
+    /// The rows that were found when the first page was asked for.
+    pinned: Arc<Vec<usize>>,
+}
+
+impl Server {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { requests: 0, tokens: Vec::new(), dice: Dice::new(seed) }
+    }
+
+    /// No token that was given so far is known any more.
+    pub(crate) fn forget_tokens(&mut self) {
+        self.tokens.clear();
+    }
+
+    /// Answers at a time of the API's clock.
+    pub(crate) fn answer(&mut self, world: &World, asked: &Asked, now: i64) -> Response {
+        self.requests += 1;
+        let dated =
+            |response: Response| if world.is_dated { response.dated(now) } else { response };
+        assert!(asked.from < asked.to, "a window runs backwards: {}", asked.body);
+        if (asked.signed - now).abs() > world.skew_max_secs {
+            return dated(failure(401, "err_xdk_invalid_signature"));
+        }
+        let (offset, pinned) = match &asked.token {
+            None => (0, Arc::new(world.find(asked, now))),
+            Some(_) if self.dice.percent(world.token_deaths_percent) => {
+                return dated(failure(200, "err_page_token"));
+            }
+            Some(token) => match self.tokens.iter().find(|(text, _)| **text == **token) {
+                None => return dated(failure(200, "err_page_token")),
+                Some((_, Place { from, to, offset, pinned })) => {
+                    let own = (*from, *to) == (asked.from, asked.to);
+                    assert!(own, "a token of another window was sent: {}", asked.body);
+                    (*offset, Arc::clone(pinned))
+                }
+            },
+        };
+        if offset > 0 && is_poisoned(world, asked, offset) {
+            return dated(response(500, "<html>Internal Server Error</html>"));
+        }
+        let found =
+            if world.is_live && offset > 0 { Arc::new(world.find(asked, now)) } else { pinned };
+        dated(self.page(world, asked, offset, &found))
+    }
+
+    fn page(
+        &mut self,
+        world: &World,
+        asked: &Asked,
+        offset: usize,
+        found: &Arc<Vec<usize>>,
+    ) -> Response {
+        let wanted = asked.body["meta"]["pagination"]["pageSize"].as_u64().expect("a page size");
+        let size = world.page_size.min(usize::try_from(wanted).expect("a small number"));
+        let end = found.len().min(offset + size);
+        let mut body = String::from(r#"{"meta":{"status":200"#);
+        if end < found.len() {
+            let next =
+                format!("{} {}+{offset} {}", asked.from, asked.to - asked.from, self.requests);
+            let _ = write!(body, r#","pagination":{{"pageSize":{size},"next":"{next}"}}"#);
+            let (from, to) = (asked.from, asked.to);
+            if self.tokens.len() >= TOKENS_MAX {
+                self.tokens.remove(0);
+            }
+            let place = Place { from, to, offset: end, pinned: Arc::clone(found) };
+            self.tokens.push((next.into(), place));
+        }
+        body += r#"},"data":[{"#;
+        if let Some(count) = self.count(world, u64::try_from(found.len()).expect("a small number"))
+        {
+            let _ = write!(body, r#""resultCount":{count},"#);
+        }
+        body += r#""impersonationLogs":["#;
+        for (place, index) in found.iter().take(end).skip(offset).enumerate() {
+            body += if place > 0 { "," } else { "" };
+            body += &world.rows[*index].text;
+        }
+        body += r#"]}],"fail":[]}"#;
+        response(200, body)
+    }
+
+    fn count(&mut self, world: &World, found: u64) -> Option<u64> {
+        match world.count {
+            Count::Right => Some(found),
+            Count::Missing => None,
+            Count::Is(count) => Some(count),
+            Count::TooHighBy(more) => Some(found + more),
+            Count::TooLowBy(less) => Some(found.saturating_sub(less)),
+            Count::Random => match self.dice.below(4) {
+                0 => None,
+                1 => Some(found),
+                2 => Some(found + 1),
+                _ => Some(self.dice.next() % 20_000),
+            },
+        }
+    }
+}
+
+/// A failure that comes with HTTP 200, or with another status.
+pub(crate) fn failure(status: u16, code: &str) -> Response {
+    let body = format!(
+        r#"{{"meta":{{"status":{status}}},"data":[],"fail":[{{"errors":[{{"code":"{code}","message":"refused","retryable":false}}]}}]}}"#
+    );
+    response(status, body)
+}
+
+/// A place of a single second is spared: no other window would lead around it.
+fn is_poisoned(world: &World, asked: &Asked, offset: usize) -> bool {
+    let place = [asked.from, asked.to].map(i64::cast_unsigned);
+    let hash = mix(mix(place[0]) ^ place[1].rotate_left(20) ^ u64::try_from(offset).unwrap_or(0));
+    asked.to - asked.from > 1 && hash % 100 < world.poisoned_percent
+}
+
+const TOKENS_MAX: usize = 16;
