@@ -222,9 +222,14 @@ impl Underway {
         count: Option<u64>,
         config: &Config,
     ) -> bool {
-        let window = &self.pass.window;
-        let rows_max = count
-            .unwrap_or(KEYS_MAX)
+        let Self { position, pass: Pass { window, .. } } = self;
+        // A count can be wrong: as long as pages give new rows, they lead on.
+        let known_rows = match position.seen.is_full() {
+            true => KEYS_MAX,
+            false => position.seen.count(window.from, window.to),
+        };
+        let rows_max = known_rows
+            .max(count.unwrap_or(0))
             .saturating_mul(2)
             .saturating_add(u64::from(config.page_size) * 3);
         let empty_pages = window.empty_pages.saturating_add(u8::from(page.rows.is_empty()));
