@@ -52,6 +52,9 @@ pub(crate) struct Pass {
     pub(crate) end: Second,
     /// Page tokens refused since the last new row.
     pub(crate) refusals: u8,
+    /// The window is asked for its newest row alone, before it is read in several.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) asks_newest: bool,
     pub(crate) window: Window,
 }
 
@@ -65,6 +68,9 @@ pub(crate) struct Window {
     /// None before the first page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token: Option<Token>,
+    /// The newest event time that was known past the first page of this reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shown: Option<Second>,
     /// Rows received so far in this reading.
     pub(crate) rows: u64,
     /// Pages without a row so far.
@@ -97,12 +103,14 @@ impl Pass {
         let planned = fields.required("planned", second);
         let end = fields.required("end", second);
         let refusals = fields.integer("refusals", None, 0, 255);
+        let asks_newest = fields.optional("asks_newest", boolean);
         let window = fields.required_object("window", Window::read);
         fields.finish();
         Ok(Self {
             planned: planned?,
             end: end?,
             refusals: u8::try_from(refusals?).map_err(|_| Noted)?,
+            asks_newest: asks_newest?.unwrap_or(false),
             window: window?,
         })
     }
@@ -115,6 +123,7 @@ impl Window {
             from,
             to,
             token: None,
+            shown: None,
             rows: 0,
             empty_pages: 0,
             has_news: false,
@@ -126,6 +135,7 @@ impl Window {
         let from = fields.required("from", second);
         let to = fields.required("to", second);
         let token = fields.optional_object("token", Token::read);
+        let shown = fields.optional("shown", second);
         let rows = fields.integer("rows", None, 0, i64::MAX);
         let empty_pages = fields.integer("empty_pages", None, 0, 255);
         let has_news = fields.required("has_news", boolean);
@@ -135,6 +145,7 @@ impl Window {
             from: from?,
             to: to?,
             token: token?,
+            shown: shown?,
             rows: u64::try_from(rows?).map_err(|_| Noted)?,
             empty_pages: u8::try_from(empty_pages?).map_err(|_| Noted)?,
             has_news: has_news?,
@@ -303,6 +314,12 @@ struct Encoded<'a> {
     seen: String,
 }
 
+/// What most cursors would say is left out of them.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 const VERSION: u64 = 1;
 const VERSION_BYTES_MAX: usize = 32;
 const CURSOR_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -322,10 +339,12 @@ mod tests {
             planned: Second::new(5_000),
             end: Second::new(4_993),
             refusals: 1,
+            asks_newest: true,
             window: Window {
                 from: Second::new(1_000),
                 to: Second::new(2_000),
                 token: Some(Token { text: "t\"".into(), received: Second::new(5_001) }),
+                shown: Some(Second::new(1_500)),
                 rows: 5,
                 empty_pages: 1,
                 has_news: true,

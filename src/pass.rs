@@ -75,7 +75,7 @@ impl Cursor {
             None => Underway::begin(position, config, host),
         };
         if underway.pass.window.token.as_ref().is_some_and(|token| !token.is_fresh(host)) {
-            underway.halve_window();
+            underway.halve_window(config);
         }
         underway
     }
@@ -102,26 +102,30 @@ impl Underway {
         clocks: Clocks,
         notices: &mut Vec<Notice>,
     ) -> Result<Admitted, TooManyRefusals> {
+        if self.pass.asks_newest {
+            self.learn_newest(page, clocks);
+            return Ok(self.put_aside());
+        }
         let count = page.result_count.filter(|_| self.position.count_trusted);
         if self.pass.window.token.is_none() {
-            if self.holds_nothing_new(page, count) {
+            if page.next.is_some() && self.holds_nothing_new(page, count) {
                 self.position.economy_passes += 1;
                 let is_new = Some(vec![false; page.rows.len()]);
                 let (cursor, is_caught_up) = self.end_pass();
                 return Ok(Admitted { cursor, is_new, is_caught_up });
             }
-            if page.next.is_some() && self.cut_to_density(count) {
+            if page.next.is_some() && self.cut_to_density(count, config) {
                 return Ok(self.put_aside());
             }
         }
         if let Some(next) = page.next {
             if self.goes_in_circles(page, next, count, config) {
                 return self
-                    .refuse_token("its pages go in circles", notices)
+                    .refuse_token("its pages go in circles", config, notices)
                     .map(|cursor| Admitted { cursor, is_new: None, is_caught_up: false });
             }
             let rows = self.pass.window.rows_with(page);
-            if count.is_none() && rows > WINDOW_ROWS_MAX && self.halve_window() {
+            if count.is_none() && rows > WINDOW_ROWS_MAX && self.halve_window(config) {
                 return Ok(self.put_aside());
             }
         }
@@ -150,13 +154,14 @@ impl Underway {
     pub(crate) fn refuse_token(
         mut self,
         why: &str,
+        config: &Config,
         notices: &mut Vec<Notice>,
     ) -> Result<Cursor, TooManyRefusals> {
         if self.pass.refusals >= REFUSALS_MAX {
             return Err(TooManyRefusals);
         }
         self.pass.refusals += 1;
-        self.halve_window();
+        self.halve_window(config);
         notices.push(Notice::warn(
             "page_token_refused",
             format!(
@@ -169,8 +174,8 @@ impl Underway {
     }
 
     /// Asks for less at once. None if the window is a second long already.
-    pub(crate) fn narrow(mut self) -> Option<Cursor> {
-        self.halve_window().then(|| self.into_cursor())
+    pub(crate) fn narrow(mut self, config: &Config) -> Option<Cursor> {
+        self.halve_window(config).then(|| self.into_cursor())
     }
 
     fn begin(position: Position, config: &Config, host: Second) -> Self {
@@ -180,9 +185,25 @@ impl Underway {
         // Economy: the whole way at once, to learn in one request whether anything is new.
         let is_economy =
             end - from <= config.window_max_secs && position.economy_passes < ECONOMY_PASSES_MAX;
-        let to = if is_economy { end } else { end.min(from + position.span_secs) };
-        let window = Window::new(from, to);
-        Self { position, pass: Pass { planned: host, end, refusals: 0, window } }
+        let window = Window::new(from, end);
+        let pass = Pass { planned: host, end, refusals: 0, asks_newest: false, window };
+        let mut underway = Self { position, pass };
+        if !is_economy {
+            let span_secs = underway.position.span_secs;
+            underway.restart_window(span_secs, config);
+        }
+        underway
+    }
+
+    /// Takes the newest row that the API shows before several windows are read: all of them may rely
+    /// on it, since it was seen before any of them.
+    fn learn_newest(&mut self, page: &PageFacts<'_>, clocks: Clocks) {
+        let Self { position, pass } = self;
+        let times = page.rows.iter().filter_map(|(_, time)| *time);
+        position.see(times.filter(|time| *time <= pass.window.to), clocks);
+        pass.asks_newest = false;
+        pass.window =
+            Window::new(position.watermark, pass.end.min(position.watermark + position.span_secs));
     }
 
     /// The window is the whole way, its rows are as many as are known, and its first page holds
@@ -200,7 +221,7 @@ impl Underway {
 
     /// Cuts a window that holds more rows than one should. False if it does not, or is a second
     /// long.
-    fn cut_to_density(&mut self, count: Option<u64>) -> bool {
+    fn cut_to_density(&mut self, count: Option<u64>, config: &Config) -> bool {
         let Window { from, to, .. } = self.pass.window;
         let Some(count) = count.filter(|count| *count > WINDOW_ROWS_MAX) else { return false };
         let secs = (to - from).unsigned_abs();
@@ -209,7 +230,7 @@ impl Underway {
         let cut = i64::try_from(fit).unwrap_or(i64::MAX).max(1);
         let is_cut = to - from > 1;
         if is_cut {
-            self.restart_window(cut);
+            self.restart_window(cut, config);
         }
         is_cut
     }
@@ -224,9 +245,10 @@ impl Underway {
     ) -> bool {
         let Self { position, pass: Pass { window, .. } } = self;
         // A count can be wrong: as long as pages give new rows, they lead on.
-        let known_rows = match position.seen.is_full() {
-            true => KEYS_MAX,
-            false => position.seen.count(window.from, window.to),
+        let known_rows = if position.seen.is_full() {
+            KEYS_MAX
+        } else {
+            position.seen.count(window.from, window.to)
         };
         let rows_max = known_rows
             .max(count.unwrap_or(0))
@@ -252,10 +274,11 @@ impl Underway {
             .map(|(key, time)| (*key, second(*time).unwrap_or(window.to)))
             .collect();
         let is_new = position.seen.admit(&rows);
-        let known = clocks.known();
         let times = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
-        let newest = times.filter_map(|((_, time), _)| *time).filter(|time| *time <= known).max();
-        position.newest = position.newest.max(newest);
+        position.see(times.filter_map(|((_, time), _)| *time), clocks);
+        if window.token.is_none() {
+            window.shown = position.newest;
+        }
         if is_new.contains(&true) {
             window.has_news = true;
             pass.refusals = 0;
@@ -275,7 +298,7 @@ impl Underway {
         notices: &mut Vec<Notice>,
     ) -> (Cursor, bool) {
         let Self { position, pass } = &mut self;
-        let Window { from, to, rows, has_news, is_second_reading, .. } = pass.window;
+        let Window { from, to, shown, rows, has_news, is_second_reading, .. } = pass.window;
         let known_rows = position.seen.count(from, to);
         if let Some(count) = count.filter(|count| known_rows < *count && !position.seen.is_full()) {
             if !is_second_reading {
@@ -293,7 +316,10 @@ impl Underway {
                 ));
             }
         }
-        position.follow(to, config, clocks);
+        // An earlier window that was left open is not passed over.
+        if position.watermark >= from {
+            position.follow(to, shown, pass.end, config, clocks);
+        }
         if count.unwrap_or(rows) < WINDOW_ROWS_MAX / 4 {
             position.span_secs = (position.span_secs.saturating_mul(2)).min(config.window_max_secs);
         }
@@ -318,16 +344,25 @@ impl Underway {
     }
 
     /// False if the window is a second long: then it is just begun anew.
-    fn halve_window(&mut self) -> bool {
+    fn halve_window(&mut self, config: &Config) -> bool {
         let Window { from, to, .. } = self.pass.window;
-        self.restart_window(((to - from) / 2).max(1));
+        self.restart_window(((to - from) / 2).max(1), config);
         to - from > 1
     }
 
-    fn restart_window(&mut self, span_secs: i64) {
-        let from = self.pass.window.from;
-        self.position.span_secs = span_secs;
-        self.pass.window = Window::new(from, from + span_secs);
+    /// The same window from its first page, this long. If it was the whole way and is to be one of
+    /// several, the API is asked first what it shows at all.
+    fn restart_window(&mut self, span_secs: i64, config: &Config) {
+        let Self { position, pass } = self;
+        position.span_secs = span_secs;
+        let from = if pass.asks_newest { position.watermark } else { pass.window.from };
+        let is_whole = from == position.watermark && pass.window.to >= pass.end;
+        pass.asks_newest = is_whole && !pass.asks_newest && from + span_secs < pass.end;
+        pass.window = if pass.asks_newest {
+            Window::new(from.max(pass.end - config.window_max_secs), pass.end)
+        } else {
+            Window::new(from, pass.end.min(from + span_secs).max(from + 1))
+        };
     }
 
     fn into_cursor(self) -> Cursor {
@@ -336,12 +371,27 @@ impl Underway {
 }
 
 impl Position {
-    /// Moves the watermark towards the end of a drained window, as far as rows were seen: to the
-    /// newest less the overlap, or, in a quiet stream, to `quiet_max_secs` before now. // I2
-    fn follow(&mut self, window_end: Second, config: &Config, clocks: Clocks) {
+    /// Event times that the API shows; those ahead of the clocks prove nothing.
+    fn see(&mut self, times: impl Iterator<Item = Second>, clocks: Clocks) {
         let known = clocks.known();
-        let quiet = known - config.quiet_max_secs;
-        let seen_up_to = self.newest.map(|newest| newest.min(known) - config.overlap_secs);
+        self.newest = self.newest.max(times.filter(|time| *time <= known).max());
+    }
+
+    /// Moves the watermark towards the end of a drained window, as far as rows had been seen when
+    /// its reading began: to the newest less the overlap, or, in a quiet stream, to
+    /// `quiet_max_secs` before the pass was planned. What appeared while it was read may lie where
+    /// the reading had been before. // I2
+    fn follow(
+        &mut self,
+        window_end: Second,
+        shown: Option<Second>,
+        pass_end: Second,
+        config: &Config,
+        clocks: Clocks,
+    ) {
+        let known = clocks.known();
+        let quiet = known.min(pass_end) - config.quiet_max_secs;
+        let seen_up_to = shown.map(|shown| shown.min(known) - config.overlap_secs);
         let evidence = seen_up_to.map_or(quiet, |seen_up_to| seen_up_to.max(quiet));
         self.watermark = self.watermark.max(window_end.min(evidence));
         self.seen.forget_before(self.watermark - SEEN_BELOW_WATERMARK_SECS);

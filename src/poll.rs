@@ -8,7 +8,7 @@
 
 use crate::batch::{Batch, ErrorKind, Event, Notice, PollError, Progress};
 use crate::config::Config;
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Pass};
 use crate::exchange::{Exchange, Moment, Step};
 use crate::http::{HttpError, Response};
 use crate::page::Page;
@@ -193,7 +193,8 @@ impl Pending<'_> {
         self.learn_clock(date, at);
         let why = self.exchange.config.redact(why);
         let target = self.underway.pass.end;
-        match self.underway.refuse_token(&why, &mut self.exchange.notices) {
+        let config = self.exchange.config;
+        match self.underway.refuse_token(&why, config, &mut self.exchange.notices) {
             Ok(cursor) => Ok(batch(self.exchange, &cursor, target, Vec::new(), true)),
             Err(TooManyRefusals) => Err(too_many_refusals(self.exchange)),
         }
@@ -209,7 +210,7 @@ impl Pending<'_> {
         let why = self.exchange.config.redact(why);
         let target = self.underway.pass.end;
         let from = self.underway.pass.window.from;
-        let Some(cursor) = self.underway.narrow() else {
+        let Some(cursor) = self.underway.narrow(self.exchange.config) else {
             let message = format!(
                 "the API's answer for the single second {from} is too large ({why}): lower \
                  page_size"
@@ -280,11 +281,11 @@ pub(crate) fn denied(config: &Config, why: &str) -> String {
 }
 
 fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
-    let window = &underway.pass.window;
+    let Pass { window, asks_newest, .. } = &underway.pass;
     LogsRequest {
-        page_size: config.page_size,
+        page_size: if *asks_newest { 1 } else { config.page_size },
         page_token: window.token.as_ref().map(|token| token.text.as_str()),
-        oldest_first: true,
+        oldest_first: !asks_newest,
         from: window.from,
         to: window.to,
         filters: &config.filters,

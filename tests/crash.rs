@@ -10,21 +10,19 @@
 //! Mutants of `src` that it kills: a window that begins at the second after the last; a watermark
 //! that moves with each page, or to the window's end; a page token kept for the next window; seen
 //! rows forgotten above the watermark; a token that is tried for ever.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod fake;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
-use fake::world::{Row, Server, World};
+use fake::spread::spread;
+use fake::world::{Order, Row, Server, World};
 use fake::{HOUR, T, config_with, poll_once};
 use mimecast_ttp_source::{Batch, Config, Moment};
 use serde_json::json;
 
 #[test]
 fn a_host_that_saves_the_cursor_after_delivery_loses_nothing_and_repeats_a_page_a_crash() {
-    let tally = explore_all(Saving::AfterDelivery, 2);
+    let tally = explore_all(Saving::Later, 2);
     assert!(tally.runs > 75_000, "{tally:?}");
     assert_eq!(tally.lost, 0, "{tally:?}");
     assert_eq!(tally.repeated_too_often, 0, "{tally:?}");
@@ -34,7 +32,7 @@ fn a_host_that_saves_the_cursor_after_delivery_loses_nothing_and_repeats_a_page_
 
 #[test]
 fn a_host_that_saves_events_and_cursor_in_one_transaction_loses_and_repeats_nothing() {
-    let tally = explore_all(Saving::WithDelivery, 2);
+    let tally = explore_all(Saving::Together, 2);
     assert!(tally.runs > 75_000, "{tally:?}");
     assert_eq!((tally.lost, tally.repeated), (0, 0), "{tally:?}");
 }
@@ -42,16 +40,16 @@ fn a_host_that_saves_events_and_cursor_in_one_transaction_loses_and_repeats_noth
 /// What the contract forbids, to see that the ledger would show it.
 #[test]
 fn a_host_that_saves_the_cursor_before_delivery_is_seen_to_lose_rows() {
-    let tally = explore_all(Saving::BeforeDelivery, 1);
+    let tally = explore_all(Saving::Sooner, 1);
     assert!(tally.lost > 200, "{tally:?}");
 }
 
-/// When a host stores the cursor of a batch.
+/// When a host stores the cursor of a batch: later than its events, together with them, or sooner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Saving {
-    AfterDelivery,
-    WithDelivery,
-    BeforeDelivery,
+    Later,
+    Together,
+    Sooner,
 }
 
 #[derive(Debug, Default)]
@@ -90,19 +88,13 @@ struct Site {
 
 fn explore_all(saving: Saving, crashes_max: usize) -> Tally {
     let cases = cases(saving, crashes_max);
-    let next = AtomicUsize::new(0);
-    let explore = || {
+    let tallies = spread(|number| {
+        let case = cases.get(usize::try_from(number).unwrap())?;
         let mut tally = Tally::default();
-        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            case.run(case.begin(), &mut tally);
-        }
-        tally
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let tally = thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(explore)).collect();
-        running.into_iter().map(|thread| thread.join().unwrap()).reduce(Tally::add).unwrap()
+        case.run(Site::new(), &mut tally);
+        Some(tally)
     });
+    let tally = tallies.into_iter().fold(Tally::default(), Tally::add);
     println!("{saving:?}: {tally:?}");
     tally
 }
@@ -116,7 +108,8 @@ fn cases(saving: Saving, crashes_max: usize) -> Vec<Case> {
         let [is_newest_first, tokens_die_at_restart, is_live] =
             [1, 2, 4].map(|licence| licences & licence != 0);
         for clock_secs in [0, HOUR, -300] {
-            let world = World { is_newest_first, is_live, skew_max_secs: 200, ..world() };
+            let order = if is_newest_first { Order::NewestFirst } else { Order::AsAsked };
+            let world = World { order, is_live, skew_max_secs: 200, ..world() };
             let config = Config::parse(&config_with(settings.clone()).to_string()).unwrap();
             let name = format!(
                 "newest first {is_newest_first}, tokens die {tokens_die_at_restart}, live {is_live}, \
@@ -162,17 +155,6 @@ fn world() -> World {
 }
 
 impl Case {
-    fn begin(&self) -> Site {
-        Site {
-            now: T + 5_000,
-            polls: 0,
-            cursor: None,
-            server: Server::new(1),
-            ledger: [0; ROWS],
-            crashes: Vec::new(),
-        }
-    }
-
     /// Polls to the end of the world, and from each place where a crash can strike takes the other
     /// way too.
     fn run(&self, mut site: Site, tally: &mut Tally) {
@@ -183,18 +165,18 @@ impl Case {
             let batch = self.poll(&mut site);
             self.crash(&site, "after the reply", tally);
             match self.saving {
-                Saving::AfterDelivery => {
+                Saving::Later => {
                     site.deliver(&batch, &self.world);
                     self.crash(&site, "after delivery", tally);
                     site.cursor = Some(batch.cursor);
                 }
                 // Whatever happens within a transaction happens as if before it.
-                Saving::WithDelivery => {
+                Saving::Together => {
                     self.crash(&site, "within the transaction", tally);
                     site.deliver(&batch, &self.world);
                     site.cursor = Some(batch.cursor);
                 }
-                Saving::BeforeDelivery => {
+                Saving::Sooner => {
                     site.cursor = Some(batch.cursor.clone());
                     self.crash(&site, "before delivery", tally);
                     site.deliver(&batch, &self.world);
@@ -231,6 +213,17 @@ impl Case {
 }
 
 impl Site {
+    fn new() -> Self {
+        Self {
+            now: T + 5_000,
+            polls: 0,
+            cursor: None,
+            server: Server::new(1),
+            ledger: [0; ROWS],
+            crashes: Vec::new(),
+        }
+    }
+
     fn deliver(&mut self, batch: &Batch, world: &World) {
         for event in &batch.events {
             // The text of a row is delivered as the API wrote it.
@@ -242,7 +235,7 @@ impl Site {
 
 impl Tally {
     fn close(&mut self, site: &Site, case: &Case) {
-        let lost = site.ledger.iter().filter(|times| **times == 0).count();
+        let lost: usize = site.ledger.map(|times| usize::from(times == 0)).iter().sum();
         let repeated: usize =
             site.ledger.iter().map(|times| usize::from(times.saturating_sub(1))).sum();
         let is_too_often = repeated > PAGE_ROWS * site.crashes.len();

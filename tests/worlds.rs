@@ -12,7 +12,7 @@ mod fake;
 use std::collections::BTreeMap;
 
 use fake::dice::Dice;
-use fake::world::{Count, Row, Server, World};
+use fake::world::{Count, Order, Row, Server, World};
 use fake::{DAY, HOUR, T, poll_once, with};
 use mimecast_ttp_source::{Config, ErrorKind, Moment, Second};
 use serde_json::json;
@@ -55,7 +55,7 @@ fn dying_tokens_cost_requests_and_no_rows() {
     let rows: Vec<_> = (0..15_000).map(|_| (T - dice.below(3 * DAY - 30) - 30, 0)).collect();
     for (is_newest_first, is_live) in [(false, false), (false, true), (true, false), (true, true)] {
         let world = World {
-            is_newest_first,
+            order: if is_newest_first { Order::NewestFirst } else { Order::AsAsked },
             is_live,
             token_deaths_percent: 30,
             page_size: 200,
@@ -77,7 +77,7 @@ fn late_rows_within_the_overlap_are_not_lost() {
         .collect();
     for (is_newest_first, is_live) in [(false, false), (false, true), (true, false), (true, true)] {
         let world = World {
-            is_newest_first,
+            order: if is_newest_first { Order::NewestFirst } else { Order::AsAsked },
             is_live,
             token_deaths_percent: 5,
             page_size: 50,

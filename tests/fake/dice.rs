@@ -1,6 +1,6 @@
 //! Chance that is the same in every run: a seed gives all that follows.
 
-/// SplitMix64.
+/// The `SplitMix64` generator.
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
 

@@ -49,12 +49,19 @@ pub(crate) enum Count {
     Random,
 }
 
+/// How pages follow each other, whatever is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    AsAsked,
+    OldestFirst,
+    NewestFirst,
+}
+
 #[derive(Debug, Clone)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a licence that the API takes")]
 pub(crate) struct World {
     /// By time.
     pub(crate) rows: Vec<Row>,
-    pub(crate) is_newest_first: bool,
+    pub(crate) order: Order,
     pub(crate) is_live: bool,
     pub(crate) is_to_inclusive: bool,
     pub(crate) is_dated: bool,
@@ -65,6 +72,8 @@ pub(crate) struct World {
     pub(crate) token_deaths_percent: i64,
     /// How many of the places within a window make the API fail whenever they are asked for.
     pub(crate) poisoned_percent: u64,
+    /// How many pages are empty though more follow, hold a row twice, or name no rows at all.
+    pub(crate) odd_pages_percent: i64,
     /// How far the date of a signature may be off.
     pub(crate) skew_max_secs: i64,
 }
@@ -76,7 +85,7 @@ impl World {
         rows.sort_by_key(|row| (row.second, row.nanos));
         Self {
             rows,
-            is_newest_first: false,
+            order: Order::AsAsked,
             is_live: true,
             is_to_inclusive: true,
             is_dated: true,
@@ -84,6 +93,7 @@ impl World {
             count: Count::Right,
             token_deaths_percent: 0,
             poisoned_percent: 0,
+            odd_pages_percent: 0,
             skew_max_secs: i64::MAX,
         }
     }
@@ -102,7 +112,12 @@ impl World {
                 row.visible <= now && is_wanted.is_none_or(|wanted| wanted == row.is_malicious)
             })
             .collect();
-        if self.is_newest_first {
+        let is_newest_first = match self.order {
+            Order::AsAsked => asked.body["data"][0]["oldestFirst"] == false,
+            Order::OldestFirst => false,
+            Order::NewestFirst => true,
+        };
+        if is_newest_first {
             found.reverse();
         }
         found
@@ -178,18 +193,23 @@ impl Server {
     ) -> Response {
         let wanted = asked.body["meta"]["pagination"]["pageSize"].as_u64().expect("a page size");
         let size = world.page_size.min(usize::try_from(wanted).expect("a small number"));
-        let end = found.len().min(offset + size);
+        let is_odd = self.dice.percent(world.odd_pages_percent);
+        // The place stays where it is: the rows come with the page after.
+        let is_empty = is_odd && !found.is_empty() && self.dice.percent(50);
+        let end = if is_empty { offset } else { found.len().min(offset + size) };
         let mut body = String::from(r#"{"meta":{"status":200"#);
         if end < found.len() {
-            let next =
-                format!("{} {}+{offset} {}", asked.from, asked.to - asked.from, self.requests);
-            let _ = write!(body, r#","pagination":{{"pageSize":{size},"next":"{next}"}}"#);
             let (from, to) = (asked.from, asked.to);
+            let next = format!("{from} {} {offset} {}", to - from, self.requests);
+            let _ = write!(body, r#","pagination":{{"pageSize":{size},"next":"{next}"}}"#);
             if self.tokens.len() >= TOKENS_MAX {
                 self.tokens.remove(0);
             }
             let place = Place { from, to, offset: end, pinned: Arc::clone(found) };
             self.tokens.push((next.into(), place));
+        }
+        if is_odd && found.is_empty() {
+            return response(200, body + r#"},"data":[],"fail":[]}"#);
         }
         body += r#"},"data":[{"#;
         if let Some(count) = self.count(world, u64::try_from(found.len()).expect("a small number"))
@@ -197,9 +217,12 @@ impl Server {
             let _ = write!(body, r#""resultCount":{count},"#);
         }
         body += r#""impersonationLogs":["#;
-        for (place, index) in found.iter().take(end).skip(offset).enumerate() {
+        let mut rows = found.iter().take(end).skip(offset).map(|index| &world.rows[*index].text);
+        let first = rows.next();
+        let again = first.filter(|_| is_odd);
+        for (place, text) in first.into_iter().chain(rows).chain(again).enumerate() {
             body += if place > 0 { "," } else { "" };
-            body += &world.rows[*index].text;
+            body += text;
         }
         body += r#"]}],"fail":[]}"#;
         response(200, body)

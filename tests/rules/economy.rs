@@ -120,6 +120,7 @@ fn a_way_longer_than_a_window_is_not_asked_for_as_one() {
         assert!(asked.to - asked.from <= 900, "{asked:?}");
     }
     // A first page of known rows ends nothing while the window is not the whole way.
+    host.skip_newest();
     let next = host.next();
     assert!(next.to < host.now, "{next:?}");
 }

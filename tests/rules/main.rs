@@ -7,6 +7,7 @@ mod fake;
 
 mod clocks;
 mod economy;
+mod evidence;
 mod position;
 mod tokens;
 mod windows;
