@@ -1,0 +1,280 @@
+//! What a seed stands for: a history of rows, an API with its licences, a configuration, and what
+//! happens meanwhile. Makes it; runs nothing.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::fake::dice::Dice;
+use crate::fake::world::{Count, Order, Row, World};
+use crate::fake::{DAY, HOUR, T, api_date, config_with};
+
+/// A run to be.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) world: World,
+    /// The configuration at the start.
+    pub(crate) config: Value,
+    /// Where collection begins.
+    pub(crate) start: i64,
+    /// When the first poll is.
+    pub(crate) begin: i64,
+    /// From then on nothing happens any more but polls.
+    pub(crate) end: i64,
+    /// What happens to host and configuration, by time.
+    pub(crate) changes: Vec<(i64, Change)>,
+    /// How many requests meet a fault.
+    pub(crate) faults_percent: i64,
+    /// How many in a thousand polls are cut off by a crash of the host.
+    pub(crate) crashes_per_mille: i64,
+    /// Whether events and cursor are stored in one transaction, or the cursor after the events.
+    pub(crate) is_transactional: bool,
+}
+
+/// Something that happens between two polls.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Change {
+    /// The host's clock is off by so much from now on.
+    Clock(i64),
+    /// Only rows with this `taggedMalicious` are wanted from now on.
+    Filter(Option<bool>),
+    /// New credentials.
+    Keys,
+    Overlap(i64),
+    PageSize(i64),
+    /// The host is off for a while.
+    Off(i64),
+}
+
+impl Plan {
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let d = &mut dice;
+        let span = *d.pick(&[HOUR, 6 * HOUR, DAY, 3 * DAY, 14 * DAY]);
+        let interval_secs = (span / d.between(200, 900)).max(*d.pick(&[5, 30, 60]));
+        let rows_max = *d.pick(&[30, 300, 1_000, 3_000, 6_000]);
+        let overlaps = [0, 1, 60, 300, 900, 2 * HOUR];
+        let overlap = *d.pick(&overlaps);
+        let is_overlap_changed = d.percent(20);
+        let later_overlap = if is_overlap_changed { *d.pick(&overlaps) } else { overlap };
+        let overlap_max = overlap.max(later_overlap);
+        let quiet = (*d.pick(&[1, HOUR, 12 * HOUR])).max(overlap_max);
+        // The overlap, or a quiet while, is read again and again: within some windows and pages.
+        let window = *d.pick(&[600, HOUR, DAY, 30 * DAY]);
+        let window = window.max(span / 200).max(quiet / 20).max(overlap_max);
+        let in_overlap = rows_max * overlap_max.max(60) / span + 1;
+        let pages_least = (rows_max / 600).max(in_overlap / 5).clamp(1, 500);
+        let page_size = (*d.pick(&[1, 2, 10, 100, 500])).max(pages_least);
+        let is_dated = d.percent(85);
+
+        let late_max = (overlap.min(later_overlap) - CLOCK_SLACK_SECS).max(0);
+        let outage = d.percent(25).then(|| {
+            // Shorter than what counts as quiet, or its rows are given up.
+            let secs = d.between(1, (quiet - overlap_max - 300).clamp(1, span / 2));
+            let from = T + d.below(span);
+            (quiet - overlap_max - 300 > secs).then_some((from, from + secs))
+        });
+        let rows = history(d, span, rows_max, page_size, late_max, outage.flatten());
+        let begin = T + if d.percent(50) { 5 } else { d.below(span) };
+        let end = T + span + d.below(2 * HOUR);
+        let world = World {
+            order: *d.pick(&[
+                Order::AsAsked,
+                Order::AsAsked,
+                Order::OldestFirst,
+                Order::NewestFirst,
+            ]),
+            is_live: d.percent(60),
+            is_to_inclusive: d.percent(60),
+            is_dated,
+            page_size: if d.percent(15) {
+                usize::try_from(page_size / 2 + 1).expect("a small number")
+            } else {
+                usize::MAX
+            },
+            count: *d.pick(&[
+                Count::Right,
+                Count::Right,
+                Count::Right,
+                Count::Right,
+                Count::Right,
+                Count::Right,
+                Count::Missing,
+                Count::Is(0),
+                Count::Is(1_000_000),
+                Count::TooHighBy(3),
+                Count::TooLowBy(2),
+                Count::Random,
+            ]),
+            token_deaths_percent: *d.pick(&[0, 0, 0, 3, 15]),
+            poisoned_percent: *d.pick(&[0, 0, 0, 2, 10]),
+            odd_pages_percent: *d.pick(&[0, 0, 5]),
+            skew_max_secs: if is_dated && d.percent(70) { 900 } else { i64::MAX },
+            ..World::of(rows)
+        };
+        let start = if d.percent(80) { Some(d.between(T - DAY, begin)) } else { None };
+        let mut config = json!({
+            "overlap_secs": overlap, "quiet_max_secs": quiet, "window_max_secs": window,
+            "page_size": page_size, "poll_interval_secs": interval_secs,
+        });
+        if let Some(start) = start {
+            config["start"] = api_date(start).replace("+0000", "Z").into();
+        }
+        let mut changes = Vec::new();
+        if is_overlap_changed {
+            changes.push((T + d.below(span), Change::Overlap(later_overlap)));
+        }
+        changes.extend(meddling(d, span, is_dated, page_size / 2 + 1));
+        changes.sort_by_key(|(at, _)| *at);
+        Self {
+            world,
+            config: config_with(config),
+            start: start.unwrap_or(begin - DAY),
+            begin,
+            end: end.max(begin),
+            changes,
+            faults_percent: *d.pick(&[0, 0, 3, 10, 30]),
+            crashes_per_mille: *d.pick(&[0, 0, 0, 20, 200]),
+            is_transactional: d.percent(50),
+        }
+    }
+
+    /// A stream with next to nothing in it, an API without faults, and a host that is left alone.
+    pub(crate) fn quiet(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let d = &mut dice;
+        let quiet = *d.pick(&[HOUR, 6 * HOUR, 12 * HOUR]);
+        let interval_secs = d.between(30, 600);
+        let span = *d.pick(&[DAY, 3 * DAY, 7 * DAY]);
+        let seconds: Vec<_> = (0..d.below(20)).map(|_| T + d.below(span)).collect();
+        let rows = seconds.iter().enumerate().map(|(id, second)| Row::new(id, *second, *second));
+        Self {
+            world: World::of(rows),
+            config: config_with(json!({
+                "overlap_secs": *d.pick(&[0, 60, 900]), "quiet_max_secs": quiet,
+                // As the promise has it, and what requests take.
+                "window_max_secs": quiet + interval_secs + 10, "page_size": 500, "poll_interval_secs": interval_secs,
+            })),
+            start: T,
+            begin: T + 5,
+            end: T + span,
+            changes: Vec::new(),
+            faults_percent: 0,
+            crashes_per_mille: 0,
+            is_transactional: true,
+        }
+    }
+}
+
+/// All of it but the rows.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let world = World { rows: Vec::new(), ..self.world.clone() };
+        write!(
+            f,
+            "{:#?}",
+            Self { world, changes: self.changes.clone(), config: self.config.clone(), ..*self }
+        )
+    }
+}
+
+/// What happens to a host in its life.
+fn meddling(d: &mut Dice, span: i64, is_dated: bool, page_size_least: i64) -> Vec<(i64, Change)> {
+    let mut changes = Vec::new();
+    let mut at = |d: &mut Dice, change: Change| changes.push((T + d.below(span), change));
+    if d.percent(30) {
+        for _ in 0..d.between(1, 4) {
+            let far = *d.pick(&[1, 30, 120, HOUR, DAY, 365 * DAY]);
+            let secs = d.between(-far, far);
+            // Without a `Date`, only the host itself knows the time: it may be slow, not fast.
+            at(d, Change::Clock(if is_dated { secs } else { -secs.abs() }));
+        }
+    }
+    if d.percent(20) {
+        for _ in 0..d.between(1, 3) {
+            let filter = *d.pick(&[None, Some(true), Some(false)]);
+            at(d, Change::Filter(filter));
+        }
+    }
+    if d.percent(20) {
+        at(d, Change::Keys);
+    }
+    if d.percent(20) {
+        let page_size = d.between(page_size_least, 500);
+        at(d, Change::PageSize(page_size));
+    }
+    if d.percent(20) {
+        let secs = d.between(1, span / 3);
+        at(d, Change::Off(secs));
+    }
+    changes
+}
+
+/// Quiet stretches, steady ones, bursts, and many rows in one second.
+fn history(
+    d: &mut Dice,
+    span: i64,
+    rows_max: i64,
+    page_size: i64,
+    late_max: i64,
+    outage: Option<(i64, i64)>,
+) -> Vec<Row> {
+    let late_percent = *d.pick(&[0, 5, 50]);
+    let odd_percent = *d.pick(&[0, 0, 5]);
+    let future_percent = *d.pick(&[0, 0, 0, 5]);
+    let has_fractions = d.percent(30);
+    let mut rows = Vec::new();
+    let mut from = 0;
+    while from < span {
+        let secs = d.between(1, span / 4 + 1).min(span - from);
+        let left = rows_max - i64::try_from(rows.len()).expect("a short list");
+        let (count, within) = match d.below(4) {
+            0 => (d.below(3), secs),
+            1 => (d.below(left / 3 + 1), secs),
+            2 => (d.below(left / 2 + 1), secs.min(d.between(1, 60))),
+            // A token that dies there is met again: so few pages that they are got through.
+            _ => (d.below((page_size * 8).min(left).max(0) + 1), 1),
+        };
+        for _ in 0..count.min(left) {
+            let second = T + from + d.below(within);
+            let mut row = odd_row(d, rows.len(), second, odd_percent);
+            row.is_malicious = d.percent(30);
+            if has_fractions && d.percent(80) {
+                row = row.with_nanos(u32::try_from(d.below(10)).expect("a digit") * 100_000_000);
+            }
+            let late =
+                if late_max > 0 && d.percent(late_percent) { d.between(1, late_max) } else { 0 };
+            row.visible =
+                if d.percent(future_percent) { second - d.below(2 * DAY) } else { second + late };
+            if let Some((from, to)) = outage
+                && (from..to).contains(&row.visible)
+            {
+                row.visible = to;
+            }
+            rows.push(row);
+        }
+        from += secs;
+    }
+    rows
+}
+
+/// A row as documented, or one that is not. Each is told apart by its number.
+fn odd_row(d: &mut Dice, number: usize, second: i64, odd_percent: i64) -> Row {
+    let row = Row::new(number, second, second);
+    let time = api_date(second);
+    let text = match d.below(7) {
+        _ if !d.percent(odd_percent) => return row,
+        0 => format!(r#"{{"eventTime":"{time}","subject":"{number}"}}"#),
+        1 => format!(r#"{{"id":{number},"eventTime":"{time}"}}"#),
+        2 => format!(r#"{{"id":"{number}","eventTime":"soon"}}"#),
+        3 => format!(r#"{{"id":"{number}"}}"#),
+        4 => format!(r#"{{"id":"{number}\ud800","eventTime":"{time}"}}"#),
+        5 => format!("\"{number}\""),
+        _ => format!(r#"{{"id":"{number}","eventTime":"{time}","a":[{{"id":"x"}},"é",1e400]}}"#),
+    };
+    Row { text, ..row }
+}
+
+/// `Date` has whole seconds, and a reply takes a while: a row that is late by all of the overlap and
+/// that much more is beyond what is promised.
+const CLOCK_SLACK_SECS: i64 = 2;
