@@ -156,15 +156,6 @@ fn a_token_is_sent_for_ten_minutes_and_not_if_it_comes_from_the_future() {
 }
 
 #[test]
-fn a_drained_window_takes_its_token_along() {
-    let mut host = Host::new(&config_with(json!({"window_max_secs": 900})));
-    host.poll(page(&[row("a", T + 1)], 2, Some("t"))).unwrap();
-    host.poll(page(&[row("b", T + 2)], 2, None)).unwrap();
-    let next = host.next();
-    assert_eq!((next.from, next.token), (T + 900, None));
-}
-
-#[test]
 fn a_token_may_hold_anything_that_a_string_can() {
     for token in ["\"\\\n\u{0}\u{1f600}", " ", "null", &"x".repeat(10_000)] {
         let mut host = Host::new(&config());

@@ -165,20 +165,6 @@ fn a_row_comes_once_however_many_pages_and_polls_show_it() {
 }
 
 #[test]
-fn the_recipients_of_one_message_are_as_many_events() {
-    let recipients: Vec<_> = (0..3)
-        .map(|n| {
-            let mut row = row(&format!("MTOKEN:{n}"), T + 5);
-            row["messageId"] = json!("<one@example>");
-            row["recipientAddress"] = json!(format!("{n}@example"));
-            row
-        })
-        .collect();
-    let batch = Host::new(&config()).poll(page(&recipients, 3, None)).unwrap();
-    assert_eq!(ids(&batch), ["MTOKEN:0", "MTOKEN:1", "MTOKEN:2"]);
-}
-
-#[test]
 fn a_window_of_too_many_rows_is_cut_before_anything_is_delivered() {
     let mut host = Host::new(&config());
     let rows = [row("a", T + 1)];
