@@ -260,3 +260,26 @@ fn absurd_clocks_are_borne() {
         assert!(host.next().from < host.next().to);
     }
 }
+
+#[test]
+fn no_clock_leads_to_a_cursor_that_is_refused() {
+    let last = 253_402_300_799;
+    let dates = [None, Some(0), Some(DAY), Some(T), Some(last), Some(last - 365 * DAY)];
+    for now in [0, 1, DAY, T + HOUR] {
+        for date in dates {
+            for counts in [[2, 0, 0], [0, 2, 0], [0, 0, 2]] {
+                let mut host = Host::new(&without_start());
+                host.now = now;
+                for count in counts {
+                    let reply = page(&[], count, (count > 0).then_some("t"));
+                    let _ = host.poll(match date {
+                        Some(date) => reply.dated(date),
+                        None => reply,
+                    });
+                    assert!(host.next().from < host.next().to, "{now} {date:?}: {:?}", host.cursor);
+                    host.now += 60;
+                }
+            }
+        }
+    }
+}
