@@ -375,4 +375,22 @@ mod tests {
             assert!(matches!(Cursor::decode(&text), Err(CursorError::Damaged(_))), "{text}");
         }
     }
+    #[test]
+    fn what_is_longer_than_any_cursor_is_refused_and_what_is_just_as_long_is_not() {
+        let mut cursor = cursor();
+        let token = |cursor: &mut Cursor, bytes| {
+            let token = Token { text: "t".repeat(bytes), received: Second::new(5_001) };
+            cursor.pass.as_mut().unwrap().window.token = Some(token);
+            Cursor::decode(&cursor.encode()).is_ok()
+        };
+        assert_eq!([0, 1].map(|more| token(&mut cursor, TOKEN_BYTES_MAX + more)), [true, false]);
+        token(&mut cursor, 1);
+        let text = cursor.encode();
+        for (more, is_read) in [(0, true), (1, false)] {
+            let spaces = " ".repeat(CURSOR_BYTES_MAX + more - text.len());
+            assert_eq!(Cursor::decode(&format!("{text}{spaces}")).is_ok(), is_read);
+            cursor.position.filters = "f".repeat(FINGERPRINT_BYTES_MAX + more);
+            assert_eq!(Cursor::decode(&cursor.encode()).is_ok(), is_read);
+        }
+    }
 }

@@ -151,6 +151,15 @@ fn a_host_whose_clock_is_behind_is_not_caught_up_before_the_apis_present() {
 }
 
 #[test]
+fn a_pass_that_ends_two_seconds_before_the_apis_present_has_caught_up_and_three_has_not() {
+    for (offset_secs, more) in [(2, false), (3, true)] {
+        let mut host = Host::new(&config());
+        let batch = host.poll(no_rows().dated(host.now + offset_secs)).unwrap();
+        assert_eq!(batch.more, more, "{offset_secs}");
+    }
+}
+
+#[test]
 fn a_watermark_ahead_of_the_clock_is_an_error_only_if_the_api_confirms_it() {
     let mut host = Host::new(&config());
     host.now = T + 10 * HOUR;
@@ -176,7 +185,8 @@ fn a_watermark_ahead_of_the_clock_is_an_error_only_if_the_api_confirms_it() {
     assert!(error.message.contains("2026-11-01T08:45:00Z"), "{error:?}");
     assert!(error.message.contains("reset"), "{error:?}");
     assert_eq!(host.cursor, cursor);
-    host.poll(no_rows().dated(watermark - 900)).unwrap();
+    let batch = host.poll(no_rows().dated(watermark - 900)).unwrap();
+    assert_eq!(batch.progress.target.unix_secs(), watermark + 1);
 }
 
 #[test]

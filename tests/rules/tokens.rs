@@ -112,6 +112,18 @@ fn tokens_in_a_circle_come_to_an_end() {
 }
 
 #[test]
+fn as_many_pages_as_twice_the_count_and_three_more_are_taken_and_not_a_row_beyond() {
+    let mut host = Host::new(&config_with(json!({"page_size": 10})));
+    // Two rows announced, pages of ten: 2 * 2 + 3 * 10 rows.
+    for n in 1..=34 {
+        let batch = host.poll(page(&[row("a", T + 1)], 2, Some(&format!("t{n}")))).unwrap();
+        assert_eq!(batch.notices, [], "{n}");
+    }
+    let batch = host.poll(page(&[row("a", T + 1)], 2, Some("t35"))).unwrap();
+    assert_eq!(codes(&batch.notices), ["page_token_refused"]);
+}
+
+#[test]
 fn empty_pages_that_always_promise_another_come_to_an_end() {
     for count in [Some(0), Some(1_000), None] {
         let mut host = Host::new(&config());
