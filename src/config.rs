@@ -1,7 +1,7 @@
 //! The configuration: a JSON text becomes a `Config` in which nothing can be wrong, or a list of
 //! every fault in it, each with its path and its remedy.
 
-use crate::fields::{Fault, Fields, Noted, boolean, second, string};
+use crate::fields::{Fault, Fields, Noted, boolean, not_a_date, second, string};
 use crate::filters::{Filters, SearchField};
 use crate::format::Format;
 use crate::json::Json;
@@ -124,7 +124,7 @@ impl Config {
         let mut fields = Fields::of(value, String::new(), faults)?;
         let base_url = fields.required("base_url", base_url);
         let auth = fields.required_object("auth", read_auth);
-        let start = fields.optional("start", second);
+        let start = fields.optional("start", start);
         let overlap_secs = fields.integer("overlap_secs", Some(900), 0, 604_800);
         let window_max_secs = fields.integer("window_max_secs", Some(86_400), 1, 2_592_000);
         let quiet_max_secs = fields.integer("quiet_max_secs", Some(43_200), 1, 2_592_000);
@@ -224,6 +224,11 @@ fn read_filters(mut fields: Fields<'_, '_>) -> Result<Filters, Noted> {
         identifiers: identifiers?,
         actions: actions?,
     })
+}
+
+fn start(value: &Json<'_>) -> Result<Second, Fault> {
+    let start = second(value)?;
+    if start < YEAR_9999 { Ok(start) } else { Err(not_a_date()) }
 }
 
 /// A key goes into a header or a signature: visible ASCII only.
@@ -326,6 +331,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// Later seconds leave no room for the end of a window.
+const YEAR_9999: Second = Second::new(253_370_764_800);
 const CONFIG_BYTES_MAX: usize = 256 * 1024;
 const KEY_BYTES_MAX: usize = 4_096;
 const FILTER_CHARS_MAX: usize = 1_024;

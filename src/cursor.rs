@@ -200,8 +200,10 @@ impl Cursor {
     pub(crate) fn decode(text: &str) -> Result<Self, CursorError> {
         match Self::version(text).map_err(CursorError::Damaged)? {
             Some(VERSION) => {}
-            Some(newer) if newer > VERSION => return Err(CursorError::Newer(newer)),
-            _ => return Err(CursorError::Damaged("it has no version".into())),
+            None | Some(..VERSION) => {
+                return Err(CursorError::Damaged("it has no version".into()));
+            }
+            Some(newer) => return Err(CursorError::Newer(newer)),
         }
         if text.len() > CURSOR_BYTES_MAX {
             return Err(CursorError::Damaged("it is longer than 2 MiB".into()));
@@ -320,6 +322,7 @@ const fn is_false(value: &bool) -> bool {
     !*value
 }
 
+/// Of the format. What a new one takes is told in `tests/cursors/README.md`.
 const VERSION: u64 = 1;
 const VERSION_BYTES_MAX: usize = 32;
 const CURSOR_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -389,6 +392,24 @@ mod tests {
             assert!(whole.contains(part), "{part}");
             let text = whole.replacen(part, damaged, 1);
             assert!(matches!(Cursor::decode(&text), Err(CursorError::Damaged(_))), "{text}");
+        }
+    }
+    #[test]
+    fn what_is_longer_than_any_cursor_is_refused_and_what_is_just_as_long_is_not() {
+        let mut cursor = cursor();
+        let token = |cursor: &mut Cursor, bytes| {
+            let token = Token { text: "t".repeat(bytes), received: Second::new(5_001) };
+            cursor.pass.as_mut().unwrap().window.token = Some(token);
+            Cursor::decode(&cursor.encode()).is_ok()
+        };
+        assert_eq!([0, 1].map(|more| token(&mut cursor, TOKEN_BYTES_MAX + more)), [true, false]);
+        token(&mut cursor, 1);
+        let text = cursor.encode();
+        for (more, is_read) in [(0, true), (1, false)] {
+            let spaces = " ".repeat(CURSOR_BYTES_MAX + more - text.len());
+            assert_eq!(Cursor::decode(&format!("{text}{spaces}")).is_ok(), is_read);
+            cursor.position.filters = "f".repeat(FINGERPRINT_BYTES_MAX + more);
+            assert_eq!(Cursor::decode(&cursor.encode()).is_ok(), is_read);
         }
     }
 }

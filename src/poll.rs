@@ -65,7 +65,7 @@ pub fn poll<'c>(
         None => {
             let (origin, start) = match config.start {
                 Some(start) => (Origin::Configured, start),
-                None => (Origin::Clock, at.second() - START_DEFAULT_SECS),
+                None => (Origin::Clock, start_default(at.second())),
             };
             (origin, Cursor::starting_at(start, config.window_max_secs, &config.filters))
         }
@@ -146,12 +146,11 @@ impl Pending<'_> {
         self.exchange.stats.rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
         if date.is_some() {
             let watermark = self.underway.position.watermark;
-            let ahead_secs = watermark - clocks.server;
-            if self.origin == Origin::Clock
-                && ahead_secs.abs_diff(-START_DEFAULT_SECS) > CLOCK_TOLD_SECS
-            {
+            let start_is_off_secs = (watermark - start_default(clocks.server)).unsigned_abs();
+            if self.origin == Origin::Clock && start_is_off_secs > CLOCK_TOLD_SECS {
                 return Ok(self.start_by_the_api_clock(clocks));
             }
+            let ahead_secs = watermark - clocks.server;
             if ahead_secs > self.exchange.config.overlap_secs {
                 return Err(self.ahead_of_the_api(ahead_secs));
             }
@@ -247,7 +246,7 @@ impl Pending<'_> {
     fn start_by_the_api_clock(self, clocks: Clocks) -> Batch {
         let Self { exchange, underway, .. } = self;
         let config = exchange.config;
-        let start = clocks.server - START_DEFAULT_SECS;
+        let start = start_default(clocks.server);
         let mut cursor = Cursor::starting_at(start, config.window_max_secs, &config.filters);
         cursor.position.clock_offset_secs = underway.position.clock_offset_secs;
         batch(exchange, &cursor, clocks.server, Vec::new(), true)
@@ -272,6 +271,11 @@ impl Pending<'_> {
             ),
         }
     }
+}
+
+/// Where a first poll starts that is not told where; not before 1970, where a cursor cannot lie.
+fn start_default(now: Second) -> Second {
+    (now - START_DEFAULT_SECS).max(Second::new(0))
 }
 
 /// What a person must do about a request that the host did not let out.

@@ -147,6 +147,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_in_takes_no_more_memory_than_it_needs() {
+        let mut seen = Seen::default();
+        seen.admit(&rows(0..1_000));
+        seen.admit(&rows(1_000..1_100));
+        assert!(seen.entries.capacity() < 2 * seen.len(), "{}", seen.entries.capacity());
+    }
+
+    #[test]
     fn rows_are_counted_between_bounds_that_are_both_part_of_it() {
         let mut seen = Seen::default();
         seen.admit(&rows(0..10));

@@ -96,6 +96,11 @@ impl Host {
         Self { config, now: T + HOUR, cursor: None, asked: Vec::new() }
     }
 
+    /// After a crash: what it had in memory is lost, what it stored is not.
+    pub(crate) fn restarted(&self, config: &Value) -> Self {
+        Self { now: self.now, cursor: self.cursor.clone(), ..Self::new(config) }
+    }
+
     /// The same cursor under another configuration.
     pub(crate) fn reconfigure(&mut self, config: &Value) {
         self.config = Config::parse(&config.to_string()).unwrap();
@@ -304,11 +309,13 @@ impl WithHeader for Response {
     }
 }
 
-/// An API without faults: its rows, sorted, a page at a time.
+/// An API without faults: its rows, sorted, a page at a time. Its tokens are of one window each.
 pub(crate) struct Api {
     /// Identity and second.
     pub(crate) rows: Vec<(String, i64)>,
     pub(crate) page_size: usize,
+    /// Whatever order is asked for.
+    pub(crate) is_newest_first: bool,
     /// Whether it says how many rows a request has found.
     pub(crate) counts: bool,
     /// Its clock less the host's, told in `Date`.
@@ -318,7 +325,7 @@ pub(crate) struct Api {
 impl Api {
     pub(crate) fn of(rows: impl IntoIterator<Item = (String, i64)>) -> Self {
         let rows = rows.into_iter().collect();
-        Self { rows, page_size: 500, counts: true, offset_secs: 0 }
+        Self { rows, page_size: 500, is_newest_first: false, counts: true, offset_secs: 0 }
     }
 
     pub(crate) fn answer(&self, asked: &Asked, host_now: i64) -> Response {
@@ -326,11 +333,19 @@ impl Api {
         let span = asked.from..=asked.to.min(now);
         let mut found: Vec<_> = self.rows.iter().filter(|(_, t)| span.contains(t)).collect();
         found.sort_by_key(|(_, second)| *second);
-        let skipped: usize = asked.token.as_deref().map_or(0, |token| token[1..].parse().unwrap());
+        if self.is_newest_first {
+            found.reverse();
+        }
+        let window = format!("{}-{}", asked.from, asked.to);
+        let skipped: usize = asked.token.as_deref().map_or(0, |token| {
+            let (skipped, of) = token[1..].split_once(" of ").unwrap();
+            assert_eq!(of, window, "a token of another window: {asked:?}");
+            skipped.parse().unwrap()
+        });
         let shown: Vec<_> =
             found.iter().skip(skipped).take(self.page_size).map(|(id, t)| row(id, *t)).collect();
         let end = skipped + shown.len();
-        let next = (end < found.len()).then(|| format!("p{end}"));
+        let next = (end < found.len()).then(|| format!("p{end} of {window}"));
         let count = self.counts.then_some(found.len());
         page(&shown, count, next.as_deref()).dated(now)
     }

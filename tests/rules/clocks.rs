@@ -153,6 +153,15 @@ fn a_host_whose_clock_is_behind_is_not_caught_up_before_the_apis_present() {
 }
 
 #[test]
+fn a_pass_that_ends_two_seconds_before_the_apis_present_has_caught_up_and_three_has_not() {
+    for (offset_secs, more) in [(2, false), (3, true)] {
+        let mut host = Host::new(&config());
+        let batch = host.poll(no_rows().dated(host.now + offset_secs)).unwrap();
+        assert_eq!(batch.more, more, "{offset_secs}");
+    }
+}
+
+#[test]
 fn a_watermark_ahead_of_the_clock_is_an_error_only_if_the_api_confirms_it() {
     let mut host = Host::new(&config());
     host.now = T + 10 * HOUR;
@@ -178,7 +187,8 @@ fn a_watermark_ahead_of_the_clock_is_an_error_only_if_the_api_confirms_it() {
     assert!(error.message.contains("2026-11-01T08:45:00Z"), "{error:?}");
     assert!(error.message.contains("reset"), "{error:?}");
     assert_eq!(host.cursor, cursor);
-    host.poll(no_rows().dated(watermark - 900)).unwrap();
+    let batch = host.poll(no_rows().dated(watermark - 900)).unwrap();
+    assert_eq!(batch.progress.target.unix_secs(), watermark + 1);
 }
 
 #[test]
@@ -261,5 +271,28 @@ fn absurd_clocks_are_borne() {
             assert_eq!(ids(&batch), ["a"]);
         }
         assert!(host.next().from < host.next().to);
+    }
+}
+
+#[test]
+fn no_clock_leads_to_a_cursor_that_is_refused() {
+    let last = 253_402_300_799;
+    let dates = [None, Some(0), Some(DAY), Some(T), Some(last), Some(last - 365 * DAY)];
+    for now in [0, 1, DAY, T + HOUR] {
+        for date in dates {
+            for counts in [[2, 0, 0], [0, 2, 0], [0, 0, 2]] {
+                let mut host = Host::new(&without_start());
+                host.now = now;
+                for count in counts {
+                    let reply = page(&[], count, (count > 0).then_some("t"));
+                    let _ = host.poll(match date {
+                        Some(date) => reply.dated(date),
+                        None => reply,
+                    });
+                    assert!(host.next().from < host.next().to, "{now} {date:?}: {:?}", host.cursor);
+                    host.now += 60;
+                }
+            }
+        }
     }
 }

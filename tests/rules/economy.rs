@@ -48,6 +48,19 @@ fn the_whole_way_is_asked_for_as_one_though_windows_had_to_be_cut() {
 }
 
 #[test]
+fn the_full_reading_goes_in_short_windows_where_those_had_to_be_cut() {
+    let api = numbered(0..12_000, |n| T + 3_000 + n / 20);
+    let mut host = Host::new(&config());
+    host.collect(&api);
+    for poll in 0..10 {
+        assert_eq!(host.next().to, host.now, "{poll}");
+        assert_eq!(minute_later(&mut host, &api), (1, Vec::new()), "{poll}");
+    }
+    host.skip_newest();
+    assert!(host.next().to < host.now, "{:?}", host.next());
+}
+
+#[test]
 fn the_watermark_stays_while_polls_are_cut_short() {
     let mut host = caught_up();
     let watermark = host.next().from;

@@ -64,21 +64,13 @@ fn new_filters_are_never_cut_short_by_the_keys_of_the_old() {
 }
 
 #[test]
-fn changed_keys_and_settings_keep_the_position() {
+fn changed_settings_keep_the_position() {
     let mut host = Host::new(&config());
     host.poll(page(&[row("a", T + 1)], 2, Some("t"))).unwrap();
     let before = host.next();
-    let mut changed =
-        config_with(json!({"base_url": "https://other.example", "start": "2020-01-01T00:00:00Z",
-        "poll_interval_secs": 5, "overlap_secs": 60, "quiet_max_secs": 60}));
-    for key in ["access_key", "app_id", "app_key"] {
-        changed["auth"][key] = json!("changed");
-    }
-    changed["auth"]["secret_key"] = json!("Y2hhbmdlZA==");
-    host.reconfigure(&changed);
-    let after = host.next();
-    assert_eq!(after.body, before.body);
-    assert_eq!(after.request.header("x-mc-app-id"), Some("changed"));
+    host.reconfigure(&config_with(json!({"start": "2020-01-01T00:00:00Z",
+        "poll_interval_secs": 5, "overlap_secs": 60, "quiet_max_secs": 60})));
+    assert_eq!(host.next().body, before.body);
     let batch = host.poll(page(&[row("a", T + 1), row("b", T + 2)], 2, None)).unwrap();
     assert_eq!((ids(&batch), batch.notices.len()), (vec!["b"], 0));
 }
@@ -128,30 +120,6 @@ fn an_old_cursor_may_be_polled_again_and_gives_the_same() {
         host.cursor.clone_from(&pair[0]);
         host.poll_with(|asked| Ok(api.answer(asked, now))).unwrap();
         assert_eq!(host.cursor, pair[1]);
-    }
-}
-
-#[test]
-fn a_crash_before_any_commit_repeats_a_page_at_most_and_loses_none() {
-    let api = Api { page_size: 100, ..numbered(0..1_000, |n| T + n * 3) };
-    for lost_commit in 0..11 {
-        let mut host = Host::new(&config());
-        let now = host.now;
-        let mut events = Vec::new();
-        for n in 0.. {
-            let before = host.cursor.clone();
-            let batch = host.poll_with(|asked| Ok(api.answer(asked, now))).unwrap();
-            events.extend(batch.events.into_iter().map(|event| event.id));
-            if n == lost_commit {
-                host.cursor = before;
-            } else if !batch.more {
-                break;
-            }
-        }
-        assert!(events.len() <= 1_100, "{lost_commit}: {}", events.len());
-        events.sort();
-        events.dedup();
-        assert_eq!(events.len(), 1_000, "{lost_commit}");
     }
 }
 
@@ -208,17 +176,6 @@ fn no_changed_byte_of_a_cursor_makes_the_source_panic_or_ask_backwards() {
                 Err(error) => assert_eq!(error.kind, ErrorKind::Cursor),
             }
         }
-    }
-}
-
-#[test]
-fn a_newer_cursor_is_refused_by_its_version() {
-    let newer = stored().replacen("\"version\":1", "\"version\":7", 1);
-    for cursor in [&newer, "{\"version\":7}", "{\"anything\":[{}],\"version\":7}"] {
-        let error = polled_with(cursor);
-        assert!(error.message.contains("version 7"), "{error:?}");
-        assert!(error.message.contains("update the source"), "{error:?}");
-        assert!(!error.message.contains("damaged"), "{error:?}");
     }
 }
 

@@ -114,6 +114,18 @@ fn tokens_in_a_circle_come_to_an_end() {
 }
 
 #[test]
+fn as_many_pages_as_twice_the_count_and_three_more_are_taken_and_not_a_row_beyond() {
+    let mut host = Host::new(&config_with(json!({"page_size": 10})));
+    // Two rows announced, pages of ten: 2 * 2 + 3 * 10 rows.
+    for n in 1..=34 {
+        let batch = host.poll(page(&[row("a", T + 1)], 2, Some(&format!("t{n}")))).unwrap();
+        assert_eq!(batch.notices, [], "{n}");
+    }
+    let batch = host.poll(page(&[row("a", T + 1)], 2, Some("t35"))).unwrap();
+    assert_eq!(codes(&batch.notices), ["page_token_refused"]);
+}
+
+#[test]
 fn empty_pages_that_always_promise_another_come_to_an_end() {
     for count in [Some(0), Some(1_000), None] {
         let mut host = Host::new(&config());
@@ -157,16 +169,6 @@ fn a_token_is_sent_for_ten_minutes_and_not_if_it_comes_from_the_future() {
     assert!(host.next().to < to);
     let batch = host.poll(page(&[row("a", T + 1), row("b", T + 2)], 2, None)).unwrap();
     assert_eq!(ids(&batch), ["b"]);
-}
-
-#[test]
-fn a_drained_window_takes_its_token_along() {
-    let mut host = Host::new(&config_with(json!({"window_max_secs": 900})));
-    host.skip_newest();
-    host.poll(page(&[row("a", T + 1)], 2, Some("t"))).unwrap();
-    host.poll(page(&[row("b", T + 2)], 2, None)).unwrap();
-    let next = host.next();
-    assert_eq!((next.from, next.token), (T + 900, None));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is asked for, and how far the watermark follows. // I2
 
+use mimecast_ttp_source::HttpError;
 use serde_json::json;
 
 use crate::fake::{
@@ -167,20 +168,6 @@ fn a_row_comes_once_however_many_pages_and_polls_show_it() {
 }
 
 #[test]
-fn the_recipients_of_one_message_are_as_many_events() {
-    let recipients: Vec<_> = (0..3)
-        .map(|n| {
-            let mut row = row(&format!("MTOKEN:{n}"), T + 5);
-            row["messageId"] = json!("<one@example>");
-            row["recipientAddress"] = json!(format!("{n}@example"));
-            row
-        })
-        .collect();
-    let batch = Host::new(&config()).poll(page(&recipients, 3, None)).unwrap();
-    assert_eq!(ids(&batch), ["MTOKEN:0", "MTOKEN:1", "MTOKEN:2"]);
-}
-
-#[test]
 fn a_window_of_too_many_rows_is_cut_before_anything_is_delivered() {
     let mut host = Host::new(&config());
     let rows = [row("a", T + 1)];
@@ -246,6 +233,18 @@ fn windows_grow_again_where_rows_are_few() {
     let longest = host.asked.iter().map(|asked| asked.to - asked.from).max();
     assert_eq!(longest, Some(DAY));
     assert!(host.asked.len() < 150, "{}", host.asked.len());
+}
+
+#[test]
+fn the_next_window_is_twice_as_long_below_a_quarter_of_the_rows_that_one_may_have() {
+    for (rows, hours) in [(1_249, 24), (1_250, 12)] {
+        let mut host = Host::new(&config());
+        host.now = T + 10 * DAY;
+        host.poll(HttpError::TooLarge("20 MiB".into())).unwrap();
+        let rows: Vec<_> = (0..rows).map(|n| row(&n.to_string(), T + n)).collect();
+        host.poll(page(&rows, None, None)).unwrap();
+        assert_eq!(host.next().to - host.next().from, hours * HOUR);
+    }
 }
 
 #[test]
