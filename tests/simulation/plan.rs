@@ -113,22 +113,24 @@ impl Plan {
             ..World::of(rows)
         };
         let start = if d.percent(80) { Some(d.between(T - DAY, begin)) } else { None };
-        let mut config = json!({
+        let config = json!({
             "overlap_secs": overlap, "quiet_max_secs": quiet, "window_max_secs": window,
             "page_size": page_size, "poll_interval_secs": interval_secs,
         });
-        if let Some(start) = start {
-            config["start"] = api_date(start).replace("+0000", "Z").into();
+        let mut config = config_with(config);
+        match start {
+            Some(start) => config["start"] = api_date(start).replace("+0000", "Z").into(),
+            None => drop(config.as_object_mut().expect("it is an object").remove("start")),
         }
         let mut changes = Vec::new();
         if is_overlap_changed {
             changes.push((T + d.below(span), Change::Overlap(later_overlap)));
         }
-        changes.extend(meddling(d, span, is_dated, page_size / 2 + 1));
+        changes.extend(meddling(d, span, window, is_dated, page_size / 2 + 1));
         changes.sort_by_key(|(at, _)| *at);
         Self {
             world,
-            config: config_with(config),
+            config,
             start: start.unwrap_or(begin - DAY),
             begin,
             end: end.max(begin),
@@ -179,13 +181,20 @@ impl fmt::Display for Plan {
 }
 
 /// What happens to a host in its life.
-fn meddling(d: &mut Dice, span: i64, is_dated: bool, page_size_least: i64) -> Vec<(i64, Change)> {
+fn meddling(
+    d: &mut Dice,
+    span: i64,
+    window: i64,
+    is_dated: bool,
+    page_size_least: i64,
+) -> Vec<(i64, Change)> {
     let mut changes = Vec::new();
     let mut at = |d: &mut Dice, change: Change| changes.push((T + d.below(span), change));
     if d.percent(30) {
         for _ in 0..d.between(1, 4) {
             let far = *d.pick(&[1, 30, 120, HOUR, DAY, 365 * DAY]);
-            let secs = d.between(-far, far);
+            // As long as a clock is slow, all of that time is read again and again.
+            let secs = d.between(-far.min(window * 20), far);
             // Without a `Date`, only the host itself knows the time: it may be slow, not fast.
             at(d, Change::Clock(if is_dated { secs } else { -secs.abs() }));
         }
@@ -221,7 +230,8 @@ fn history(
 ) -> Vec<Row> {
     let late_percent = *d.pick(&[0, 5, 50]);
     let odd_percent = *d.pick(&[0, 0, 5]);
-    let future_percent = *d.pick(&[0, 0, 0, 5]);
+    // While the index is out, what bears a later time would prove that it is not.
+    let future_percent = if outage.is_none() { *d.pick(&[0, 0, 0, 5]) } else { 0 };
     let has_fractions = d.percent(30);
     let mut rows = Vec::new();
     let mut from = 0;
