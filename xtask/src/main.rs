@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask build | demo | test | bench`.
+//! The project's commands: `cargo xtask build | demo | test | bench | soak | fuzz`.
 //!
 //! They tell what happens on stderr, so that a command whose output is data leaves stdout to it.
 
@@ -7,8 +7,10 @@ mod cargo;
 mod children;
 mod component;
 mod demo;
+mod fuzz;
 mod licences;
 mod simulation;
+mod soak;
 mod test;
 
 use std::io;
@@ -34,6 +36,10 @@ fn run(args: &[&str]) -> Result<()> {
         ["build", "--twice"] => component::build_twice(),
         ["demo"] => demo::run(&mut io::stdout().lock()),
         ["bench"] => bench::run(),
+        ["soak", "--minutes", minutes] => soak::fresh(minutes),
+        ["soak", "--seed", seed] => soak::again(seed),
+        ["fuzz", "--minutes", minutes] => fuzz::explore(None, minutes),
+        ["fuzz", target, "--minutes", minutes] => fuzz::explore(Some(target), minutes),
         ["test"] => test::all(),
         ["test", step] => test::one(step),
         [] | ["help" | "--help" | "-h"] => {
@@ -55,5 +61,8 @@ usage: cargo xtask COMMAND
   build --twice    build it twice from clean, and compare the two to the byte
   demo             collect from a simulated API, events on stdout
   bench            print what the component costs, and the host's memory over a million rows
+  soak             --minutes N: random worlds of fresh seeds; a failure tells its seed
+                   --seed SEED: one of them again, with all that happens in it
+  fuzz             [TARGET] --minutes N: each fuzz target, or one, for so long
   test             all that follows, up to the first step that fails
 ";

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::{cargo, command, run, run_printing};
-use crate::{component, demo, licences, simulation};
+use crate::{component, demo, fuzz, licences, simulation};
 
 struct Step {
     name: &'static str,
@@ -96,7 +96,7 @@ fn add_component(subcommand: &str, component: &str) -> Result<()> {
         .with_context(|| format!("`cargo {subcommand}` is missing: install {component}"))
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "fmt", what: "every file is formatted", run: fmt },
     Step { name: "clippy", what: "no lint warns", run: clippy },
     Step { name: "docs", what: "the documentation builds without a warning", run: docs },
@@ -106,6 +106,7 @@ const STEPS: [Step; 9] = [
         run: licences::check,
     },
     Step { name: "native", what: "the tests of each package", run: native },
+    Step { name: "fuzz", what: "the fuzz targets build, where a nightly is", run: fuzz::build },
     Step {
         name: "twice",
         what: "two builds of the component from clean are equal",
