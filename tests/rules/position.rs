@@ -76,6 +76,15 @@ fn changed_settings_keep_the_position() {
 }
 
 #[test]
+fn a_shorter_window_max_holds_from_the_next_pass_on() {
+    let mut host = Host::new(&config());
+    host.collect(&Api::of([]));
+    host.now += HOUR;
+    host.reconfigure(&config_with(json!({"window_max_secs": 900})));
+    assert_eq!(host.next().to - host.next().from, 900);
+}
+
+#[test]
 fn the_same_story_gives_the_same_cursors_and_events_to_the_byte() {
     let tell = |seed: u8| {
         let config = Config::parse(&config().to_string()).unwrap();

@@ -89,6 +89,19 @@ fn a_new_row_makes_the_refusals_count_from_none() {
 }
 
 #[test]
+fn a_drained_window_makes_the_refusals_count_from_none() {
+    let mut host = Host::new(&config());
+    host.now = T + 20 * DAY;
+    for _ in 0..3 {
+        for _ in 0..6 {
+            host.poll(page(&[row("a", T)], None, Some("dead"))).unwrap();
+            host.poll(response(400, "")).unwrap();
+        }
+        host.poll(page(&[row("a", T)], None, None)).unwrap();
+    }
+}
+
+#[test]
 fn after_too_many_refusals_a_token_grows_old_and_collection_goes_on() {
     let mut host = Host::new(&config());
     while host.poll_with(|asked| Ok(honours_no_token(asked))).is_ok() {}
