@@ -43,10 +43,11 @@ fn first(what: &str, of: &[String]) -> Option<String> {
 }
 
 /// A pass reads its way twice at most, if counts do not fit; each fault makes it read a window
-/// again, and cut it.
+/// again, and cut it. Without counts, only reading tells that a window holds too much.
 fn requests_max(pass: &PassCost) -> i64 {
-    let PassCost { pages, windows, faults, .. } = pass;
-    60 + 3 * (pages + windows) + faults * ((*pages).min(200) + 24)
+    let PassCost { pages, windows, faults, is_counted, .. } = pass;
+    let cuts = if *is_counted { 0 } else { 24 };
+    60 + 3 * (pages + windows) + (faults + cuts) * ((*pages).min(200) + 24)
 }
 
 macro_rules! properties {

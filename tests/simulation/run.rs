@@ -8,7 +8,7 @@ use mimecast_ttp_source::{Batch, Config, Moment};
 use serde_json::{Value, json};
 
 use crate::fake::dice::Dice;
-use crate::fake::world::{Row, Server, World};
+use crate::fake::world::{Count, Row, Server, World};
 use crate::fake::{Asked, Reply, api_date, put};
 use crate::fault;
 use crate::plan::{Change, Plan};
@@ -51,6 +51,8 @@ pub(crate) struct PassCost {
     pub(crate) windows: i64,
     /// Nothing became visible since the pass before began.
     pub(crate) is_quiet: bool,
+    /// The API's counts were relied on to the end.
+    pub(crate) is_counted: bool,
     pub(crate) began: i64,
     /// The watermark then.
     pub(crate) from: i64,
@@ -235,6 +237,8 @@ impl Host<'_> {
         }
         self.watermark = Some(watermark);
         if !cursor.contains("\"pass\":{") {
+            self.pass.is_counted = cursor.contains("\"count_trusted\":true")
+                && !matches!(self.plan.world.count, Count::Missing | Count::Random);
             self.end_pass(watermark);
         }
         self.wait(if place == 2 { 0 } else { batch.next_poll_ms });
