@@ -1,10 +1,10 @@
 //! The machine of a check: one small request, and what it tells.
 
 use crate::batch::{ErrorKind, Report};
+use crate::clock::offset_secs;
 use crate::config::Config;
 use crate::exchange::{Exchange, Moment, Step};
 use crate::http::{HttpError, Response};
-use crate::pass::offset_secs;
 use crate::poll::denied;
 use crate::reply::Reply;
 use crate::request::LogsRequest;

@@ -4,9 +4,9 @@
 use uuid::Builder;
 
 use crate::batch::{ErrorKind, Notice, PollError, Quota, Stats};
+use crate::clock::offset_secs;
 use crate::config::{Auth, Config};
 use crate::http::{HttpError, Request, Response};
-use crate::pass::offset_secs;
 use crate::quota;
 use crate::reply::{self, MayBeTheClock};
 use crate::request::PATH;

@@ -29,6 +29,7 @@
 
 mod batch;
 mod check;
+mod clock;
 mod config;
 mod cursor;
 mod exchange;
@@ -50,6 +51,7 @@ mod seen;
 pub mod signing;
 mod timestamp;
 mod walk;
+mod watermark;
 
 #[cfg(target_family = "wasm")]
 mod component;

@@ -12,6 +12,7 @@
 //! ```
 
 use crate::batch::Notice;
+use crate::clock::{Clocks, offset_secs};
 use crate::config::Config;
 use crate::cursor::{Cursor, Pass, Position, Token, Window};
 use crate::seen::Key;
@@ -22,15 +23,6 @@ use crate::timestamp::Second;
 pub(crate) struct Underway {
     pub(crate) position: Position,
     pub(crate) pass: Pass,
-}
-
-/// The two clocks at one moment.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Clocks {
-    /// The host's.
-    pub(crate) host: Second,
-    /// The API's, as far as it is known.
-    pub(crate) server: Second,
 }
 
 /// What the rules look at in a page.
@@ -298,7 +290,7 @@ impl Underway {
         notices: &mut Vec<Notice>,
     ) -> (Cursor, bool) {
         let Self { position, pass } = &mut self;
-        let Window { from, to, shown, rows, has_news, is_second_reading, .. } = pass.window;
+        let Window { from, to, rows, has_news, is_second_reading, .. } = pass.window;
         let known_rows = position.seen.count(from, to);
         if let Some(count) = count.filter(|count| known_rows < *count && !position.seen.is_full()) {
             if !is_second_reading {
@@ -316,10 +308,7 @@ impl Underway {
                 ));
             }
         }
-        // An earlier window that was left open is not passed over.
-        if position.watermark >= from {
-            position.follow(to, shown, pass.end, config, clocks);
-        }
+        position.follow(pass, config, clocks);
         if count.unwrap_or(rows) < WINDOW_ROWS_MAX / 4 {
             position.span_secs = (position.span_secs.saturating_mul(2)).min(config.window_max_secs);
         }
@@ -370,34 +359,6 @@ impl Underway {
     }
 }
 
-impl Position {
-    /// Event times that the API shows; those ahead of the clocks prove nothing.
-    fn see(&mut self, times: impl Iterator<Item = Second>, clocks: Clocks) {
-        let known = clocks.known();
-        self.newest = self.newest.max(times.filter(|time| *time <= known).max());
-    }
-
-    /// Moves the watermark towards the end of a drained window, as far as rows had been seen when
-    /// its reading began: to the newest less the overlap, or, in a quiet stream, to
-    /// `quiet_max_secs` before the pass was planned. What appeared while it was read may lie where
-    /// the reading had been before. // I2
-    fn follow(
-        &mut self,
-        window_end: Second,
-        shown: Option<Second>,
-        pass_end: Second,
-        config: &Config,
-        clocks: Clocks,
-    ) {
-        let known = clocks.known();
-        let quiet = known.min(pass_end) - config.quiet_max_secs;
-        let seen_up_to = shown.map(|shown| shown.min(known) - config.overlap_secs);
-        let evidence = seen_up_to.map_or(quiet, |seen_up_to| seen_up_to.max(quiet));
-        self.watermark = self.watermark.max(window_end.min(evidence));
-        self.seen.forget_before(self.watermark - SEEN_BELOW_WATERMARK_SECS);
-    }
-}
-
 impl Window {
     fn rows_with(&self, page: &PageFacts<'_>) -> u64 {
         self.rows.saturating_add(u64::try_from(page.rows.len()).unwrap_or(u64::MAX))
@@ -411,20 +372,6 @@ impl Token {
     }
 }
 
-impl Clocks {
-    /// What has come to pass by both clocks.
-    fn known(self) -> Second {
-        self.host.min(self.server)
-    }
-}
-
-/// The API's clock less the host's. A `Date` has whole seconds and its reply took a while: a
-/// difference below two seconds is none.
-pub(crate) fn offset_secs(date: Second, host: Second) -> i64 {
-    let secs = date - host;
-    if secs.unsigned_abs() < 2 { 0 } else { secs }
-}
-
 /// How many rows one window should have at most: its keys have to be remembered.
 const WINDOW_ROWS_MAX: u64 = 5_000;
 const KEYS_MAX: u64 = crate::seen::KEYS_MAX as u64;
@@ -432,6 +379,5 @@ const ECONOMY_PASSES_MAX: u8 = 10;
 const REFUSALS_MAX: u8 = 10;
 const EMPTY_PAGES_MAX: u8 = 3;
 const TOKEN_AGE_MAX_SECS: i64 = 600;
-const SEEN_BELOW_WATERMARK_SECS: i64 = 60;
 /// A pass that ends this close to the present has caught up with it.
 const PRESENT_SLACK_SECS: i64 = 2;

@@ -7,12 +7,13 @@
 //! ```
 
 use crate::batch::{Batch, ErrorKind, Event, Notice, PollError, Progress};
+use crate::clock::Clocks;
 use crate::config::Config;
 use crate::cursor::{Cursor, Pass};
 use crate::exchange::{Exchange, Moment, Step};
 use crate::http::{HttpError, Response};
 use crate::page::Page;
-use crate::pass::{Clocks, PageFacts, TooManyRefusals, Underway};
+use crate::pass::{PageFacts, TooManyRefusals, Underway};
 use crate::quota;
 use crate::reply::Reply;
 use crate::request::LogsRequest;

@@ -1,0 +1,33 @@
+//! How far the watermark may follow: what proves that all rows up to a time were delivered. // I2
+
+use crate::clock::Clocks;
+use crate::config::Config;
+use crate::cursor::{Pass, Position};
+use crate::timestamp::Second;
+
+impl Position {
+    /// Takes in event times that the API shows; those ahead of the clocks prove nothing.
+    pub(crate) fn see(&mut self, times: impl Iterator<Item = Second>, clocks: Clocks) {
+        let known = clocks.known();
+        self.newest = self.newest.max(times.filter(|time| *time <= known).max());
+    }
+
+    /// Moves the watermark towards the end of the window that was drained, as far as rows had been
+    /// seen when its reading began: to the newest less the overlap, or, in a quiet stream, to
+    /// `quiet_max_secs` before the pass was planned. What came to light since may lie where the
+    /// reading had been before; so no window moves it past an earlier one that was left open.
+    pub(crate) fn follow(&mut self, pass: &Pass, config: &Config, clocks: Clocks) {
+        let window = &pass.window;
+        if self.watermark < window.from {
+            return;
+        }
+        let known = clocks.known();
+        let quiet = known.min(pass.end) - config.quiet_max_secs;
+        let seen_up_to = window.shown.map(|shown| shown.min(known) - config.overlap_secs);
+        let evidence = seen_up_to.map_or(quiet, |seen_up_to| seen_up_to.max(quiet));
+        self.watermark = self.watermark.max(window.to.min(evidence));
+        self.seen.forget_before(self.watermark - SEEN_BELOW_WATERMARK_SECS);
+    }
+}
+
+const SEEN_BELOW_WATERMARK_SECS: i64 = 60;
