@@ -47,7 +47,10 @@ fn its_commands_are_there() {
         uses.map(|rest| rest.split(['`', '\n', '#']).next().unwrap().trim().to_owned()).collect()
     };
     for command in after("cargo xtask ") {
-        assert!(known.contains(&format!("\n  {command} ")), "cargo xtask {command}");
+        let (name, options) = command.split_once(" --").unwrap_or((&command, ""));
+        assert!(known.contains(&format!("\n  {name} ")), "cargo xtask {command}");
+        let option = options.split(' ').next().unwrap();
+        assert!(known.contains(&format!("--{option}")), "cargo xtask {command}");
     }
     let hosts = after("source-host run ").into_iter().map(|rest| format!("run {rest}"));
     let cursors = after("`source-host cursor ").into_iter().map(|rest| format!("cursor {rest}"));
