@@ -8,6 +8,7 @@ mod cursors;
 mod deliverer;
 mod delivery;
 mod http;
+mod replies;
 mod sandbox;
 mod server;
 mod waits;
