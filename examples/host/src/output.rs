@@ -42,17 +42,10 @@ pub enum OutputError {
 impl OutputError {
     /// An I/O error, with what to do about the common ones.
     fn io(what: &str, error: &io::Error) -> Self {
-        let remedy = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on the disk",
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                "; the host must be able to write there"
-            }
-            io::ErrorKind::BrokenPipe => {
-                return Self::Closed(format!("{what}: nobody reads it any more"));
-            }
-            _ => "",
-        };
-        Self::Failed(format!("{what}: {error}{remedy}"))
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::Closed(format!("{what}: nobody reads it any more"));
+        }
+        Self::Failed(format!("{what}: {error}{}", remedy(error)))
     }
 }
 
@@ -85,6 +78,18 @@ pub fn open(config: &OutputConfig, state: &mut dyn State) -> Result<Box<dyn Outp
             output.committed();
             Ok(Box::new(output))
         }
+    }
+}
+
+/// What to do about a common error of writing, to be put behind it.
+pub(crate) fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on the disk",
+        io::ErrorKind::FileTooLarge => "; raise the limit on the size of files",
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            "; the host must be able to write there"
+        }
+        _ => "",
     }
 }
 

@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use crate::output::remedy;
+
 /// A cursor as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCursor {
@@ -85,7 +87,7 @@ impl SqliteState {
         crate::output::private(&mut options);
         options.open(path).map_err(|error| StateError {
             path: path.to_owned(),
-            why: format!("cannot be opened: {error}; the host must be able to write it"),
+            why: format!("cannot be opened: {error}{}", remedy(&error)),
         })?;
         let state = Self::connect(path)?;
         state.prepare().map_err(|error| state.error(&error))?;
@@ -251,7 +253,8 @@ impl StateLock {
         options.create(true).read(true).write(true).truncate(false);
         crate::output::private(&mut options);
         let mut file = options.open(&path).map_err(|cause| {
-            error(format!("its lock {} cannot be opened: {cause}", path.display()))
+            let remedy = remedy(&cause);
+            error(format!("its lock {} cannot be opened: {cause}{remedy}", path.display()))
         })?;
         match file.try_lock() {
             Ok(()) => {}
@@ -275,7 +278,9 @@ impl StateLock {
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()));
-        written.map_err(|cause| error(format!("its lock cannot be written: {cause}")))?;
+        written.map_err(|cause| {
+            error(format!("its lock cannot be written: {cause}{}", remedy(&cause)))
+        })?;
         Ok(Self { _file: file })
     }
 }
@@ -296,6 +301,9 @@ fn told(error: &rusqlite::Error) -> String {
 }
 
 const SCHEMA: &str = "
+        Some(ErrorCode::SystemIoFailure) => {
+            "; see whether the disk is sound and has room, and whether the size of files is limited"
+        }
     BEGIN;
     CREATE TABLE cursor (
         source TEXT PRIMARY KEY,

@@ -7,6 +7,7 @@ mod configuration;
 mod cursors;
 mod deliverer;
 mod delivery;
+mod disk;
 mod http;
 mod replies;
 mod sandbox;
