@@ -90,8 +90,11 @@ impl SqliteState {
             why: format!("cannot be opened: {error}{}", remedy(&error)),
         })?;
         let state = Self::connect(path)?;
+        // Before anything is changed: most programs leave the version at 0, as a new file has it.
+        if !state.is_empty().map_err(|error| state.error(&error))? {
+            state.check_version()?;
+        }
         state.prepare().map_err(|error| state.error(&error))?;
-        state.check_version()?;
         Ok(state)
     }
 
@@ -146,10 +149,15 @@ impl SqliteState {
             JOURNAL_BYTES_MAX,
             |_| Ok(()),
         )?;
-        if self.version()? == 0 {
+        if self.is_empty()? {
             self.connection.execute_batch(SCHEMA)?;
         }
         Ok(())
+    }
+
+    /// Whether there is nothing in the file yet.
+    fn is_empty(&self) -> rusqlite::Result<bool> {
+        self.connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", (), |row| row.get(0))
     }
 
     fn version(&self) -> rusqlite::Result<i64> {
@@ -293,6 +301,9 @@ fn told(error: &rusqlite::Error) -> String {
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
             "; the host must be able to write the file and its folder"
         }
+        Some(ErrorCode::SystemIoFailure) => {
+            "; see whether the disk is sound and has room, and whether the size of files is limited"
+        }
         Some(ErrorCode::NotADatabase) => "; give [state] a path of its own",
         Some(ErrorCode::DatabaseCorrupt) => "; restore it from a copy",
         _ => "",
@@ -301,9 +312,6 @@ fn told(error: &rusqlite::Error) -> String {
 }
 
 const SCHEMA: &str = "
-        Some(ErrorCode::SystemIoFailure) => {
-            "; see whether the disk is sound and has room, and whether the size of files is limited"
-        }
     BEGIN;
     CREATE TABLE cursor (
         source TEXT PRIMARY KEY,
