@@ -8,6 +8,7 @@ mod cursors;
 mod deliverer;
 mod delivery;
 mod disk;
+mod hostile;
 mod http;
 mod replies;
 mod sandbox;

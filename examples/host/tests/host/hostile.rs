@@ -1,0 +1,141 @@
+//! Components that loop, balloon, trap, lie or reach for what is not theirs, each in the process of
+//! a good one: it lives on, and so does the process.
+//!
+//! Fails when: a component's memory has four times its bound; names may lead to addresses that are
+//! not public; redirects are followed; lookups of a source have no bound; batches without events
+//! follow each other at once for ever; notices have no bound over time; a batch is held whole in its
+//! written form; a body is judged by its first and last byte alone.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::bench::{Bench, Running, Source, acme, events, skipped, wait_for};
+use crate::server::{Server, reply};
+
+/// A source of a test: its name, what it may reach, its configuration.
+type Spec = (&'static str, String, String);
+
+/// An API that gives a page every 20 ms, and closes the connection each time.
+fn good_api() -> Server {
+    Server::start(|_, _| {
+        std::thread::sleep(Duration::from_millis(20));
+        reply(200, "Connection: close\r\n", "")
+    })
+}
+
+fn good(url: &str) -> Spec {
+    let config = format!("do = \"follow\"\nmore = true\nurl = \"{url}\"");
+    ("good", format!("allow = [\"{url}\"]"), config)
+}
+
+fn configure(bench: &Bench, specs: &[Spec]) {
+    let sources: Vec<Source<'_>> =
+        specs.iter().map(|(name, keys, config)| Source { name, keys, config }).collect();
+    bench.configure("type = \"stdout\"\nenvelope = true", &sources);
+}
+
+/// Waits until the log tells this of a source.
+#[track_caller]
+fn told(running: &Running, source: &str, text: &str) {
+    let source = format!("source=\"{source}\"");
+    wait_for(&format!("{source} {text}"), || {
+        running.log().lines().any(|line| line.contains(&source) && line.contains(text))
+    });
+}
+
+#[track_caller]
+fn lives_on_and_ends(running: Running, api: &Server) {
+    let before = api.received().len();
+    wait_for("more of the good source", || api.received().len() > before + 10);
+    running.signal("TERM");
+    let (code, took) = running.end();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn what_is_not_allowed_is_not_even_dialled() {
+    let bait = Server::start(|_, _| reply(200, "", "caught"));
+    let port = bait.address.port();
+    let location = format!("Location: http://127.0.0.1:{port}/\r\n");
+    let redirect = Server::start(move |_, _| reply(302, &location, ""));
+    let Some(names) = names() else { return };
+    let api = good_api();
+    let owned = str::to_owned;
+    let mut cases = vec![
+        ("host", owned("http://elsewhere.test"), owned("http://127.0.0.1:PORT/"), "denied"),
+        ("literal", String::new(), owned("http://127.0.0.1:PORT/"), "denied"),
+        ("metadata", String::new(), owned("http://169.254.169.254/latest/meta-data/"), "denied"),
+        ("mapped", owned("http://127.0.0.1"), owned("http://[::ffff:127.0.0.1]:PORT/"), "denied"),
+        ("redirect", redirect.url(), redirect.url(), "302"),
+    ];
+    for (name, host) in [
+        ("loopback-name", "127-0-0-1.example"),
+        ("private-name", "10-0-0-1.example"),
+        ("link-local-name", "169-254-169-254.example"),
+        ("any-name", "0-0-0-0.example"),
+    ] {
+        let url = format!("http://{host}:PORT");
+        cases.push((name, url.clone(), url, "public address"));
+    }
+    let mut specs = vec![good(&api.url())];
+    for (name, allow, url, _) in &cases {
+        let config = format!("do = \"fetch\"\nurl = \"{url}\"").replace("PORT", &port.to_string());
+        let allow = allow.replace("PORT", &port.to_string());
+        let allow = if allow.is_empty() { allow } else { format!("allow = [\"{allow}\"]") };
+        specs.push((name, allow, config));
+    }
+    let mut bench = Bench::new();
+    bench.starter = names;
+    configure(&bench, &specs);
+    let running = bench.start();
+    for (name, _, _, text) in cases {
+        let mut event = serde_json::Value::Null;
+        wait_for(name, || {
+            let text = bench.read("stdout");
+            let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+            let found = events(whole).into_iter().find(|event| event["source"] == name);
+            event = found.unwrap_or_default();
+            !event.is_null()
+        });
+        let event = event["event"].to_string();
+        assert!(event.contains(text), "{name}: {event}");
+    }
+    lives_on_and_ends(running, &api);
+    assert_eq!(bait.connections(), 0);
+}
+
+#[test]
+fn the_largest_cursors_do_not_let_the_state_grow() {
+    let bench = Bench::with(&[acme("do = \"wide cursors\"\ncount = 2097152\npages = 60")]);
+    let mut most = 0;
+    let running = bench.start();
+    wait_for("the last of them", || {
+        let sizes = ["state.db", "state.db-wal", "state.db-shm"]
+            .map(|name| std::fs::metadata(bench.path(name)).map_or(0, |found| found.len()));
+        most = most.max(sizes.iter().sum::<u64>());
+        running.log().contains("more=false")
+    });
+    assert!(most < 40 << 20, "{most} bytes of state");
+    assert!(running.peak_mebibytes() < 200);
+    eprintln!(
+        "60 cursors of 2 MiB: {} KiB of state, {} MiB of memory",
+        most >> 10,
+        running.peak_mebibytes()
+    );
+}
+
+/// What starts the host with names of the test's own.
+fn names() -> Option<Vec<String>> {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let library = folder.join(format!("names-{}.so", std::process::id()));
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host/names.c");
+    let built =
+        Command::new("cc").args(["-shared", "-fPIC", source, "-ldl", "-o"]).arg(&library).status();
+    if !built.is_ok_and(|status| status.success()) {
+        skipped("names that lead inside", "no C compiler builds a library for LD_PRELOAD");
+        return None;
+    }
+    Some(vec!["env".to_owned(), format!("LD_PRELOAD={}", library.display())])
+}
