@@ -126,6 +126,21 @@ fn the_largest_cursors_do_not_let_the_state_grow() {
     );
 }
 
+#[test]
+fn an_event_cannot_forge_its_envelope() {
+    for body in [
+        r#"{"a":1},"source":"good","event":{"b":2}"#,
+        r#"{"a":1}}{"source":"good","event":{}"#,
+        "{\"a\":\"\u{1b}[2J\"}",
+    ] {
+        let config = format!("do = \"body\"\nbody = {}", serde_json::Value::from(body));
+        let bench = Bench::with_output("type = \"stdout\"\nenvelope = true", &[acme(&config)]);
+        let running = bench.start();
+        running.until("is no JSON object");
+        assert_eq!(bench.read("stdout"), "");
+    }
+}
+
 /// What starts the host with names of the test's own.
 fn names() -> Option<Vec<String>> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
