@@ -1,7 +1,7 @@
 //! Runs one source: polls, delivers, waits, and says so.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -57,6 +57,8 @@ impl Source {
             poll_waits: Backoff::default(),
             delivery_waits: Backoff::default(),
             errors_in_a_row: 0,
+            notices: 0,
+            notices_since: Instant::now(),
         };
         loop {
             if let Err(ending) = run.step().await {
@@ -76,6 +78,9 @@ struct Run {
     poll_waits: Backoff,
     delivery_waits: Backoff,
     errors_in_a_row: u32,
+    /// Notices that came within a second, and when that began.
+    notices: usize,
+    notices_since: Instant,
 }
 
 impl Run {
@@ -197,18 +202,26 @@ impl Run {
         }
     }
 
-    fn log_notices(&self, notices: &[Notice]) {
+    /// Logs notices, and no more of them than a log can take: polls may follow each other at once.
+    fn log_notices(&mut self, notices: &[Notice]) {
         let source = self.source.name.as_str();
-        for notice in notices.iter().take(NOTICES_MAX) {
+        if self.notices_since.elapsed() >= NOTICES_FOR {
+            (self.notices, self.notices_since) = (0, Instant::now());
+        }
+        for notice in notices {
+            self.notices += 1;
+            if self.notices > NOTICES_MAX {
+                if self.notices == NOTICES_MAX + 1 {
+                    tracing::warn!(source, "more than {NOTICES_MAX} notices a second: left out");
+                }
+                return;
+            }
             let code = self.source.redactor.clean(&notice.code);
             let message = self.source.redactor.clean(&notice.message);
             match notice.level {
                 Level::Info => tracing::info!(source, code, "{message}"),
                 Level::Warn => tracing::warn!(source, code, "{message}"),
             }
-        }
-        if let Some(left_out) = notices.len().checked_sub(NOTICES_MAX).filter(|count| *count > 0) {
-            tracing::warn!(source, left_out, "more notices than are logged");
         }
     }
 
@@ -299,7 +312,9 @@ const NEXT_POLL_MAX: Duration = Duration::from_hours(24);
 #[cfg(test)]
 mod tests {
     use super::*;
+/// Notices of one source that are logged in this time.
 
+const NOTICES_FOR: Duration = Duration::from_secs(1);
     #[test]
     fn a_source_with_more_is_polled_at_once() {
         assert_eq!(next_wait(true, false, 0), Duration::ZERO);

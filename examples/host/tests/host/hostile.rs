@@ -107,6 +107,22 @@ fn what_is_not_allowed_is_not_even_dialled() {
 }
 
 #[test]
+fn notices_do_not_flood_the_log() {
+    let message = "\\u001b[2J".repeat(400);
+    let bench =
+        Bench::with(&[acme(&format!("do = \"notices\"\ncount = 50\nmessage = \"{message}\""))]);
+    let begun = Instant::now();
+    let running = bench.start();
+    wait_for("many batches", || bench.read("stdout").lines().count() > 200);
+    let log = running.log();
+    let notices = log.matches("code=\"scripted\"").count();
+    let most = 32 * (begun.elapsed().as_secs() + 1);
+    assert!(u64::try_from(notices).unwrap() <= most, "{notices} notices, {most} at most");
+    assert!(log.contains("notices a second: left out"), "{log}");
+    assert!(!log.contains('\u{1b}'), "an escape sequence reached the log");
+}
+
+#[test]
 fn the_largest_cursors_do_not_let_the_state_grow() {
     let bench = Bench::with(&[acme("do = \"wide cursors\"\ncount = 2097152\npages = 60")]);
     let mut most = 0;
