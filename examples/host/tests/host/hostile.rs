@@ -54,6 +54,46 @@ fn lives_on_and_ends(running: Running, api: &Server) {
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
+/// With the limits that users have. The loop takes its ten seconds, and the others come meanwhile.
+#[test]
+fn components_without_measure_cost_their_own_polls_and_bound_memory() {
+    let cases = [
+        ("loop", "do = \"loop\"", "the component computed for more than 10 s"),
+        ("balloon", "do = \"balloon\"", "the component needs more memory than 67108864 bytes"),
+        ("trap", "do = \"trap\"", "the component trapped: "),
+        ("cursor", "do = \"made-up cursor\"\ncount = 104857600", "out of bounds of memory"),
+        ("request", "do = \"made-up request\"\ncount = 3221225472", "out of bounds of memory"),
+        ("copies", "do = \"many of one\"\ncount = 10000", "too much data is being copied"),
+        ("batch", "do = \"events\"\ncount = 10000000", "needs more memory than 67108864 bytes"),
+        ("many", "do = \"events\"\ncount = 100001", "has 100001 events; at most 100000"),
+        ("stream", "do = \"events\"\npages = 1000000000\ncount = 50", "events=50"),
+        ("notices", "do = \"notices\"\ncount = 100000", "notices a second: left out"),
+        ("numbers", "do = \"largest numbers\"", "more=false"),
+    ];
+    let api = good_api();
+    let mut specs: Vec<Spec> = vec![good(&api.url())];
+    specs.extend(cases.map(|(name, config, _)| (name, String::new(), config.to_owned())));
+    let bench = Bench::new();
+    configure(&bench, &specs);
+    let running = bench.start();
+    for (name, _, text) in cases {
+        told(&running, name, text);
+    }
+    let peak = running.peak_mebibytes();
+    eprintln!("peak of resident memory with {} hostile components: {peak} MiB", cases.len());
+    assert!(peak < 400, "{peak} MiB");
+    // By now the loop has begun anew: it is in the middle of it when the host is to end.
+    lives_on_and_ends(running, &api);
+    let written = events(&bench.read("stdout"));
+    let of = |name: &str| written.iter().filter(|event| event["source"] == name).count();
+    assert!(of("stream") >= 50 && of("numbers") == 1);
+    for (name, ..) in
+        cases.iter().filter(|(name, ..)| !["stream", "notices", "numbers"].contains(name))
+    {
+        assert_eq!(of(name), 0, "{name}");
+    }
+}
+
 #[test]
 fn what_is_not_allowed_is_not_even_dialled() {
     let bait = Server::start(|_, _| reply(200, "", "caught"));
@@ -104,6 +144,21 @@ fn what_is_not_allowed_is_not_even_dialled() {
     }
     lives_on_and_ends(running, &api);
     assert_eq!(bait.connections(), 0);
+}
+
+#[test]
+fn a_component_that_gives_nothing_for_ever_is_not_polled_in_a_hurry() {
+    let bench = Bench::with(&[acme("do = \"nothing\"")]);
+    let running = bench.start();
+    running.until("more=true");
+    let batches = || running.log().matches("more=true").count();
+    wait_for("an end of the hurry", || {
+        let before = batches();
+        std::thread::sleep(Duration::from_millis(500));
+        batches() <= before + 6
+    });
+    assert!(batches() > 100, "{} batches: a quiet stream is slow to catch up", batches());
+    assert!(running.log().len() < 1 << 20);
 }
 
 #[test]
