@@ -146,6 +146,25 @@ fn what_is_not_allowed_is_not_even_dialled() {
     assert_eq!(bait.connections(), 0);
 }
 
+/// A lookup cannot be broken off: whoever asks for many must not take the threads of all.
+#[test]
+fn names_that_take_for_ever_do_not_hold_up_the_names_of_others() {
+    let Some(names) = names() else { return };
+    let api = good_api();
+    let asks = "do = \"fetch often\"\nmore = true\nurl = \"http://slow.example/\"\ntimeout_ms = 1\ncount = 8";
+    let slow = ("slow", "allow = [\"http://slow.example\"]".to_owned(), asks.to_owned());
+    let by_name = format!("http://localhost:{}", api.address.port());
+    let mut bench = Bench::new();
+    bench.starter = names;
+    configure(&bench, &[good(&by_name), slow]);
+    let running = bench.start();
+    // As many requests as there could be threads, twice.
+    wait_for("many requests", || bench.read("stdout").matches("\"source\":\"slow\"").count() > 128);
+    let threads: u32 = running.status("Threads").unwrap().parse().unwrap();
+    assert!(threads < 64, "{threads} threads");
+    lives_on_and_ends(running, &api);
+}
+
 #[test]
 fn a_component_that_gives_nothing_for_ever_is_not_polled_in_a_hurry() {
     let bench = Bench::with(&[acme("do = \"nothing\"")]);
