@@ -120,6 +120,11 @@ fn append_json(line: &mut Vec<u8>, value: &serde_json::Value) {
     line.extend_from_slice(value.to_string().as_bytes());
 }
 
+/// What an output holds of a batch before it writes: ids may be six times as long in JSON.
+const PIECE_BYTES: usize = 4 << 20;
+/// What it keeps for the next batch.
+const BATCH_BYTES_KEPT: usize = 1 << 20;
+
 /// A time in RFC 3339, with as many digits of the second as it needs.
 pub(crate) fn rfc3339(unix_ns: u64) -> Option<String> {
     time::OffsetDateTime::from_unix_timestamp_nanos(unix_ns.into())

@@ -59,6 +59,16 @@ fn several_sources_share_one_output_line_by_line() {
 }
 
 #[test]
+fn a_batch_that_takes_several_writes_comes_whole() {
+    let config = "do = \"events\"\npages = 2\ncount = 3000\npadding = 3000";
+    let bench = Bench::with_output(FILE, &[acme(config)]);
+    bench.catch_up().expect(0);
+    assert_eq!(numbers(&bench.read("out.ndjson")), expected(2, 3000));
+    let bench = Bench::with(&[acme(config)]);
+    assert_eq!(numbers(&bench.catch_up().expect(0).stdout()), expected(2, 3000));
+}
+
+#[test]
 fn a_file_holds_every_event_once_over_any_number_of_kills() {
     let (pages, count) = (3_000, 3);
     let config = format!("do = \"events\"\npages = {pages}\ncount = {count}");

@@ -217,6 +217,18 @@ fn the_largest_cursors_do_not_let_the_state_grow() {
 }
 
 #[test]
+fn ids_that_grow_in_json_do_not_grow_the_host() {
+    let envelope = "type = \"stdout\"\nenvelope = true";
+    let bench = Bench::with_output(envelope, &[acme("do = \"wide ids\"\ncount = 15000")]);
+    let nowhere = std::fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
+    let running = bench.start_into(nowhere);
+    running.until("events=15000");
+    let peak = running.peak_mebibytes();
+    eprintln!("15,000 ids of 4 KiB, 24 KiB each in JSON: {peak} MiB of memory");
+    assert!(peak < 250, "{peak} MiB");
+}
+
+#[test]
 fn an_event_cannot_forge_its_envelope() {
     for body in [
         r#"{"a":1},"source":"good","event":{"b":2}"#,
