@@ -13,13 +13,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::bench::{Bench, Running, Source, events, skipped, wait_for};
 use crate::server::{Server, reply};
 
 const FILE_HERE: &str = "type = \"file\"\npath = \"out.ndjson\"";
 const FILE_THERE: &str = "type = \"file\"\npath = \"disk/out.ndjson\"";
-const SMALL_DISK: &str = "mount -t tmpfs -o size=8m,mode=777 tmpfs disk";
+const SMALL_DISK: &str = "mount -t tmpfs -o size=32m,mode=777 tmpfs disk";
 const READ_ONLY: &str = "mount --bind disk disk && mount -o remount,bind,ro disk";
 
 /// A mount that only those see who are started in it.
@@ -83,8 +84,10 @@ impl Drop for Mount {
 fn paced(allowed: &Arc<AtomicUsize>) -> Server {
     let allowed = Arc::clone(allowed);
     Server::start(move |number, _| {
+        // Never so fast that the disk would be full again soon.
+        std::thread::sleep(Duration::from_millis(5));
         while number >= allowed.load(Ordering::SeqCst) {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
         }
         reply(200, "", "")
     })

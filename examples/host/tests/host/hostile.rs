@@ -161,7 +161,8 @@ fn names_that_take_for_ever_do_not_hold_up_the_names_of_others() {
     // As many requests as there could be threads, twice.
     wait_for("many requests", || bench.read("stdout").matches("\"source\":\"slow\"").count() > 128);
     let threads: u32 = running.status("Threads").unwrap().parse().unwrap();
-    assert!(threads < 64, "{threads} threads");
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert!(threads < 64 + 3 * u32::try_from(cores).unwrap(), "{threads} threads");
     lives_on_and_ends(running, &api);
 }
 
@@ -169,14 +170,14 @@ fn names_that_take_for_ever_do_not_hold_up_the_names_of_others() {
 fn a_component_that_gives_nothing_for_ever_is_not_polled_in_a_hurry() {
     let bench = Bench::with(&[acme("do = \"nothing\"")]);
     let running = bench.start();
-    running.until("more=true");
-    let batches = || running.log().matches("more=true").count();
-    wait_for("an end of the hurry", || {
-        let before = batches();
-        std::thread::sleep(Duration::from_millis(500));
-        batches() <= before + 6
-    });
-    assert!(batches() > 100, "{} batches: a quiet stream is slow to catch up", batches());
+    // The way through a quiet time is not slow; what comes after it is.
+    let batches = || running.log().matches("more=true").count() as u128;
+    wait_for("a thousand batches", || batches() > 1_000);
+    let (before, begun) = (batches(), Instant::now());
+    std::thread::sleep(Duration::from_secs(1));
+    let more = batches() - before;
+    let most = begun.elapsed().as_millis() / 100 + 2;
+    assert!(more <= most, "{more} batches in the time of {most}");
     assert!(running.log().len() < 1 << 20);
 }
 
