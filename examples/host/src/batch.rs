@@ -22,7 +22,7 @@ pub fn judge(batch: &Batch) -> Result<(), String> {
             format!("has an id of {} bytes; 1 to {ID_BYTES_MAX} are allowed", event.id.len())
         } else if body.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
             "is more than one line".to_owned()
-        } else if !(body.starts_with(b"{") && body.ends_with(b"}")) {
+        } else if !is_object(&event.body) {
             "is no JSON object".to_owned()
         } else {
             continue;
@@ -30,6 +30,14 @@ pub fn judge(batch: &Batch) -> Result<(), String> {
         return Err(format!("event {index} of the batch {why}"));
     }
     Ok(())
+}
+
+/// Whether a text is one JSON object with nothing around it. What only begins and ends like one could
+/// write the rest of its envelope itself: `{},"source":"another","x":{}`.
+fn is_object(body: &str) -> bool {
+    body.starts_with('{')
+        && body.ends_with('}')
+        && serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok()
 }
 
 /// Longest cursor that the host stores.
@@ -73,8 +81,32 @@ mod tests {
 
     #[test]
     fn a_body_that_is_no_object_is_refused() {
-        for body in ["", "[]", "1", "{", " {}"] {
+        for body in [
+            "",
+            "[]",
+            "1",
+            "{",
+            " {}",
+            "{} ",
+            r#"{"a"}"#,
+            "{\"a\":\"\u{1b}\"}",
+            r#"{},"b":{}"#,
+            "{}{}",
+        ] {
             assert!(judge(&batch("c".into(), vec![("1", body)])).is_err(), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn an_object_is_taken_however_odd_it_is() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+        for body in [
+            r#"{"a":"\ud800","a":1e999}"#,
+            r#"{"\u0000":-0.0000000000000000000000000000000000000001E-400}"#,
+            "{\t\"é\u{7f}\u{2028}\u{fffd}\":123456789012345678901234567890}",
+            &deep,
+        ] {
+            assert_eq!(judge(&batch("c".into(), vec![("1", body)])), Ok(()), "{body:.99}");
         }
     }
 

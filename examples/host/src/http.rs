@@ -1,12 +1,11 @@
 //! Makes the HTTP exchanges of one source, within its policy and its limits.
 
+mod resolver;
+
 use std::error::Error as StdError;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Method, redirect, retry};
 use rustls::RootCertStore;
@@ -16,6 +15,7 @@ use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
 use crate::egress::{AllowList, EgressError};
+use resolver::{JudgingResolver, Lookup, system_lookup};
 
 /// What a request and its response may cost.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +85,7 @@ impl HttpClient {
                     .map_err(|_| "the proxy cannot be used".to_owned())?;
                 builder.proxy(proxy)
             }
-            None => builder.dns_resolver(JudgingResolver { allow: Arc::clone(&allow), lookup }),
+            None => builder.dns_resolver(JudgingResolver::new(Arc::clone(&allow), lookup)),
         };
         let client = builder.build().map_err(|error| told(&error))?;
         Ok(Self { client, allow, proxy: proxy.map(host_and_port), limits })
@@ -230,35 +230,6 @@ fn tls_config(
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(config)
-}
-
-/// Finds the addresses of a name.
-type Lookup = fn(String) -> Looking;
-type Looking = Pin<Box<dyn Future<Output = std::io::Result<Vec<SocketAddr>>> + Send>>;
-
-fn system_lookup(name: String) -> Looking {
-    // Port 0: the client puts in the one of the URL.
-    Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
-}
-
-/// Resolves names for the client: what it does not give is not dialled.
-struct JudgingResolver {
-    allow: Arc<AllowList>,
-    lookup: Lookup,
-}
-
-impl Resolve for JudgingResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (allow, name) = (Arc::clone(&self.allow), name.as_str().to_owned());
-        let looking = (self.lookup)(name.clone());
-        Box::pin(async move {
-            let found = looking.await.map_err(|error| {
-                EgressError::Dns(format!("{name} could not be resolved: {error}"))
-            })?;
-            let addresses = allow.judge_addresses(&name, found)?;
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
-    }
 }
 
 /// Tells the contract's cases apart by what lies at the bottom of the client's error.

@@ -42,17 +42,10 @@ pub enum OutputError {
 impl OutputError {
     /// An I/O error, with what to do about the common ones.
     fn io(what: &str, error: &io::Error) -> Self {
-        let remedy = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on the disk",
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                "; the host must be able to write there"
-            }
-            io::ErrorKind::BrokenPipe => {
-                return Self::Closed(format!("{what}: nobody reads it any more"));
-            }
-            _ => "",
-        };
-        Self::Failed(format!("{what}: {error}{remedy}"))
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::Closed(format!("{what}: nobody reads it any more"));
+        }
+        Self::Failed(format!("{what}: {error}{}", remedy(error)))
     }
 }
 
@@ -88,6 +81,18 @@ pub fn open(config: &OutputConfig, state: &mut dyn State) -> Result<Box<dyn Outp
     }
 }
 
+/// What to do about a common error of writing, to be put behind it.
+pub(crate) fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on the disk",
+        io::ErrorKind::FileTooLarge => "; raise the limit on the size of files",
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            "; the host must be able to write there"
+        }
+        _ => "",
+    }
+}
+
 /// Makes new files readable by their owner only: they hold mail data and positions.
 pub fn private(options: &mut OpenOptions) {
     #[cfg(unix)]
@@ -114,6 +119,11 @@ fn append_line(line: &mut Vec<u8>, source: &str, event: &Event, envelope: bool) 
 fn append_json(line: &mut Vec<u8>, value: &serde_json::Value) {
     line.extend_from_slice(value.to_string().as_bytes());
 }
+
+/// What an output holds of a batch before it writes: ids may be six times as long in JSON.
+const PIECE_BYTES: usize = 4 << 20;
+/// What it keeps for the next batch.
+const BATCH_BYTES_KEPT: usize = 1 << 20;
 
 /// A time in RFC 3339, with as many digits of the second as it needs.
 pub(crate) fn rfc3339(unix_ns: u64) -> Option<String> {

@@ -243,6 +243,8 @@ struct Signals {
 
 impl Signals {
     fn watch() -> std::io::Result<Self> {
+        // Caught for ever: a limit on file sizes is then an error of the write, and not the end.
+        drop(signal(SignalKind::from_raw(FILE_SIZE_SIGNAL))?);
         let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
         Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
     }
@@ -255,5 +257,7 @@ impl Signals {
     }
 }
 
+/// `SIGXFSZ`, wherever this runs but on MIPS.
+const FILE_SIZE_SIGNAL: i32 = 25;
 const STOP_FOR_MAX: Duration = Duration::from_secs(4);
 const FAULTS_MAX: usize = 100;

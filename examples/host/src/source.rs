@@ -1,7 +1,7 @@
 //! Runs one source: polls, delivers, waits, and says so.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -57,6 +57,9 @@ impl Source {
             poll_waits: Backoff::default(),
             delivery_waits: Backoff::default(),
             errors_in_a_row: 0,
+            empty_in_a_row: 0,
+            notices: 0,
+            notices_since: Instant::now(),
         };
         loop {
             if let Err(ending) = run.step().await {
@@ -76,6 +79,11 @@ struct Run {
     poll_waits: Backoff,
     delivery_waits: Backoff,
     errors_in_a_row: u32,
+    /// Batches without an event.
+    empty_in_a_row: u32,
+    /// Notices that came within a second, and when that began.
+    notices: usize,
+    notices_since: Instant,
 }
 
 impl Run {
@@ -100,6 +108,8 @@ impl Run {
             Err(error) => return self.poll_failed(error).await,
         };
         let idle = batch.events.is_empty() && cursor.as_deref() == Some(batch.cursor.as_str());
+        self.empty_in_a_row =
+            if batch.events.is_empty() { self.empty_in_a_row.saturating_add(1) } else { 0 };
         let told = Told::of(&batch);
         let delivery = Delivery {
             source: self.source.name.clone(),
@@ -120,7 +130,7 @@ impl Run {
         if self.until_caught_up && !batch.more {
             return Err(Ending::CaughtUp);
         }
-        let wait = next_wait(batch.more, idle, batch.next_poll_ms);
+        let wait = next_wait(batch.more, idle, self.empty_in_a_row, batch.next_poll_ms);
         self.unless_stopped(tokio::time::sleep(wait)).await
     }
 
@@ -197,18 +207,26 @@ impl Run {
         }
     }
 
-    fn log_notices(&self, notices: &[Notice]) {
+    /// Logs notices, and no more of them than a log can take: polls may follow each other at once.
+    fn log_notices(&mut self, notices: &[Notice]) {
         let source = self.source.name.as_str();
-        for notice in notices.iter().take(NOTICES_MAX) {
+        if self.notices_since.elapsed() >= NOTICES_FOR {
+            (self.notices, self.notices_since) = (0, Instant::now());
+        }
+        for notice in notices {
+            self.notices += 1;
+            if self.notices > NOTICES_MAX {
+                if self.notices == NOTICES_MAX + 1 {
+                    tracing::warn!(source, "more than {NOTICES_MAX} notices a second: left out");
+                }
+                return;
+            }
             let code = self.source.redactor.clean(&notice.code);
             let message = self.source.redactor.clean(&notice.message);
             match notice.level {
                 Level::Info => tracing::info!(source, code, "{message}"),
                 Level::Warn => tracing::warn!(source, code, "{message}"),
             }
-        }
-        if let Some(left_out) = notices.len().checked_sub(NOTICES_MAX).filter(|count| *count > 0) {
-            tracing::warn!(source, left_out, "more notices than are logged");
         }
     }
 
@@ -262,9 +280,14 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// The wait after a batch.
-fn next_wait(more: bool, idle: bool, next_poll_ms: u64) -> Duration {
-    // A component that is caught up, or does not move, must not be called in a hurry.
-    let least = if more && !idle { Duration::ZERO } else { IDLE_MIN };
+fn next_wait(more: bool, idle: bool, empty_in_a_row: u32, next_poll_ms: u64) -> Duration {
+    // A component that is caught up, or does not move, must not be called in a hurry; nor must one
+    // that goes on for ever and finds nothing.
+    let least = match (more && !idle, empty_in_a_row > EMPTY_MAX) {
+        (true, false) => Duration::ZERO,
+        (true, true) => EMPTY_MIN,
+        (false, _) => IDLE_MIN,
+    };
     Duration::from_millis(next_poll_ms).clamp(least, NEXT_POLL_MAX)
 }
 
@@ -292,8 +315,13 @@ fn kind_name(kind: ErrorKind) -> &'static str {
 
 /// Transient and protocol errors in a row that end a source which is only to catch up.
 const ERRORS_MAX: u32 = 10;
+/// Notices of one source that are logged in this time.
 const NOTICES_MAX: usize = 32;
+const NOTICES_FOR: Duration = Duration::from_secs(1);
 const IDLE_MIN: Duration = Duration::from_secs(1);
+/// Batches without an event, one after the other, that a way through a quiet time may take.
+const EMPTY_MAX: u32 = 1_000;
+const EMPTY_MIN: Duration = Duration::from_millis(100);
 const NEXT_POLL_MAX: Duration = Duration::from_hours(24);
 
 #[cfg(test)]
@@ -302,18 +330,20 @@ mod tests {
 
     #[test]
     fn a_source_with_more_is_polled_at_once() {
-        assert_eq!(next_wait(true, false, 0), Duration::ZERO);
-        assert_eq!(next_wait(true, false, 5_000), Duration::from_secs(5));
+        assert_eq!(next_wait(true, false, 0, 0), Duration::ZERO);
+        assert_eq!(next_wait(true, false, 0, 5_000), Duration::from_secs(5));
+        assert_eq!(next_wait(true, false, EMPTY_MAX, 0), Duration::ZERO);
     }
 
     #[test]
     fn a_source_that_does_not_move_is_not_polled_in_a_hurry() {
-        assert_eq!(next_wait(false, false, 0), IDLE_MIN);
-        assert_eq!(next_wait(true, true, 0), IDLE_MIN);
+        assert_eq!(next_wait(false, false, 0, 0), IDLE_MIN);
+        assert_eq!(next_wait(true, true, 0, 0), IDLE_MIN);
+        assert_eq!(next_wait(true, false, EMPTY_MAX + 1, 0), EMPTY_MIN);
     }
 
     #[test]
     fn no_wait_is_longer_than_a_day() {
-        assert_eq!(next_wait(false, false, u64::MAX), NEXT_POLL_MAX);
+        assert_eq!(next_wait(false, false, 0, u64::MAX), NEXT_POLL_MAX);
     }
 }

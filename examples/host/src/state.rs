@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use crate::output::remedy;
+
 /// A cursor as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCursor {
@@ -85,11 +87,14 @@ impl SqliteState {
         crate::output::private(&mut options);
         options.open(path).map_err(|error| StateError {
             path: path.to_owned(),
-            why: format!("cannot be opened: {error}; the host must be able to write it"),
+            why: format!("cannot be opened: {error}{}", remedy(&error)),
         })?;
         let state = Self::connect(path)?;
+        // Before anything is changed: most programs leave the version at 0, as a new file has it.
+        if !state.is_empty().map_err(|error| state.error(&error))? {
+            state.check_version()?;
+        }
         state.prepare().map_err(|error| state.error(&error))?;
-        state.check_version()?;
         Ok(state)
     }
 
@@ -144,10 +149,15 @@ impl SqliteState {
             JOURNAL_BYTES_MAX,
             |_| Ok(()),
         )?;
-        if self.version()? == 0 {
+        if self.is_empty()? {
             self.connection.execute_batch(SCHEMA)?;
         }
         Ok(())
+    }
+
+    /// Whether there is nothing in the file yet.
+    fn is_empty(&self) -> rusqlite::Result<bool> {
+        self.connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", (), |row| row.get(0))
     }
 
     fn version(&self) -> rusqlite::Result<i64> {
@@ -251,7 +261,8 @@ impl StateLock {
         options.create(true).read(true).write(true).truncate(false);
         crate::output::private(&mut options);
         let mut file = options.open(&path).map_err(|cause| {
-            error(format!("its lock {} cannot be opened: {cause}", path.display()))
+            let remedy = remedy(&cause);
+            error(format!("its lock {} cannot be opened: {cause}{remedy}", path.display()))
         })?;
         match file.try_lock() {
             Ok(()) => {}
@@ -275,7 +286,9 @@ impl StateLock {
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()));
-        written.map_err(|cause| error(format!("its lock cannot be written: {cause}")))?;
+        written.map_err(|cause| {
+            error(format!("its lock cannot be written: {cause}{}", remedy(&cause)))
+        })?;
         Ok(Self { _file: file })
     }
 }
@@ -287,6 +300,9 @@ fn told(error: &rusqlite::Error) -> String {
         Some(ErrorCode::DiskFull) => "; make room on the disk",
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
             "; the host must be able to write the file and its folder"
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            "; see whether the disk is sound and has room, and whether the size of files is limited"
         }
         Some(ErrorCode::NotADatabase) => "; give [state] a path of its own",
         Some(ErrorCode::DatabaseCorrupt) => "; restore it from a copy",

@@ -208,8 +208,17 @@ impl Process {
     /// If it is not so within two minutes, or the host ends before.
     #[track_caller]
     pub fn wait_until(&mut self, what: &str, is_so: impl Fn() -> bool) {
+        self.wait_until_told(what, |_| is_so());
+    }
+
+    /// Waits until what it has told is so.
+    ///
+    /// # Panics
+    /// If it is not so within two minutes, or the host ends before.
+    #[track_caller]
+    pub fn wait_until_told(&mut self, what: &str, mut is_so: impl FnMut(&str) -> bool) {
         let deadline = Instant::now() + RUN_FOR_MAX;
-        while !is_so() {
+        while !is_so(&self.stderr()) {
             let ended = self.child.try_wait().expect("a child can be waited for");
             assert!(ended.is_none(), "the host ended before {what}: {}", self.stderr());
             assert!(Instant::now() < deadline, "{what} does not come: {}", self.stderr());
@@ -217,17 +226,20 @@ impl Process {
         }
     }
 
-    /// Ends it as `kill -9` does.
+    /// Ends it as `kill -9` does. Gives what it had told on stderr.
     ///
     /// # Panics
     /// If it had ended already.
-    pub fn kill(mut self) {
+    // What it told is of use to few.
+    #[allow(clippy::must_use_candidate)]
+    pub fn kill(mut self) -> String {
         assert!(
             self.child.try_wait().expect("a child can be waited for").is_none(),
             "it had ended"
         );
         self.child.kill().expect("a child can be killed");
         self.child.wait().expect("a child can be waited for");
+        self.stderr()
     }
 
     /// Asks it to end, as a service manager does.
@@ -242,7 +254,9 @@ impl Process {
         self.wait()
     }
 
-    fn stderr(&self) -> String {
+    /// What it has told so far.
+    #[must_use]
+    pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.stderr).unwrap_or_default()).into_owned()
     }
 }
@@ -283,4 +297,4 @@ auth = {{ type = "hmac", access_key = "${{MC_ACCESS_KEY}}", secret_key = "${{MC_
 }
 
 const RUN_FOR_MAX: Duration = Duration::from_mins(2);
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const LOOK_EVERY: Duration = Duration::from_millis(2);

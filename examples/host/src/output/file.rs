@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Output, OutputError, append_line, private};
+use super::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line, private};
 use crate::bindings::Event;
 use crate::state::Mark;
 
@@ -139,12 +139,19 @@ impl FileOutput {
         Ok(())
     }
 
-    fn append(&mut self) -> std::io::Result<()> {
+    /// Writes what is ready of a batch.
+    fn append(&mut self) -> Result<(), OutputError> {
+        let error = |error| io_error(&self.path, &error);
         if self.needs_cut {
-            self.file.set_len(self.committed)?;
+            self.file.set_len(self.committed).map_err(error)?;
             self.needs_cut = false;
         }
-        self.file.write_all(&self.batch)
+        self.file.write_all(&self.batch).map_err(error)?;
+        self.length += self.batch.len() as u64;
+        let missing = usize::try_from(HEAD_BYTES_MAX).unwrap_or(0).saturating_sub(self.head.len());
+        self.head.extend_from_slice(&self.batch[..self.batch.len().min(missing)]);
+        self.batch.clear();
+        Ok(())
     }
 }
 
@@ -153,18 +160,15 @@ impl Output for FileOutput {
         if events.is_empty() {
             return Ok(());
         }
+        self.check()?;
         self.batch.clear();
         for event in events {
             append_line(&mut self.batch, source, event, self.envelope);
+            if self.batch.len() >= PIECE_BYTES {
+                self.append()?;
+            }
         }
-        self.check()?;
-        let appended = self.append();
-        if let Err(error) = appended {
-            return Err(io_error(&self.path, &error));
-        }
-        self.length += self.batch.len() as u64;
-        let missing = usize::try_from(HEAD_BYTES_MAX).unwrap_or(0).saturating_sub(self.head.len());
-        self.head.extend_from_slice(&self.batch[..self.batch.len().min(missing)]);
+        self.append()?;
         self.batch.shrink_to(BATCH_BYTES_KEPT);
         Ok(())
     }
@@ -274,4 +278,3 @@ fn refused(path: &Path, why: &str, remedy: &str) -> OutputError {
 const REMEDY: &str =
     "put the file back as it was, or give [output] another path to begin a new one";
 const HEAD_BYTES_MAX: u64 = 4096;
-const BATCH_BYTES_KEPT: usize = 1 << 20;

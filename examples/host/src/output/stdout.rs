@@ -1,10 +1,10 @@
-//! Writes events to standard output, or any stream: one batch, one write.
+//! Writes events to standard output, or any stream: one batch, one write (a very large one several).
 
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
 
-use super::{Output, OutputError, append_line};
+use super::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line};
 use crate::bindings::Event;
 use crate::state::Mark;
 
@@ -34,6 +34,13 @@ impl<W: Write + Send> StreamOutput<W> {
     pub fn new(stream: W, envelope: bool) -> Self {
         Self { stream, envelope, batch: Vec::new(), broken_off: false }
     }
+
+    /// Writes what is ready of a batch.
+    fn write_ready(&mut self) -> Result<(), OutputError> {
+        let written = self.stream.write_all(&self.batch).and_then(|()| self.stream.flush());
+        self.batch.clear();
+        written.map_err(|error| OutputError::io("standard output", &error))
+    }
 }
 
 impl<W: Write + Send> Output for StreamOutput<W> {
@@ -46,14 +53,19 @@ impl<W: Write + Send> Output for StreamOutput<W> {
             // The next event begins on a line of its own.
             self.batch.push(b'\n');
         }
+        // It stays so until all of it is written.
+        self.broken_off = true;
         for event in events {
             append_line(&mut self.batch, source, event, self.envelope);
+            if self.batch.len() >= PIECE_BYTES {
+                self.write_ready()?;
+            }
         }
-        let written = self.stream.write_all(&self.batch).and_then(|()| self.stream.flush());
-        self.broken_off = written.is_err();
+        self.write_ready()?;
+        self.broken_off = false;
         // One large batch is no reason to hold its memory for ever.
         self.batch.shrink_to(BATCH_BYTES_KEPT);
-        written.map_err(|error| OutputError::io("standard output", &error))
+        Ok(())
     }
 
     fn sync(&mut self) -> Result<Option<Mark>, OutputError> {
@@ -70,5 +82,3 @@ impl<W: Write + Send> Output for StreamOutput<W> {
         false
     }
 }
-
-const BATCH_BYTES_KEPT: usize = 1 << 20;

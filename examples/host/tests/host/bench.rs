@@ -1,6 +1,7 @@
 //! A folder with a configuration, and the ways to run the host on it.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 /// A folder of its own for one test. It goes with the test.
 pub(crate) struct Bench {
     pub(crate) folder: PathBuf,
+    /// A program that starts the host, and its arguments.
+    pub(crate) starter: Vec<String>,
 }
 
 impl Bench {
@@ -19,7 +22,7 @@ impl Bench {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("host-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        Self { folder }
+        Self { folder, starter: Vec::new() }
     }
 
     /// A folder whose configuration writes to standard output and has these sources.
@@ -57,7 +60,14 @@ impl Bench {
 
     /// The host with these arguments, and the configuration's path at their end.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_source-host"));
+        let host = env!("CARGO_BIN_EXE_source-host");
+        let mut command = if let [program, arguments @ ..] = self.starter.as_slice() {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(host);
+            command
+        } else {
+            Command::new(host)
+        };
         // Not in the folder of the configuration: paths must not rest on where the host is started.
         command.args(arguments).current_dir("/");
         if arguments.first() != Some(&"inspect") {
@@ -173,12 +183,27 @@ impl Running {
         assert!(sent.success());
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What the system says of the process, such as `VmHWM`.
+    pub(crate) fn status(&self, key: &str) -> Option<String> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(found, _)| *found == key).map(|(_, value)| value.trim().to_owned())
+    }
+
+    /// The most memory that it ever had, in mebibytes.
+    pub(crate) fn peak_mebibytes(&self) -> u64 {
+        let peak = self.status("VmHWM").unwrap();
+        peak.strip_suffix(" kB").unwrap().parse::<u64>().unwrap() >> 10
+    }
+
     /// Whether the process has a handler of its own for a signal.
     pub(crate) fn catches_signal(&self, number: u32) -> bool {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.unwrap_or_default();
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        let caught = self.status("SigCgt");
+        let caught = caught.and_then(|mask| u64::from_str_radix(&mask, 16).ok());
         caught.is_some_and(|mask| mask & (1 << (number - 1)) != 0)
     }
 
@@ -205,6 +230,11 @@ pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
         assert!(begun.elapsed() < Duration::from_mins(1), "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Says, past the test harness that holds back what a test prints, that a test did not test.
+pub(crate) fn skipped(test: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "\nSKIPPED, NOT TESTED: {test}: {why}\n");
 }
 
 /// The scripted component, built once.

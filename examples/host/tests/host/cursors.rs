@@ -116,7 +116,11 @@ fn the_lock_ends_with_the_process_however_that_ends() {
 fn a_state_of_another_program_or_of_a_newer_host_is_refused() {
     let bench = Bench::with(&[acme(PAGES)]);
     let other = rusqlite::Connection::open(bench.path("state.db")).unwrap();
-    other.execute_batch("CREATE TABLE notes (text TEXT); PRAGMA user_version = 4").unwrap();
+    other.execute_batch("CREATE TABLE notes (text TEXT)").unwrap();
+    let before = std::fs::read(bench.path("state.db")).unwrap();
+    bench.catch_up().expect(1).says("belongs to another program");
+    assert_eq!(std::fs::read(bench.path("state.db")).unwrap(), before);
+    other.execute_batch("PRAGMA user_version = 4").unwrap();
     bench.catch_up().expect(1).says("belongs to another program");
     other.execute_batch("PRAGMA application_id = 1936681075; PRAGMA user_version = 99").unwrap();
     bench.catch_up().expect(1).says("was written by a newer source-host");

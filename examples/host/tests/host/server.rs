@@ -1,7 +1,8 @@
 //! An HTTP server that gives scripted replies, and remembers what it was sent.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What the server was sent: the head, and the body.
@@ -18,19 +19,35 @@ impl Received {
     }
 }
 
-/// The reply to the nth request, in bytes. An empty one closes the connection.
-type Reply = dyn Fn(usize, &Received) -> Vec<u8> + Send + Sync;
+/// Writes the reply to the nth request. False closes the connection.
+type Reply = dyn Fn(usize, &Received, &mut dyn Write) -> io::Result<bool> + Send + Sync;
 
 /// A server on loopback. It runs until the process ends.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    received: Arc<Mutex<Vec<Received>>>,
+    seen: Arc<Seen>,
+}
+
+/// What the server has seen.
+#[derive(Default)]
+struct Seen {
+    received: Mutex<Vec<Received>>,
+    connections: AtomicUsize,
+    cut_off: AtomicUsize,
 }
 
 impl Server {
     pub(crate) fn start(
         reply: impl Fn(usize, &Received) -> Vec<u8> + Send + Sync + 'static,
     ) -> Self {
+        Self::start_with(whole(reply), |stream| Some(Box::new(stream)))
+    }
+
+    /// Each reply is written piece by piece, for as long as it is read; then the connection ends.
+    pub(crate) fn start_writing(
+        write: impl Fn(&mut dyn Write) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let reply = move |_, _: &Received, out: &mut dyn Write| write(out).map(|()| false);
         Self::start_with(reply, |stream| Some(Box::new(stream)))
     }
 
@@ -40,32 +57,34 @@ impl Server {
         reply: impl Fn(usize, &Received) -> Vec<u8> + Send + Sync + 'static,
     ) -> Self {
         let config = Arc::new(config);
-        Self::start_with(reply, move |stream| {
+        Self::start_with(whole(reply), move |stream| {
             let connection = rustls::ServerConnection::new(Arc::clone(&config)).ok()?;
             Some(Box::new(rustls::StreamOwned::new(connection, stream)))
         })
     }
 
     fn start_with(
-        reply: impl Fn(usize, &Received) -> Vec<u8> + Send + Sync + 'static,
+        reply: impl Fn(usize, &Received, &mut dyn Write) -> io::Result<bool> + Send + Sync + 'static,
         wrap: impl Fn(TcpStream) -> Option<Box<dyn Stream>> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let received = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&received);
+        let seen = Arc::new(Seen::default());
+        let kept = Arc::clone(&seen);
         let (reply, wrap): (Arc<Reply>, _) = (Arc::new(reply), Arc::new(wrap));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (reply, wrap, log) = (Arc::clone(&reply), Arc::clone(&wrap), Arc::clone(&log));
+                let (reply, wrap, seen) =
+                    (Arc::clone(&reply), Arc::clone(&wrap), Arc::clone(&seen));
+                seen.connections.fetch_add(1, Ordering::SeqCst);
                 std::thread::spawn(move || {
                     if let Some(stream) = wrap(stream) {
-                        let _ = serve(stream, &log, &*reply);
+                        let _ = serve(stream, &seen, &*reply);
                     }
                 });
             }
         });
-        Self { address, received }
+        Self { address, seen: kept }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -73,7 +92,28 @@ impl Server {
     }
 
     pub(crate) fn received(&self) -> Vec<Received> {
-        self.received.lock().unwrap().clone()
+        self.seen.received.lock().unwrap().clone()
+    }
+
+    /// Connections so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.seen.connections.load(Ordering::SeqCst)
+    }
+
+    /// Replies whose reader hung up before their end.
+    pub(crate) fn cut_off(&self) -> usize {
+        self.seen.cut_off.load(Ordering::SeqCst)
+    }
+}
+
+/// A reply that is written as a whole. An empty one closes the connection.
+fn whole(
+    reply: impl Fn(usize, &Received) -> Vec<u8> + Send + Sync,
+) -> impl Fn(usize, &Received, &mut dyn Write) -> io::Result<bool> + Send + Sync {
+    move |number, received, out| {
+        let bytes = reply(number, received);
+        out.write_all(&bytes)?;
+        Ok(!bytes.is_empty())
     }
 }
 
@@ -81,11 +121,7 @@ trait Stream: Read + Write {}
 
 impl<T: Read + Write> Stream for T {}
 
-fn serve(
-    stream: Box<dyn Stream>,
-    log: &Mutex<Vec<Received>>,
-    reply: &Reply,
-) -> std::io::Result<()> {
+fn serve(stream: Box<dyn Stream>, seen: &Seen, reply: &Reply) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let mut head = String::new();
@@ -106,16 +142,18 @@ fn serve(
         stream.read_exact(&mut body)?;
         received.body = String::from_utf8_lossy(&body).into_owned();
         let number = {
-            let mut log = log.lock().unwrap();
+            let mut log = seen.received.lock().unwrap();
             log.push(received.clone());
             log.len() - 1
         };
-        let bytes = reply(number, &received);
-        if bytes.is_empty() {
+        let written = reply(number, &received, stream.get_mut());
+        let written = written.and_then(|keep| stream.get_mut().flush().map(|()| keep));
+        let keep = written.inspect_err(|_| {
+            seen.cut_off.fetch_add(1, Ordering::SeqCst);
+        })?;
+        if !keep {
             return Ok(());
         }
-        stream.get_mut().write_all(&bytes)?;
-        stream.get_mut().flush()?;
     }
 }
 

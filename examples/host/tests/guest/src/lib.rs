@@ -71,7 +71,7 @@ impl Guest for Scripted {
 
     fn poll(config: String, cursor: Option<String>) -> Result<Batch, PollError> {
         let config: Value = serde_json::from_str(&config).unwrap();
-        let page: u64 = cursor.as_deref().map_or(0, |cursor| cursor.parse().unwrap_or(0));
+        let page: u64 = cursor.as_deref().map_or(0, |cursor| cursor.trim().parse().unwrap_or(0));
         let number = |key: &str| config[key].as_u64();
         match config["do"].as_str().unwrap_or_default() {
             // `pages` batches of `count` events each.
@@ -101,15 +101,18 @@ impl Guest for Scripted {
                 let told: Vec<Value> =
                     (0..number("count").unwrap_or(1)).map(|_| fetch(&config)).collect();
                 let told = json!({"all": told}).to_string();
-                Ok(batch(vec![event("1", told)], page + 1, false))
+                Ok(batch(vec![event("1", told)], page + 1, config["more"] == true))
             }
-            // The reply of the URL says how to go on: status 200 gives an event.
+            // The reply of the URL says how to go on: status 200 gives an event. `more` asks again.
             "follow" => match fetch(&config)["status"].as_u64() {
-                Some(200) => Ok(batch(
-                    vec![event(&page.to_string(), json!({"page": page}).to_string())],
-                    page + 1,
-                    false,
-                )),
+                Some(200) => {
+                    let mut told = json!({"page": page});
+                    if let Some(padding) = number("padding") {
+                        told["padding"] = "x".repeat(padding as usize).into();
+                    }
+                    let event = event(&page.to_string(), told.to_string());
+                    Ok(batch(vec![event], page + 1, config["more"] == true))
+                }
                 Some(401) => Err(error(ErrorKind::Auth, "the API refuses the key")),
                 _ => Err(error(ErrorKind::Transient, "the API does not answer")),
             },
@@ -188,6 +191,65 @@ impl Guest for Scripted {
                 });
                 Ok(batch(events.collect(), page + 1, false))
             }
+            // Texts that are not there: their lengths are made up.
+            "made-up cursor" => {
+                let mut batch = batch(Vec::new(), 0, true);
+                batch.cursor = made_up(number("count").unwrap_or(0));
+                Ok(batch)
+            }
+            "made-up request" => {
+                let body = made_up(number("count").unwrap_or(0)).into_bytes();
+                let (method, url) = ("POST".to_owned(), "http://127.0.0.1/".to_owned());
+                let _ = http::send(&Request { method, url, headers: vec![], body, timeout_ms: None });
+                Ok(batch(Vec::new(), 0, true))
+            }
+            // `count` notices with every event, without end.
+            "notices" => {
+                let told = notice(config["message"].as_str().unwrap_or("scripted"));
+                let mut batch = batch(vec![event(&page.to_string(), "{}".into())], page + 1, true);
+                batch.notices = vec![told; number("count").unwrap_or(1) as usize];
+                Ok(batch)
+            }
+            // Goes on for ever, and gives nothing.
+            "nothing" => Ok(batch(Vec::new(), page + 1, true)),
+            // A cursor of `count` bytes with every event, `pages` times.
+            "wide cursors" => {
+                let more = page + 1 < number("pages").unwrap_or(1);
+                let told = json!({"page": page}).to_string();
+                let mut batch = batch(vec![event(&page.to_string(), told)], page + 1, more);
+                let length = number("count").unwrap_or(0) as usize;
+                batch.cursor.extend(std::iter::repeat_n(' ', length - batch.cursor.len()));
+                Ok(batch)
+            }
+            // Every number as large as it can be.
+            "largest numbers" => {
+                let mut batch = batch(vec![event(&page.to_string(), "{}".into())], page + 1, false);
+                batch.events[0].time = Some(u64::MAX);
+                batch.next_poll_ms = u64::MAX;
+                batch.stats = Stats {
+                    requests: u32::MAX,
+                    sent_bytes: u64::MAX,
+                    received_bytes: u64::MAX,
+                    rows: u32::MAX,
+                    duplicates: u32::MAX,
+                };
+                batch.progress = Progress { complete_until: u64::MAX, target: u64::MAX };
+                batch.quota = Some(Quota { remaining: u64::MAX, reset_ms: u64::MAX });
+                Ok(batch)
+            }
+            // Ids that are six times as long in JSON, all of them the same bytes.
+            "wide ids" => {
+                let id = "\u{1}".repeat(4 << 10).leak();
+                let (start, length) = (id.as_mut_ptr(), id.len());
+                let events = (0..number("count").unwrap_or(1)).map(|_| {
+                    // Safety: none. They are freed once at most: by then the host has copied them.
+                    let id = unsafe { String::from_raw_parts(start, length, length) };
+                    Event { id, time: None, body: "{}".into() }
+                });
+                let mut batch = batch(events.collect(), page + 1, false);
+                batch.next_poll_ms = u64::MAX;
+                Ok(batch)
+            }
             // Computes for a while, then gives an event.
             "compute" => {
                 let mut sum = 0_u64;
@@ -243,6 +305,12 @@ fn fetch(config: &Value) -> Value {
         Err(HttpError::Other(why)) => ("other", why),
     };
     json!({"error": case, "why": why})
+}
+
+/// A text that says it has so many bytes, where there are none.
+fn made_up(length: u64) -> String {
+    // Safety: none. The host is not to believe it.
+    unsafe { String::from_raw_parts(16 as *mut u8, length as usize, length as usize) }
 }
 
 fn spin() -> ! {

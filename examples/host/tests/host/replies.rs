@@ -1,0 +1,220 @@
+//! Replies without end, without measure or without sense cost their own request, and nothing else.
+//!
+//! Fails when: a response has no bound in bytes, decoded; a request has none in time as a whole.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::bench::{Bench, Source, events, wait_for};
+use crate::server::{Server, reply};
+
+type Writer = Box<dyn Fn(&mut dyn Write) -> io::Result<()> + Send + Sync>;
+
+/// A reply, and what the component is told of it.
+struct Case {
+    name: &'static str,
+    server: Server,
+    told: &'static str,
+    why: &'static str,
+    /// Whether it has no end but the one that the host makes.
+    endless: bool,
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\n";
+const TIMEOUT: &str = "no complete response within 1500 ms";
+const TOO_LARGE: &str = "the response is larger than 16777216 bytes";
+
+/// A reply that begins like this, and goes on with one piece for ever.
+fn endless(begin: impl AsRef<[u8]>, piece: impl AsRef<[u8]>) -> Writer {
+    let begin = begin.as_ref().to_vec();
+    let piece = piece.as_ref().repeat((64 << 10) / piece.as_ref().len() + 1);
+    Box::new(move |out| {
+        out.write_all(&begin)?;
+        loop {
+            out.write_all(&piece)?;
+        }
+    })
+}
+
+/// The same, a byte now and then.
+fn dripping(begin: &str) -> Writer {
+    let begin = begin.to_owned();
+    Box::new(move |out| {
+        out.write_all(begin.as_bytes())?;
+        loop {
+            out.write_all(b"x")?;
+            out.flush()?;
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    })
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
+/// The begin of a gzip of zeros that has no end, and the mebibyte that it goes on with.
+fn bomb() -> (Vec<u8>, Vec<u8>) {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(&vec![0; 1 << 20]).unwrap();
+    gzip.flush().unwrap();
+    let begin = gzip.get_ref().clone();
+    gzip.write_all(&vec![0; 1 << 20]).unwrap();
+    gzip.flush().unwrap();
+    (begin.clone(), gzip.get_ref()[begin.len()..].to_vec())
+}
+
+fn cases() -> Vec<Case> {
+    let (bomb, more) = bomb();
+    let no_bytes = [0, 0, 0, 0xff, 0xff];
+    let gzip_header = &bomb[..10];
+    let length = "Content-Length: 99999999999\r\n\r\n";
+    let zipped = "Content-Encoding: gzip\r\n\r\n";
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n";
+    let wide = format!("X-Wide: {}\r\n", "x".repeat(4000));
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    let ok_zipped = format!("{OK}{zipped}").into_bytes();
+    let cases: [(_, Writer, _, _); 18] = [
+        ("body-without-end", endless(format!("{OK}\r\n"), "x"), "too-large", TOO_LARGE),
+        ("length-beyond-measure", endless(format!("{OK}{length}"), "x"), "too-large", TOO_LARGE),
+        ("chunks-without-end", endless(format!("{OK}{chunked}"), chunk), "too-large", TOO_LARGE),
+        (
+            "bomb-without-end",
+            endless([&ok_zipped, &bomb[..]].concat(), more),
+            "too-large",
+            TOO_LARGE,
+        ),
+        (
+            "gzip-of-nothing",
+            endless([&ok_zipped, gzip_header].concat(), no_bytes),
+            "timeout",
+            TIMEOUT,
+        ),
+        ("gzips-without-end", endless(&ok_zipped, gzip(b"x")), "other", ""),
+        ("dripping-body", dripping(&format!("{OK}\r\n")), "timeout", TIMEOUT),
+        ("dripping-header", dripping(&format!("{OK}X-Slow: ")), "timeout", TIMEOUT),
+        (
+            "silence",
+            Box::new(|_| {
+                loop {
+                    std::thread::park();
+                }
+            }),
+            "timeout",
+            TIMEOUT,
+        ),
+        (
+            "provisional-without-end",
+            endless("", "HTTP/1.1 100 Continue\r\n\r\n"),
+            "timeout",
+            TIMEOUT,
+        ),
+        ("headers-without-end", endless(OK, wide), "other", ""),
+        ("header-line-without-end", endless(format!("{OK}X-Long: "), "x"), "other", ""),
+        ("status-line-without-end", endless("HTTP/1.1 200 ", "x"), "other", ""),
+        ("empty-lines-without-end", endless("", "\r\n"), "other", ""),
+        ("extension-without-end", endless(format!("{OK}{chunked}1;"), "x"), "other", ""),
+        (
+            "extensions-without-end",
+            endless(format!("{OK}{chunked}"), "1;extension=of-some-length\r\nx\r\n"),
+            "other",
+            "",
+        ),
+        (
+            "trailers-without-end",
+            endless(format!("{OK}{chunked}0\r\n"), "X-Trailer: x\r\n"),
+            "other",
+            "",
+        ),
+        ("not-http", endless("", "SSH-2.0-OpenSSH\r\n"), "other", ""),
+    ];
+    cases
+        .into_iter()
+        .map(|(name, write, told, why)| {
+            // What drips or is silent is written slowly: its end is seen by its writer late or never.
+            let endless = !name.starts_with("dripping") && name != "silence";
+            Case { name, server: Server::start_writing(write), told, why, endless }
+        })
+        .collect()
+}
+
+/// All at once, in one process with a source that has a good API: it gets on, and memory is bound.
+#[test]
+fn replies_that_never_end_are_ended_and_the_other_sources_live_on() {
+    let cases = cases();
+    let good = Server::start(|_, _| {
+        std::thread::sleep(Duration::from_millis(20));
+        reply(200, "", "")
+    });
+    let keys = |server: &Server| format!("allow = [\"{}\"]", server.url());
+    let mut sources: Vec<(&str, String, String)> = cases
+        .iter()
+        .map(|case| {
+            let url = case.server.url();
+            // What is to end by another limit has the time for it on a busy machine, too.
+            let timeout_ms = if case.told == "timeout" { 1_500 } else { 30_000 };
+            let config = format!("do = \"fetch\"\nurl = \"{url}\"\ntimeout_ms = {timeout_ms}");
+            (case.name, keys(&case.server), config)
+        })
+        .collect();
+    let config = format!("do = \"follow\"\nmore = true\nurl = \"{}\"", good.url());
+    sources.push(("good", keys(&good), config));
+    let sources: Vec<Source<'_>> =
+        sources.iter().map(|(name, keys, config)| Source { name, keys, config }).collect();
+    let bench = Bench::with_output("type = \"stdout\"\nenvelope = true", &sources);
+
+    let running = bench.start();
+    let told = |name: &str| {
+        let text = bench.read("stdout");
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        events(whole).into_iter().find(|event| event["source"] == name)
+    };
+    for case in &cases {
+        let mut found = None;
+        wait_for(case.name, || {
+            found = told(case.name);
+            found.is_some()
+        });
+        let event = &found.unwrap()["event"];
+        assert_eq!(event["error"], case.told, "{}: {event}", case.name);
+        assert!(event["why"].as_str().unwrap().contains(case.why), "{}: {event}", case.name);
+        if case.endless {
+            // It is no longer read, either.
+            wait_for("the end of the connection", || case.server.cut_off() > 0);
+        }
+    }
+    let delivered = good.received().len();
+    wait_for("more of the good source", || good.received().len() > delivered + 10);
+    let peak = running.peak_mebibytes();
+    eprintln!("peak of resident memory with {} endless replies: {peak} MiB", cases.len());
+    assert!(peak < 300, "{peak} MiB");
+    running.signal("TERM");
+    let (code, took) = running.end();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+/// An encoding that was not asked for is not undone: what comes is no larger than what was sent.
+#[test]
+fn gzip_within_gzip_and_unknown_encodings_are_handed_over_as_they_are() {
+    let inner = gzip(&vec![0; 32 << 20]);
+    let outer = gzip(&inner);
+    for (headers, length) in [
+        ("Content-Encoding: gzip, gzip\r\n", outer.len()),
+        ("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", inner.len()),
+        ("Content-Encoding: br\r\n", outer.len()),
+    ] {
+        let sent = outer.clone();
+        let server = Server::start(move |_, _| reply(200, headers, &sent));
+        let url = server.url();
+        let config = format!("do = \"fetch\"\nurl = \"{url}\"");
+        let keys = format!("allow = [\"{url}\"]");
+        let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+        let told: Value = bench.catch_up().expect(0).events().remove(0);
+        assert_eq!((&told["status"], &told["length"]), (&200.into(), &length.into()), "{headers}");
+    }
+}
