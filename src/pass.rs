@@ -66,8 +66,12 @@ impl Cursor {
             Some(pass) => Underway { position, pass },
             None => Underway::begin(position, config, host),
         };
-        if underway.pass.window.token.as_ref().is_some_and(|token| !token.is_fresh(host)) {
+        if underway.pass.window.token.as_ref().is_some_and(|token| !is_fresh(token.received, host))
+        {
             underway.halve_window(config);
+        }
+        if underway.pass.asks_newest && !is_fresh(underway.pass.planned, host) {
+            underway.begin_windows();
         }
         underway
     }
@@ -193,9 +197,21 @@ impl Underway {
         let Self { position, pass } = self;
         let times = page.rows.iter().filter_map(|(_, time)| *time);
         position.see(times.filter(|time| *time <= pass.window.to), clocks);
+        self.begin_windows();
+    }
+
+    /// Reads the windows without an answer to the question for the newest row: it saves requests
+    /// and memory, and no row depends on it.
+    pub(crate) fn skip_newest(mut self) -> Cursor {
+        self.begin_windows();
+        self.into_cursor()
+    }
+
+    fn begin_windows(&mut self) {
+        let Self { position, pass } = self;
+        let from = position.watermark;
         pass.asks_newest = false;
-        pass.window =
-            Window::new(position.watermark, pass.end.min(position.watermark + position.span_secs));
+        pass.window = Window::new(from, pass.end.min(from + position.span_secs));
     }
 
     /// The window is the whole way, its rows are as many as are known, and its first page holds
@@ -365,11 +381,10 @@ impl Window {
     }
 }
 
-impl Token {
-    /// A token's lifetime is not documented; an old one, or one from the future, is not tried.
-    fn is_fresh(&self, host: Second) -> bool {
-        (0..=TOKEN_AGE_MAX_SECS).contains(&(host - self.received))
-    }
+/// A token's lifetime is not documented; an old one, or one from the future, is not tried. Neither is
+/// a question that the API did not answer in that time.
+fn is_fresh(since: Second, host: Second) -> bool {
+    (0..=FRESH_SECS_MAX).contains(&(host - since))
 }
 
 /// How many rows one window should have at most: its keys have to be remembered.
@@ -378,6 +393,6 @@ const KEYS_MAX: u64 = crate::seen::KEYS_MAX as u64;
 const ECONOMY_PASSES_MAX: u8 = 10;
 const REFUSALS_MAX: u8 = 10;
 const EMPTY_PAGES_MAX: u8 = 3;
-const TOKEN_AGE_MAX_SECS: i64 = 600;
+const FRESH_SECS_MAX: i64 = 600;
 /// A pass that ends this close to the present has caught up with it.
 const PRESENT_SLACK_SECS: i64 = 2;

@@ -130,6 +130,9 @@ impl Pending<'_> {
             Reply::Denied(why) => Err(self.exchange.fail(ErrorKind::Config, denied(config, &why))),
             Reply::Later(why) => Err(self.exchange.fail_for_now(&why, &answer, true)),
             Reply::Transient(why) => Err(self.exchange.fail_for_now(&why, &answer, false)),
+            Reply::Protocol(_) if self.underway.pass.asks_newest => {
+                Ok(self.without_newest(answer.date, at))
+            }
             Reply::Protocol(why) => {
                 Err(self.exchange.fail(ErrorKind::Protocol, config.redact(&why)))
             }
@@ -198,6 +201,14 @@ impl Pending<'_> {
             Ok(cursor) => Ok(batch(self.exchange, &cursor, target, Vec::new(), true)),
             Err(TooManyRefusals) => Err(too_many_refusals(self.exchange)),
         }
+    }
+
+    /// The API does not answer the question for its newest row: the windows are read without it.
+    fn without_newest(mut self, date: Option<Second>, at: Moment) -> Batch {
+        self.learn_clock(date, at);
+        let target = self.underway.pass.end;
+        let cursor = self.underway.skip_newest();
+        batch(self.exchange, &cursor, target, Vec::new(), true)
     }
 
     fn too_large(

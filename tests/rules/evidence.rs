@@ -1,10 +1,12 @@
 //! What the watermark may rely on: rows that were seen before a window was read, and none that came
 //! to light meanwhile. // I2
 
+use mimecast_ttp_source::ErrorKind;
 use serde_json::json;
 
 use crate::fake::{
-    Api, DAY, HOUR, Host, T, config, config_with, ids, no_rows, numbered, page, row,
+    Api, DAY, HOUR, Host, T, config, config_with, failed, ids, no_rows, numbered, page, response,
+    row,
 };
 
 /// The watermark after each poll, in seconds past `T`, and the ids of all events.
@@ -105,6 +107,28 @@ fn a_quiet_stream_moves_the_watermark_though_nothing_in_it_is_new() {
         host.now = T + hours * HOUR;
         assert_eq!(follow(&mut host, &api).0, [(hours - 2) * HOUR]);
     }
+}
+
+#[test]
+fn a_question_that_the_api_does_not_answer_is_left_behind() {
+    for reply in [response(400, ""), response(200, "<html>")] {
+        let mut host = Host::new(&config());
+        host.now = T + 2 * DAY;
+        let batch = host.poll(reply).unwrap();
+        assert!(batch.events.is_empty() && batch.more, "{batch:?}");
+        assert_eq!((host.next().from, host.next().asks_newest()), (T, false));
+    }
+    // What passes is waited for, for as long as a page token is.
+    let mut host = Host::new(&config());
+    host.poll(page(&[row("a", T + 1)], 36_000, Some("t"))).unwrap();
+    assert!(host.next().asks_newest());
+    for _ in 0..10 {
+        failed(host.poll(response(500, "")), ErrorKind::Transient);
+        host.now += 60;
+        assert!(host.next().asks_newest());
+    }
+    host.now += 1;
+    assert_eq!((host.next().from, host.next().asks_newest()), (T, false));
 }
 
 #[test]
