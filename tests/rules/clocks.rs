@@ -258,6 +258,18 @@ fn a_clock_that_jumps_ahead_for_a_while_loses_no_row() {
 }
 
 #[test]
+fn a_window_past_the_end_that_a_clock_moved_is_asked_for_the_right_way_round() {
+    let mut host = Host::new(&config_with(json!({"window_max_secs": 3_600})));
+    host.now = T + 4 * HOUR;
+    host.skip_newest();
+    host.poll(no_rows()).unwrap();
+    let page_with_token = page(&[row("a", T + HOUR)], 700, Some("t"));
+    host.poll(page_with_token.dated(T + HOUR / 2)).unwrap();
+    host.poll(response(400, "")).unwrap();
+    assert_eq!((host.next().from, host.next().to), (T + HOUR, T + HOUR + 1));
+}
+
+#[test]
 fn absurd_clocks_are_borne() {
     for date in [0, 253_402_300_799] {
         let mut host = Host::new(&config());

@@ -48,6 +48,17 @@ fn one_window_is_not_preceded_by_a_question() {
         host.now = now;
         assert!(!host.next().asks_newest());
     }
+    // A full reading is one window too, if that reaches to the end.
+    let one_window = json!({"window_max_secs": 3_600, "quiet_max_secs": 3_600});
+    let mut host = Host::new(&config_with(one_window.clone()));
+    host.poll(no_rows()).unwrap();
+    let mut other = config_with(one_window);
+    other["filters"] = json!({"query": "other"});
+    host.reconfigure(&other);
+    assert_eq!((host.next().from, host.next().to), (T, T + HOUR));
+    assert!(!host.next().asks_newest());
+    host.now += 1;
+    assert!(host.next().asks_newest());
 }
 
 #[test]
