@@ -7,9 +7,9 @@
 //! or after that. All runs of a host share what they have in common: at each of these places the run
 //! splits in two.
 //!
-//! Mutants of `src` that it kills: a window that begins at the second after the last; a watermark
-//! that moves with each page, or to the window's end; a page token kept for the next window; seen
-//! rows forgotten above the watermark; a token that is tried for ever.
+//! Mutants of `src` that it kills: a watermark that moves to the window's end, or without the overlap;
+//! a page token kept for the next window; seen rows forgotten above the watermark; a clock of the API
+//! that is never learnt.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod fake;
