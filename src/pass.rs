@@ -209,9 +209,8 @@ impl Underway {
 
     fn begin_windows(&mut self) {
         let Self { position, pass } = self;
-        let from = position.watermark;
         pass.asks_newest = false;
-        pass.window = Window::new(from, pass.end.min(from + position.span_secs));
+        pass.window = pass.part(position.watermark, position.span_secs);
     }
 
     /// The window is the whole way, its rows are as many as are known, and its first page holds
@@ -333,7 +332,7 @@ impl Underway {
             return self.end_pass();
         }
         pass.refusals = 0;
-        pass.window = Window::new(to, pass.end.min(to + position.span_secs));
+        pass.window = pass.part(to, position.span_secs);
         (self.into_cursor(), false)
     }
 
@@ -366,12 +365,19 @@ impl Underway {
         pass.window = if pass.asks_newest {
             Window::new(from.max(pass.end - config.window_max_secs), pass.end)
         } else {
-            Window::new(from, pass.end.min(from + span_secs).max(from + 1))
+            pass.part(from, span_secs)
         };
     }
 
     fn into_cursor(self) -> Cursor {
         Cursor { position: self.position, pass: Some(self.pass) }
+    }
+}
+
+impl Pass {
+    /// The window from this second on: as long as this, up to the end of the pass, and never empty.
+    fn part(&self, from: Second, span_secs: i64) -> Window {
+        Window::new(from, self.end.min(from + span_secs).max(from + 1))
     }
 }
 
