@@ -242,10 +242,10 @@ fn history(
             0 => (d.below(3), secs),
             1 => (d.below(left / 3 + 1), secs),
             2 => (d.below(left / 2 + 1), secs.min(d.between(1, 60))),
-            // A token that dies there is met again: so few pages that they are got through.
-            _ => (d.below((page_size * 8).min(left).max(0) + 1), 1),
+            _ => (d.below(left / 3 + 1), 1),
         };
-        for _ in 0..count.min(left) {
+        // A token that dies within one second is met again: so few pages that they are got through.
+        for _ in 0..count.min(left).min(within * page_size * 4) {
             let second = T + from + d.below(within);
             let mut row = odd_row(d, rows.len(), second, odd_percent);
             row.is_malicious = d.percent(30);
