@@ -1,12 +1,14 @@
-//! The rules by which a cursor moves: how a pass is planned, how its windows are walked, and how
-//! far the watermark may follow.
+//! The rules by which a cursor moves: how a pass is planned, and how its windows are walked. How far
+//! the watermark may follow is in `watermark.rs`.
 //!
 //! A pass leads from the watermark to the present, oldest to newest, in windows. A window is read
 //! page by page. Only a window that was read to its end moves the watermark, and only as far as
 //! rows were seen; until then a crash, a refused token or a wrong clock costs requests, not rows.
+//! Before a pass of several windows the API is asked for its newest row alone.
 //!
 //! ```text
 //! cursor ─▶ plan ─▶ underway ─▶ admit a page ────▶ cursor
+//!                           ├─▶ skip the newest ─▶ cursor, the first window
 //!                           ├─▶ refuse the token ▶ cursor, half the window
 //!                           └─▶ narrow ──────────▶ cursor, half the window
 //! ```
