@@ -39,6 +39,8 @@ pub struct Event {
 pub struct PollError {
     /// What the host should do next.
     pub kind: ErrorKind,
+    /// A stable name for what happened.
+    pub code: &'static str,
     /// What happened and what to do about it.
     pub message: String,
     /// The API's wish for a wait, in milliseconds.

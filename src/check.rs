@@ -44,7 +44,7 @@ impl PendingCheck<'_> {
     ) -> Step<Box<Self>, Report> {
         let config = self.exchange.config;
         let answer = self.exchange.receive(reply);
-        let (kind, message) = match Reply::read(&answer.reply, &answer.body, false) {
+        let (kind, code, message) = match Reply::read(&answer.reply, &answer.body, false) {
             Reply::Page(page) => {
                 let times = page.rows.iter().filter_map(crate::row::Row::time);
                 let newest_unix_nanos = times.max().and_then(EventTime::unix_nanos);
@@ -65,19 +65,27 @@ impl PendingCheck<'_> {
                 {
                     return Step::Send(request, self);
                 }
-                (ErrorKind::Auth, refusal.advice().to_owned())
+                (ErrorKind::Auth, refusal.code(), refusal.advice().to_owned())
             }
-            Reply::Denied(why) => (ErrorKind::Config, denied(config, &why)),
+            Reply::Denied(why) => (ErrorKind::Config, "denied", denied(config, &why)),
             Reply::Later(why) => {
-                return Step::Done(Err(self.exchange.fail_for_now(&why, &answer, true)));
+                return Step::Done(Err(self.exchange.fail_for_now(
+                    "rate_limited",
+                    &why,
+                    &answer,
+                    true,
+                )));
             }
-            Reply::Transient(why) => {
-                return Step::Done(Err(self.exchange.fail_for_now(&why, &answer, false)));
+            Reply::Transient(code, why) => {
+                return Step::Done(Err(self.exchange.fail_for_now(code, &why, &answer, false)));
             }
-            Reply::TooLarge(why) | Reply::TokenRefused(why) | Reply::Protocol(why) => {
-                (ErrorKind::Protocol, config.redact(&why))
+            Reply::TooLarge(why) => (ErrorKind::Protocol, "too_large", config.redact(&why)),
+            Reply::Protocol(code, why) => (ErrorKind::Protocol, code, config.redact(&why)),
+            // There was no page token.
+            Reply::TokenRefused(why) => {
+                (ErrorKind::Protocol, "page_token_refused", config.redact(&why))
             }
         };
-        Step::Done(Err(self.exchange.fail(kind, message)))
+        Step::Done(Err(self.exchange.fail(kind, code, message)))
     }
 }

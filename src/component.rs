@@ -114,6 +114,7 @@ fn refused(faults: &[config::Diagnostic]) -> wit::PollError {
         .collect();
     wit::PollError {
         kind: wit::ErrorKind::Config,
+        code: "config_refused".into(),
         message: format!("the configuration is refused: {}", faults.join(" | ")),
         retry_after_ms: None,
         notices: Vec::new(),
@@ -156,6 +157,7 @@ impl From<batch::PollError> for wit::PollError {
                 batch::ErrorKind::Cursor => wit::ErrorKind::Cursor,
                 batch::ErrorKind::Protocol => wit::ErrorKind::Protocol,
             },
+            code: error.code.into(),
             message: error.message,
             retry_after_ms: error.retry_after_ms,
             notices: error.notices.into_iter().map(Into::into).collect(),

@@ -139,9 +139,10 @@ impl<'c> Exchange<'c> {
     }
 
     /// Ends in an error. What `message` has of the API's or the host's words is redacted.
-    pub(crate) fn fail(self, kind: ErrorKind, message: String) -> PollError {
+    pub(crate) fn fail(self, kind: ErrorKind, code: &'static str, message: String) -> PollError {
         PollError {
             kind,
+            code,
             message,
             retry_after_ms: None,
             notices: self.notices,
@@ -151,11 +152,17 @@ impl<'c> Exchange<'c> {
     }
 
     /// Ends in an error that may pass, after the wait that the API wishes for.
-    pub(crate) fn fail_for_now(self, why: &str, answer: &Answer, is_refused: bool) -> PollError {
+    pub(crate) fn fail_for_now(
+        self,
+        code: &'static str,
+        why: &str,
+        answer: &Answer,
+        is_refused: bool,
+    ) -> PollError {
         let response = answer.reply.as_ref().ok();
         let retry_after_ms = response.and_then(|r| quota::retry_after_ms(r, is_refused));
         let message = self.config.redact(why);
-        PollError { retry_after_ms, ..self.fail(ErrorKind::Transient, message) }
+        PollError { retry_after_ms, ..self.fail(ErrorKind::Transient, code, message) }
     }
 }
 

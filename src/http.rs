@@ -67,6 +67,21 @@ pub enum HttpError {
     Other(String),
 }
 
+impl HttpError {
+    /// The case as a stable name.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Denied(_) => "denied",
+            Self::Dns(_) => "dns",
+            Self::Connect(_) => "connect",
+            Self::Tls(_) => "tls",
+            Self::Timeout(_) => "timeout",
+            Self::TooLarge(_) => "too_large",
+            Self::Other(_) => "exchange_failed",
+        }
+    }
+}
+
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, text) = match self {

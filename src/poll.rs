@@ -59,8 +59,11 @@ pub fn poll<'c>(
     let (origin, cursor) = match cursor.map(Cursor::decode) {
         Some(Ok(cursor)) => (Origin::Stored, cursor),
         Some(Err(error)) => {
-            let error = Exchange::new(config, Vec::new(), notices)
-                .fail(ErrorKind::Cursor, error.to_string());
+            let error = Exchange::new(config, Vec::new(), notices).fail(
+                ErrorKind::Cursor,
+                "cursor_refused",
+                error.to_string(),
+            );
             return Step::Done(Err(error));
         }
         None => {
@@ -114,7 +117,7 @@ impl Pending<'_> {
             {
                 // The token would go into the cursor. // I4
                 let message = "the API's page token holds a key".to_owned();
-                Err(self.exchange.fail(ErrorKind::Protocol, message))
+                Err(self.exchange.fail(ErrorKind::Protocol, "page_token_refused", message))
             }
             Reply::Page(page) => self.page(&page, answer.date, at),
             Reply::TokenRefused(why) => self.token_refused(&why, answer.date, at),
@@ -125,16 +128,26 @@ impl Pending<'_> {
                 {
                     return Step::Send(request, self);
                 }
-                Err(self.exchange.fail(ErrorKind::Auth, refusal.advice().to_owned()))
+                Err(self.exchange.fail(
+                    ErrorKind::Auth,
+                    refusal.code(),
+                    refusal.advice().to_owned(),
+                ))
             }
-            Reply::Denied(why) => Err(self.exchange.fail(ErrorKind::Config, denied(config, &why))),
-            Reply::Later(why) => Err(self.exchange.fail_for_now(&why, &answer, true)),
-            Reply::Transient(why) => Err(self.exchange.fail_for_now(&why, &answer, false)),
-            Reply::Protocol(_) if self.underway.pass.asks_newest => {
+            Reply::Denied(why) => {
+                Err(self.exchange.fail(ErrorKind::Config, "denied", denied(config, &why)))
+            }
+            Reply::Later(why) => {
+                Err(self.exchange.fail_for_now("rate_limited", &why, &answer, true))
+            }
+            Reply::Transient(code, why) => {
+                Err(self.exchange.fail_for_now(code, &why, &answer, false))
+            }
+            Reply::Protocol(..) if self.underway.pass.asks_newest => {
                 Ok(self.without_newest(answer.date, at))
             }
-            Reply::Protocol(why) => {
-                Err(self.exchange.fail(ErrorKind::Protocol, config.redact(&why)))
+            Reply::Protocol(code, why) => {
+                Err(self.exchange.fail(ErrorKind::Protocol, code, config.redact(&why)))
             }
         };
         Step::Done(outcome)
@@ -226,7 +239,7 @@ impl Pending<'_> {
                 "the API's answer for the single second {from} is too large ({why}): lower \
                  page_size"
             );
-            return Err(self.exchange.fail(ErrorKind::Protocol, message));
+            return Err(self.exchange.fail(ErrorKind::Protocol, "too_large", message));
         };
         self.exchange.notices.push(Notice::warn(
             "reply_too_large",
@@ -269,6 +282,7 @@ impl Pending<'_> {
         match self.origin {
             Origin::Stored => self.exchange.fail(
                 ErrorKind::Cursor,
+                "cursor_ahead",
                 format!(
                     "the cursor's watermark, {watermark}, is {ahead_secs} s ahead of the API's \
                      clock: restore an earlier cursor, or reset it to begin anew at `start`"
@@ -276,6 +290,7 @@ impl Pending<'_> {
             ),
             Origin::Configured | Origin::Clock => self.exchange.fail(
                 ErrorKind::Config,
+                "start_ahead",
                 format!(
                     "start, {watermark}, is {ahead_secs} s ahead of the API's clock: give a time \
                      that has passed"
@@ -333,6 +348,7 @@ fn tell_odd_rows(page: &Page<'_>, is_new: &[bool], notices: &mut Vec<Notice>) {
 fn too_many_refusals(exchange: Exchange<'_>) -> PollError {
     exchange.fail(
         ErrorKind::Protocol,
+        "page_token_refused",
         "page after page was refused without a new row between: the API does not honour its own \
          page tokens at present"
             .to_owned(),

@@ -14,14 +14,14 @@ pub(crate) enum Reply<'a> {
     Later(String),
     /// The keys, or what they may do, are refused; whether a wrong clock can be the reason.
     Credentials(Refusal, MayBeTheClock),
-    /// It may pass by itself.
-    Transient(String),
+    /// It may pass by itself: a stable name for it, and what happened.
+    Transient(&'static str, String),
     /// The page token is of no use any more.
     TokenRefused(String),
     /// The decoded reply is larger than the host allows.
     TooLarge(String),
-    /// Not understood, or refused for good.
-    Protocol(String),
+    /// Not understood, or refused for good: a stable name for it, and what happened.
+    Protocol(&'static str, String),
     /// A page of rows.
     Page(Page<'a>),
 }
@@ -62,7 +62,7 @@ impl<'a> Reply<'a> {
                 return Self::TokenRefused(format!("the answer is too large: {text}"));
             }
             Err(HttpError::TooLarge(text)) => return Self::TooLarge(text.clone()),
-            Err(error) => return Self::Transient(error.to_string()),
+            Err(error) => return Self::Transient(error.code(), error.to_string()),
         };
         let parsed = Page::parse(body);
         let failures = parsed.as_ref().map(Failure::all_of).unwrap_or_default();
@@ -82,25 +82,37 @@ impl<'a> Reply<'a> {
             return Self::Credentials(refusal, MayBeTheClock(may_be_the_clock));
         }
         if status >= 500 || failure.is_some_and(|failure| failure.retryable) {
-            return Self::Transient(told);
+            return Self::Transient("api_failed", told);
         }
         let page = match parsed {
-            _ if failure.is_some() || status != 200 => Err(told),
+            _ if failure.is_some() || status != 200 => Err(("api_refused", told)),
             Ok(Page { fault: Some(why), .. }) | Err(why) => {
-                Err(format!("the API's answer cannot be understood: {why}"))
+                Err((NOT_UNDERSTOOD, format!("the API's answer cannot be understood: {why}")))
             }
             Ok(page) if page.has_data => Ok(page),
-            Ok(_) => Err("the API's answer has no data".to_owned()),
+            Ok(_) => Err((NOT_UNDERSTOOD, "the API's answer has no data".to_owned())),
         };
         match page {
             Ok(page) => Self::Page(page),
-            Err(what) if has_token => Self::TokenRefused(what),
-            Err(what) => Self::Protocol(what),
+            Err((_, what)) if has_token => Self::TokenRefused(what),
+            Err((code, what)) => Self::Protocol(code, what),
         }
     }
 }
 
 impl Refusal {
+    /// A stable name for it.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "keys_refused",
+            Self::Client => "access_key_unknown",
+            Self::Signature => "signature_refused",
+            Self::Application => "application_unknown",
+            Self::Lapsed => "keys_lapsed",
+            Self::Permission => "permission_missing",
+        }
+    }
+
     /// What happened and what a person must do about it.
     pub(crate) const fn advice(self) -> &'static str {
         match self {
@@ -200,3 +212,5 @@ fn told(http: u16, status: u16, failure: Option<&Failure>) -> String {
     }
     text
 }
+
+const NOT_UNDERSTOOD: &str = "not_understood";

@@ -49,6 +49,9 @@ fn fails_without_token(what: &str, reply: &Reply, kind: ErrorKind) -> PollError 
     assert_told(what, &error);
     let error_of_check = checked(reply.clone()).unwrap_err();
     assert_eq!((error_of_check.kind, &error_of_check.message), (kind, &error.message), "{what}");
+    assert_eq!(error_of_check.code, error.code, "{what}");
+    let snake_case = |c: char| c.is_ascii_lowercase() || c == '_';
+    assert!(!error.code.is_empty() && error.code.chars().all(snake_case), "{what}: {}", error.code);
     error
 }
 
@@ -256,23 +259,24 @@ fn server_errors_and_what_the_api_calls_retryable_are_transient() {
 
 #[test]
 fn a_request_without_a_response_is_transient() {
-    for error in [
-        HttpError::Dns("why".into()),
-        HttpError::Connect("why".into()),
-        HttpError::Tls("why".into()),
-        HttpError::Timeout("why".into()),
-        HttpError::Other("why".into()),
+    for (error, code) in [
+        (HttpError::Dns("why".into()), "dns"),
+        (HttpError::Connect("why".into()), "connect"),
+        (HttpError::Tls("why".into()), "tls"),
+        (HttpError::Timeout("why".into()), "timeout"),
+        (HttpError::Other("why".into()), "exchange_failed"),
     ] {
         let told = fails_always(&format!("{error:?}"), &Err(error), ErrorKind::Transient);
+        assert_eq!(told.code, code);
         assert!(told.message.contains("why") && told.retry_after_ms.is_none(), "{told:?}");
     }
 }
 
 #[test]
 fn refused_credentials_say_what_a_person_must_do() {
-    let keys = &["access_key", "secret_key", "app_id", "app_key", "base_url"][..];
-    let lapsed = &["lapsed", "make a new pair", "Never Expires"][..];
-    let permission = &["Monitoring | Impersonation Protection | Read"][..];
+    let keys = &["keys_refused", "access_key", "secret_key", "app_id", "app_key", "base_url"][..];
+    let lapsed = &["keys_lapsed", "lapsed", "make a new pair", "Never Expires"][..];
+    let permission = &["permission_missing", "Monitoring | Impersonation Protection | Read"][..];
     for (status, words) in [(401, keys), (403, permission), (418, lapsed)] {
         for body in [html(), String::new(), gateway("unheard_of", "no").to_string()] {
             let error = fails_always("status", &Ok(response(status, body)), ErrorKind::Auth);
@@ -283,9 +287,9 @@ fn refused_credentials_say_what_a_person_must_do() {
     }
     for (code, words) in [
         ("err_xdk_binding_expired", lapsed),
-        ("err_xdk_client_unauthorized", &["access_key", "app_id"]),
-        ("err_xdk_invalid_signature", &["secret_key", "app_key"]),
-        ("err_developer_key", &["app_id", "app_key"]),
+        ("err_xdk_client_unauthorized", &["access_key_unknown", "access_key", "app_id"]),
+        ("err_xdk_invalid_signature", &["signature_refused", "secret_key", "app_key"]),
+        ("err_developer_key", &["application_unknown", "app_id", "app_key"]),
         ("app_forbidden", permission),
     ] {
         for status in [200, 400, 401, 403, 500] {
@@ -299,8 +303,11 @@ fn refused_credentials_say_what_a_person_must_do() {
     }
 }
 
+/// The first word is the error's code, the others are in its message.
 #[track_caller]
 fn assert_says(error: &PollError, words: &[&str]) {
+    let [code, words @ ..] = words else { panic!("no code to look for") };
+    assert_eq!(error.code, *code, "{error:?}");
     for word in words {
         assert!(error.message.contains(word), "{word}: {error:?}");
     }
@@ -310,7 +317,7 @@ fn assert_says(error: &PollError, words: &[&str]) {
 fn a_request_that_the_host_denies_is_a_fault_of_the_configuration() {
     let reply = Err(HttpError::Denied("api.example is not in the list".into()));
     let error = fails_always("denied", &reply, ErrorKind::Config);
-    assert_says(&error, &["api.example is not in the list", "allow", "base_url"]);
+    assert_says(&error, &["denied", "api.example is not in the list", "allow", "base_url"]);
 }
 
 #[test]
@@ -328,7 +335,7 @@ fn a_page_that_is_too_large_is_asked_for_again_in_half_the_window_down_to_a_seco
         secs /= 2;
     }
     let error = failed(host.poll(too_large()), ErrorKind::Protocol);
-    assert_says(&error, &["second", "2026-11-01T00:00:00Z", "page_size"]);
+    assert_says(&error, &["too_large", "second", "2026-11-01T00:00:00Z", "page_size"]);
     let batch = host.poll(page(&[row("a", T)], 1, None)).unwrap();
     assert_eq!(ids(&batch), ["a"]);
 }
@@ -361,14 +368,14 @@ fn other_failures_and_statuses_are_told_with_code_and_message() {
             &Ok(response(status, body.clone())),
             ErrorKind::Protocol,
         );
-        assert_says(&error, words);
+        assert_says(&error, &[&["api_refused"], words].concat());
         assert_eq!(error.retry_after_ms, None);
     }
     for status in [201, 204, 301, 302, 307, 308, 400, 404, 405, 409, 410, 451] {
         for body in [html(), String::new(), meta_status(200).to_string()] {
             let reply = Ok(response(status, body));
             let error = fails_without_token(&status.to_string(), &reply, ErrorKind::Protocol);
-            assert_says(&error, &[&status.to_string()]);
+            assert_says(&error, &["api_refused", &status.to_string()]);
         }
     }
 }
@@ -378,7 +385,10 @@ fn a_failure_names_the_field_that_the_api_names() {
     let mut body = fail("err_validation_blank", "must not be blank");
     body["fail"][0]["errors"][0]["field"] = json!("searchField");
     let error = failed(without_token().poll(response(400, body)), ErrorKind::Protocol);
-    assert_says(&error, &["err_validation_blank", "must not be blank", "searchField"]);
+    assert_says(
+        &error,
+        &["api_refused", "err_validation_blank", "must not be blank", "searchField"],
+    );
 }
 
 #[test]

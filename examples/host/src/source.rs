@@ -167,20 +167,21 @@ impl Run {
         };
         let source = self.source.name.as_str();
         let kind = kind_name(error.kind);
+        let code = self.source.redactor.clean(&error.code);
         let message = self.source.redactor.clean(&error.message);
         let requests = error.stats.requests;
         if self.until_caught_up && hopeless {
-            tracing::error!(source, kind, requests, "poll failed, source ended: {message}");
+            tracing::error!(source, kind, code, requests, "poll failed, source ended: {message}");
             return Err(Ending::Failed);
         }
         let wait = self.poll_waits.next(wait::cap(error.kind), hint, wait::chance());
         let wait_ms = wait.as_millis();
         match error.kind {
             ErrorKind::Transient | ErrorKind::Protocol => {
-                tracing::warn!(source, kind, requests, wait_ms, "poll failed: {message}");
+                tracing::warn!(source, kind, code, requests, wait_ms, "poll failed: {message}");
             }
             ErrorKind::Auth | ErrorKind::Config | ErrorKind::Cursor => {
-                tracing::error!(source, kind, requests, wait_ms, "poll failed: {message}");
+                tracing::error!(source, kind, code, requests, wait_ms, "poll failed: {message}");
             }
         }
         self.unless_stopped(tokio::time::sleep(wait)).await
@@ -295,6 +296,7 @@ fn next_wait(more: bool, idle: bool, empty_in_a_row: u32, next_poll_ms: u64) -> 
 fn protocol(message: String) -> PollError {
     PollError {
         kind: ErrorKind::Protocol,
+        code: "component_failed".to_owned(),
         message,
         retry_after_ms: None,
         notices: Vec::new(),

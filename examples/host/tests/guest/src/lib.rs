@@ -339,6 +339,7 @@ fn batch(events: Vec<Event>, page: u64, more: bool) -> Batch {
 fn error(kind: ErrorKind, message: &str) -> PollError {
     PollError {
         kind,
+        code: "scripted".into(),
         message: message.into(),
         retry_after_ms: None,
         notices: Vec::new(),
