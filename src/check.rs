@@ -5,14 +5,20 @@ use crate::clock::offset_secs;
 use crate::config::Config;
 use crate::exchange::{Exchange, Moment, Step};
 use crate::http::{HttpError, Response};
-use crate::poll::denied;
+use crate::page::Page;
 use crate::reply::Reply;
 use crate::request::LogsRequest;
-use crate::timestamp::EventTime;
+use crate::row::Row;
+use crate::timestamp::{EventTime, Second};
+use crate::token::{NotGranted, TokenCache};
 
 /// Begins a check: asks for the newest row of the last `window_max_secs`.
 #[must_use]
-pub fn check(config: &Config, at: Moment) -> Step<Box<PendingCheck<'_>>, Report> {
+pub fn check<'c>(
+    config: &'c Config,
+    tokens: &'c mut TokenCache,
+    at: Moment,
+) -> Step<Box<PendingCheck<'c>>, Report> {
     let now = at.second();
     let body = LogsRequest {
         page_size: 1,
@@ -23,8 +29,8 @@ pub fn check(config: &Config, at: Moment) -> Step<Box<PendingCheck<'_>>, Report>
         filters: &config.filters,
     }
     .to_json();
-    let mut exchange = Exchange::new(config, body, Vec::new());
-    let request = exchange.request(at, 0);
+    let mut exchange = Exchange::new(config, tokens, body, Vec::new());
+    let request = exchange.begin(at, 0);
     Step::Send(request, Box::new(PendingCheck { exchange }))
 }
 
@@ -42,50 +48,39 @@ impl PendingCheck<'_> {
         reply: Result<Response, HttpError>,
         at: Moment,
     ) -> Step<Box<Self>, Report> {
-        let config = self.exchange.config;
         let answer = self.exchange.receive(reply);
-        let (kind, code, message) = match Reply::read(&answer.reply, &answer.body, false) {
-            Reply::Page(page) => {
-                let times = page.rows.iter().filter_map(crate::row::Row::time);
-                let newest_unix_nanos = times.max().and_then(EventTime::unix_nanos);
-                self.exchange.stats.rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
-                return Step::Done(Ok(Report {
-                    newest_unix_nanos,
-                    quota: self.exchange.quota(),
-                    clock_offset_ms: answer
-                        .date
-                        .map(|date| offset_secs(date, at.second()).saturating_mul(1_000)),
-                    notices: self.exchange.notices,
-                    stats: self.exchange.stats,
-                }));
-            }
-            Reply::Credentials(refusal, may_be_the_clock) => {
-                if let Some(request) =
-                    self.exchange.retry_by_the_clock(may_be_the_clock, answer.date, at)
-                {
-                    return Step::Send(request, self);
+        let error = match self.exchange.after_token(&answer) {
+            Some(Ok(request)) => return Step::Send(request, self),
+            Some(Err(NotGranted::Credentials(refusal))) => self.exchange.fail_refused(refusal),
+            Some(Err(NotGranted::Failed(cause))) => self.exchange.fail_for(&cause, &answer),
+            None => match Reply::read(&answer.reply, &answer.body, false) {
+                Reply::Page(page) => return Step::Done(Ok(self.report(&page, answer.date, at))),
+                Reply::Credentials(refusal, may_be_the_clock) => {
+                    match self.exchange.mend(refusal, may_be_the_clock, answer.date, at) {
+                        Some(request) => return Step::Send(request, self),
+                        None => self.exchange.fail_refused(refusal),
+                    }
                 }
-                (ErrorKind::Auth, refusal.code(), refusal.advice().to_owned())
-            }
-            Reply::Denied(why) => (ErrorKind::Config, "denied", denied(config, &why)),
-            Reply::Later(why) => {
-                return Step::Done(Err(self.exchange.fail_for_now(
-                    "rate_limited",
-                    &why,
-                    &answer,
-                    true,
-                )));
-            }
-            Reply::Transient(code, why) => {
-                return Step::Done(Err(self.exchange.fail_for_now(code, &why, &answer, false)));
-            }
-            Reply::TooLarge(why) => (ErrorKind::Protocol, "too_large", config.redact(&why)),
-            Reply::Protocol(code, why) => (ErrorKind::Protocol, code, config.redact(&why)),
-            // There was no page token.
-            Reply::TokenRefused(why) => {
-                (ErrorKind::Protocol, "page_token_refused", config.redact(&why))
-            }
+                Reply::Failed(cause) => self.exchange.fail_for(&cause, &answer),
+                Reply::TooLarge(why) | Reply::TokenRefused(why) => {
+                    let why = self.exchange.secrets.redact(&why);
+                    let message = format!("the API's answer is too large: {why}");
+                    self.exchange.fail(ErrorKind::Protocol, "too_large", message)
+                }
+            },
         };
-        Step::Done(Err(self.exchange.fail(kind, code, message)))
+        Step::Done(Err(error))
+    }
+
+    fn report(mut self, page: &Page<'_>, date: Option<Second>, at: Moment) -> Report {
+        self.exchange.stats.rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
+        let times = page.rows.iter().filter_map(Row::time);
+        Report {
+            newest_unix_nanos: times.max().and_then(EventTime::unix_nanos),
+            quota: self.exchange.quota(),
+            clock_offset_ms: date.map(|date| offset_secs(date, at.second()).saturating_mul(1_000)),
+            notices: self.exchange.notices,
+            stats: self.exchange.stats,
+        }
     }
 }

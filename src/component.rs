@@ -14,6 +14,8 @@ mod bindings {
     export!(Component);
 }
 
+use std::sync::{Mutex, PoisonError};
+
 use bindings::exports::pipeline::source::source as wit;
 use bindings::pipeline::source::http as wit_http;
 
@@ -21,8 +23,12 @@ use crate::batch;
 use crate::config::{self, Config};
 use crate::exchange::{Moment, Step};
 use crate::http::{HttpError, Request, Response};
+use crate::token::TokenCache;
 
 struct Component;
+
+/// All that an instance keeps from one call to the next.
+static TOKENS: Mutex<TokenCache> = Mutex::new(TokenCache::new());
 
 impl wit::Guest for Component {
     fn describe() -> wit::Metadata {
@@ -42,7 +48,8 @@ impl wit::Guest for Component {
 
     fn check(config: String) -> Result<wit::Report, wit::PollError> {
         let config = Config::parse(&config).map_err(|faults| refused(&faults))?;
-        let mut step = crate::check(&config, moment());
+        let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut step = crate::check(&config, &mut tokens, moment());
         loop {
             step = match step {
                 Step::Send(request, pending) => pending.reply(send(request), moment()),
@@ -53,7 +60,8 @@ impl wit::Guest for Component {
 
     fn poll(config: String, cursor: Option<String>) -> Result<wit::Batch, wit::PollError> {
         let config = Config::parse(&config).map_err(|faults| refused(&faults))?;
-        let mut step = crate::poll(&config, cursor.as_deref(), moment());
+        let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut step = crate::poll(&config, &mut tokens, cursor.as_deref(), moment());
         loop {
             step = match step {
                 Step::Send(request, pending) => pending.reply(send(request), moment()),

@@ -1,16 +1,12 @@
 //! The configuration: a JSON text becomes a `Config` in which nothing can be wrong, or a list of
 //! every fault in it, each with its path and its remedy.
 
+use crate::auth::Auth;
 use crate::fields::{Fault, Fields, Noted, boolean, not_a_date, second, string};
 use crate::filters::{Filters, SearchField};
 use crate::format::Format;
 use crate::json::Json;
-use crate::secret::Secret;
-use crate::signing::HmacKeys;
 use crate::timestamp::Second;
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 /// A JSON Schema (draft 2020-12) of the configuration.
 pub const SCHEMA: &str = include_str!("config/schema.json");
@@ -54,13 +50,6 @@ pub struct Config {
     pub filters: Filters,
 }
 
-/// What requests are authorized with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Auth {
-    /// API 1.0.
-    Hmac(HmacKeys),
-}
-
 impl Config {
     /// Reads a configuration.
     ///
@@ -84,46 +73,10 @@ impl Config {
         }
     }
 
-    /// Hides the secrets of this configuration in a text that came from outside, should it repeat
-    /// one, and makes it one printable line of bounded length. // I4
-    #[must_use]
-    pub fn redact(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        let mut secrets = self.secrets();
-        // The longest first: one may hold another.
-        while let Some((index, secret)) = secrets.iter().enumerate().max_by_key(|(_, s)| s.len()) {
-            text = text.replace(secret, "[redacted]");
-            secrets.swap_remove(index);
-        }
-        text.chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(FOREIGN_TEXT_CHARS_MAX)
-            .collect()
-    }
-
-    /// Whether a text repeats a secret that is too long to be there by chance.
-    pub(crate) fn is_repeated_in(&self, text: &str) -> bool {
-        let long = |secret: &String| secret.len() >= CHANCE_BYTES_MAX;
-        self.secrets().iter().filter(|secret| long(secret)).any(|secret| text.contains(secret))
-    }
-
-    /// Every secret, in each form in which it could be repeated.
-    fn secrets(&self) -> Vec<String> {
-        let Auth::Hmac(keys) = &self.auth;
-        let secret_key = keys.secret_key.expose();
-        let mut secrets = vec![
-            keys.access_key.expose().clone(),
-            keys.app_key.expose().clone(),
-            BASE64.encode(secret_key).trim_end_matches('=').to_owned(),
-        ];
-        secrets.extend(String::from_utf8(secret_key.clone()));
-        secrets
-    }
-
     fn read(value: Json<'_>, faults: &mut Vec<Diagnostic>) -> Result<Self, Noted> {
         let mut fields = Fields::of(value, String::new(), faults)?;
         let base_url = fields.required("base_url", base_url);
-        let auth = fields.required_object("auth", read_auth);
+        let auth = fields.required_object("auth", Auth::read);
         let start = fields.optional("start", start);
         let overlap_secs = fields.integer("overlap_secs", Some(900), 0, 604_800);
         let window_max_secs = fields.integer("window_max_secs", Some(86_400), 1, 2_592_000);
@@ -170,35 +123,6 @@ impl Config {
     }
 }
 
-fn read_auth(mut fields: Fields<'_, '_>) -> Result<Auth, Noted> {
-    let kind = fields.required("type", |value| match string(value)?.as_str() {
-        "hmac" => Ok(()),
-        _ => Err(Fault::new("not a known kind of credentials", "use \"hmac\"")),
-    });
-    let access_key = fields.required("access_key", key);
-    let secret_key = fields.required("secret_key", |value| {
-        let text = key(value)?;
-        let bytes = BASE64.decode(text.as_bytes()).unwrap_or_default();
-        if bytes.is_empty() {
-            return Err(Fault::new(
-                "not base64",
-                "copy the whole secret key as it was shown when it was made",
-            ));
-        }
-        Ok(bytes)
-    });
-    let app_id = fields.required("app_id", key);
-    let app_key = fields.required("app_key", key);
-    fields.finish();
-    let () = kind?;
-    Ok(Auth::Hmac(HmacKeys {
-        access_key: Secret::new(access_key?),
-        secret_key: Secret::new(secret_key?),
-        app_id: app_id?,
-        app_key: Secret::new(app_key?),
-    }))
-}
-
 fn read_filters(mut fields: Fields<'_, '_>) -> Result<Filters, Noted> {
     let tagged_malicious = fields.optional("tagged_malicious", boolean);
     let search_field = fields.optional("search_field", |value| {
@@ -229,27 +153,6 @@ fn read_filters(mut fields: Fields<'_, '_>) -> Result<Filters, Noted> {
 fn start(value: &Json<'_>) -> Result<Second, Fault> {
     let start = second(value)?;
     if start < YEAR_9999 { Ok(start) } else { Err(not_a_date()) }
-}
-
-/// A key goes into a header or a signature: visible ASCII only.
-fn key(value: &Json<'_>) -> Result<String, Fault> {
-    let text = string(value)?;
-    if text.is_empty() {
-        return Err(Fault::new("empty", "give the key; is the variable that holds it set?"));
-    }
-    if text.len() > KEY_BYTES_MAX {
-        return Err(Fault::new(
-            &format!("longer than {KEY_BYTES_MAX} bytes"),
-            "check that it is the key and not a file",
-        ));
-    }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Fault::new(
-            "holds a space, a control character or a character outside ASCII",
-            "copy the key again, without line breaks around it",
-        ));
-    }
-    Ok(text)
 }
 
 fn filter_text(value: &Json<'_>) -> Result<String, Fault> {
@@ -325,19 +228,8 @@ fn is_ipv6(text: &str) -> bool {
         && matches!((gaps, groups), (0, 8) | (1, 3..=8))
 }
 
-/// Standard base64; `=` at the end may be there or not.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 /// Later seconds leave no room for the end of a window.
 const YEAR_9999: Second = Second::new(253_370_764_800);
 const CONFIG_BYTES_MAX: usize = 256 * 1024;
-const KEY_BYTES_MAX: usize = 4_096;
 const FILTER_CHARS_MAX: usize = 1_024;
 const FILTER_VALUES_MAX: usize = 100;
-/// A shorter text can be part of a longer one by chance.
-const CHANCE_BYTES_MAX: usize = 8;
-/// How much of a text of the API goes into a message.
-const FOREIGN_TEXT_CHARS_MAX: usize = 300;

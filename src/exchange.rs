@@ -1,17 +1,29 @@
-//! One request to the API and its reply: authorized, counted, and once more if a wrong clock was
-//! the reason of a refusal.
+//! One request to the API and its reply: authorized, counted, and once more if what refused it can be
+//! mended here.
+//!
+//! ```text
+//!  begin ─▶ token request ─▶ logs request ─▶ reply
+//!    │        ▲ (API 2.0,         ▲ │
+//!    │        │  none is kept)    │ └─ refused: once more, signed by the API's clock (API 1.0) or
+//!    │        └───────────────────┼──── with a new access token (API 2.0)
+//!    └────────────────────────────┘
+//! ```
 
 use uuid::Builder;
 
+use crate::auth::Auth;
 use crate::batch::{ErrorKind, Notice, PollError, Quota, Stats};
+use crate::cause::Cause;
 use crate::clock::offset_secs;
-use crate::config::{Auth, Config};
+use crate::config::Config;
 use crate::http::{HttpError, Request, Response};
 use crate::quota;
-use crate::reply::{self, MayBeTheClock};
+use crate::reply::{self, MayBeTheClock, Refusal};
 use crate::request::PATH;
+use crate::secret::Secrets;
 use crate::signing;
 use crate::timestamp::Second;
+use crate::token::{Granted, NotGranted, OauthClient, TOKEN_PATH, TokenCache};
 
 /// What the core cannot know by itself: the host's time, and random bytes for a request's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +55,22 @@ pub(crate) struct Exchange<'c> {
     pub(crate) config: &'c Config,
     pub(crate) notices: Vec<Notice>,
     pub(crate) stats: Stats,
+    pub(crate) secrets: Secrets,
+    tokens: &'c mut TokenCache,
     body: Vec<u8>,
     quota: Option<Quota>,
-    signed: Second,
-    is_second_try: bool,
+    /// When the request that is under way was made: what it was signed with, or by the host's clock.
+    made: Second,
+    awaits: Awaits,
+    /// Whether the one mending that a poll may try was tried, or was needless: its token is new.
+    is_mended: bool,
+}
+
+/// What the request that is under way asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    Token,
+    Logs,
 }
 
 /// A reply with what was read of it for every kind of request.
@@ -59,34 +83,45 @@ pub(crate) struct Answer {
 }
 
 impl<'c> Exchange<'c> {
-    pub(crate) fn new(config: &'c Config, body: Vec<u8>, notices: Vec<Notice>) -> Self {
+    pub(crate) fn new(
+        config: &'c Config,
+        tokens: &'c mut TokenCache,
+        body: Vec<u8>,
+        notices: Vec<Notice>,
+    ) -> Self {
         Self {
             config,
             notices,
             stats: Stats::default(),
+            secrets: Secrets::new(config.auth.secrets()),
+            tokens,
             body,
             quota: None,
-            signed: Second::new(0),
-            is_second_try: false,
+            made: Second::new(0),
+            awaits: Awaits::Logs,
+            is_mended: false,
         }
     }
 
-    /// The request, authorized for this moment by the API's clock.
-    pub(crate) fn request(&mut self, at: Moment, clock_offset_secs: i64) -> Request {
-        self.signed = at.second() + clock_offset_secs;
-        let request_id = Builder::from_random_bytes(at.random).into_uuid();
-        let Auth::Hmac(keys) = &self.config.auth;
-        let mut headers = signing::headers(keys, PATH, self.signed, request_id);
-        headers.push(("content-type", "application/json".into()));
-        headers.push(("accept", "application/json".into()));
-        self.quota = None;
-        self.stats.requests += 1;
-        self.stats.sent_bytes += bytes(&self.body);
-        Request {
-            url: format!("{}{PATH}", self.config.base_url),
-            headers,
-            body: self.body.clone(),
-            timeout_ms: TIMEOUT_MS,
+    /// The request to begin with, authorized for this moment by the API's clock: with API 2.0 one
+    /// for an access token, if none is kept that is still good.
+    pub(crate) fn begin(&mut self, at: Moment, clock_offset_secs: i64) -> Request {
+        let config = self.config;
+        match &config.auth {
+            Auth::Hmac(keys) => {
+                self.made = at.second() + clock_offset_secs;
+                let request_id = Builder::from_random_bytes(at.random).into_uuid();
+                self.logs_request(signing::headers(keys, PATH, self.made, request_id))
+            }
+            Auth::Oauth2(client) => {
+                match self.tokens.token(&config.base_url, client, at.second()) {
+                    Some(token) => {
+                        let token = token.to_owned();
+                        self.logs_request_with(token)
+                    }
+                    None => self.token_request(client, at),
+                }
+            }
         }
     }
 
@@ -117,28 +152,50 @@ impl<'c> Exchange<'c> {
         Answer { reply, body, date }
     }
 
-    /// The request once more, signed with the API's clock, if that was off and can be the reason
-    /// of the refusal.
-    pub(crate) fn retry_by_the_clock(
+    /// If it was an access token that was asked for: the logs request with it, or why there is none.
+    pub(crate) fn after_token(&mut self, answer: &Answer) -> Option<Result<Request, NotGranted>> {
+        let Auth::Oauth2(client) = &self.config.auth else { return None };
+        if self.awaits != Awaits::Token {
+            return None;
+        }
+        Some(Granted::read(&answer.reply, &answer.body).map(|granted| {
+            self.tokens.keep(&granted, &self.config.base_url, client, self.made);
+            self.is_mended = true;
+            self.logs_request_with(granted.token)
+        }))
+    }
+
+    /// The request once more, if what refused it can be mended here: the API's clock, where the
+    /// host's was off and can be the reason; or the access token, if it was an old one.
+    pub(crate) fn mend(
         &mut self,
+        refusal: Refusal,
         MayBeTheClock(may_be_the_clock): MayBeTheClock,
         date: Option<Second>,
         at: Moment,
     ) -> Option<Request> {
-        let date = date.filter(|date| {
-            (*date - self.signed).unsigned_abs() > SIGNED_DATE_SLACK_SECS
-                && may_be_the_clock
-                && !self.is_second_try
-        })?;
-        self.is_second_try = true;
-        Some(self.request(at, offset_secs(date, at.second())))
+        let is_first_try = !core::mem::replace(&mut self.is_mended, true);
+        match &self.config.auth {
+            Auth::Hmac(_) => {
+                let date = date.filter(|date| {
+                    let is_off = (*date - self.made).unsigned_abs() > SIGNED_DATE_SLACK_SECS;
+                    is_off && may_be_the_clock && is_first_try
+                })?;
+                Some(self.begin(at, offset_secs(date, at.second())))
+            }
+            Auth::Oauth2(client) if refusal.is_of_token() => {
+                self.tokens.forget();
+                is_first_try.then(|| self.token_request(client, at))
+            }
+            Auth::Oauth2(_) => None,
+        }
     }
 
     pub(crate) const fn quota(&self) -> Option<Quota> {
         self.quota
     }
 
-    /// Ends in an error. What `message` has of the API's or the host's words is redacted.
+    /// Ends in an error. `message` is in this source's own words, or redacted.
     pub(crate) fn fail(self, kind: ErrorKind, code: &'static str, message: String) -> PollError {
         PollError {
             kind,
@@ -151,18 +208,64 @@ impl<'c> Exchange<'c> {
         }
     }
 
-    /// Ends in an error that may pass, after the wait that the API wishes for.
-    pub(crate) fn fail_for_now(
-        self,
-        code: &'static str,
-        why: &str,
-        answer: &Answer,
-        is_refused: bool,
-    ) -> PollError {
+    /// Ends in the error that a reply is. One that may pass comes with the wait that the API wishes
+    /// for.
+    pub(crate) fn fail_for(self, cause: &Cause, answer: &Answer) -> PollError {
         let response = answer.reply.as_ref().ok();
-        let retry_after_ms = response.and_then(|r| quota::retry_after_ms(r, is_refused));
-        let message = self.config.redact(why);
-        PollError { retry_after_ms, ..self.fail(ErrorKind::Transient, code, message) }
+        let retry_after_ms = response
+            .filter(|_| cause.kind == ErrorKind::Transient)
+            .and_then(|response| quota::retry_after_ms(response, cause.is_over_rate));
+        let message = self.secrets.redact(&cause.what) + cause.remedy;
+        PollError { retry_after_ms, ..self.fail(cause.kind, cause.code, message) }
+    }
+
+    /// Ends because the credentials, or what they may do, are refused by what was asked last.
+    pub(crate) fn fail_refused(self, refusal: Refusal) -> PollError {
+        let auth = &self.config.auth;
+        if self.awaits == Awaits::Logs && refusal.is_of_token() && matches!(auth, Auth::Oauth2(_)) {
+            let message = "the API refuses an access token that it has just given out: that has \
+                           been seen to pass by itself";
+            return self.fail(ErrorKind::Transient, "token_refused", message.to_owned());
+        }
+        let (code, advice) = refusal.told(auth);
+        self.fail(ErrorKind::Auth, code, advice.to_owned())
+    }
+
+    fn token_request(&mut self, client: &OauthClient, at: Moment) -> Request {
+        self.awaits = Awaits::Token;
+        self.made = at.second();
+        let headers = vec![("content-type", "application/x-www-form-urlencoded".into())];
+        self.request(TOKEN_PATH, headers, client.token_request())
+    }
+
+    fn logs_request_with(&mut self, token: String) -> Request {
+        let authorization = ("authorization", format!("Bearer {token}"));
+        self.secrets.add(token);
+        self.logs_request(vec![authorization])
+    }
+
+    fn logs_request(&mut self, mut headers: Vec<(&'static str, String)>) -> Request {
+        self.awaits = Awaits::Logs;
+        headers.push(("content-type", "application/json".into()));
+        self.request(PATH, headers, self.body.clone())
+    }
+
+    fn request(
+        &mut self,
+        path: &str,
+        mut headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+    ) -> Request {
+        headers.push(("accept", "application/json".into()));
+        self.quota = None;
+        self.stats.requests += 1;
+        self.stats.sent_bytes += bytes(&body);
+        Request {
+            url: format!("{}{path}", self.config.base_url),
+            headers,
+            body,
+            timeout_ms: TIMEOUT_MS,
+        }
     }
 }
 

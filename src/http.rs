@@ -9,7 +9,7 @@ pub struct Request {
     pub url: String,
     /// Names in lower case, each once.
     pub headers: Vec<(&'static str, String)>,
-    /// A JSON text.
+    /// A JSON text; of a token request, a form.
     pub body: Vec<u8>,
     /// The longest time for the whole exchange, in milliseconds.
     pub timeout_ms: u32,
@@ -23,13 +23,13 @@ impl Request {
     }
 }
 
-/// Shows no header values: they hold a signature or a token.
+/// Shows no header values and no body: they hold signatures, tokens and credentials.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("url", &self.url)
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
-            .field("body", &String::from_utf8_lossy(&self.body))
+            .field("body_bytes", &self.body.len())
             .field("timeout_ms", &self.timeout_ms)
             .finish()
     }

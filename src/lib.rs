@@ -27,7 +27,9 @@
 
 #![allow(clippy::result_large_err, reason = "an error ends a poll: it is moved once")]
 
+mod auth;
 mod batch;
+mod cause;
 mod check;
 mod clock;
 mod config;
@@ -50,17 +52,19 @@ mod secret;
 mod seen;
 pub mod signing;
 mod timestamp;
+mod token;
 mod walk;
 mod watermark;
 
 #[cfg(target_family = "wasm")]
 mod component;
 
+pub use auth::Auth;
 pub use batch::{
     Batch, ErrorKind, Event, Level, Notice, PollError, Progress, Quota, Report, Stats,
 };
 pub use check::{PendingCheck, check};
-pub use config::{Auth, Config, Diagnostic, SCHEMA};
+pub use config::{Config, Diagnostic, SCHEMA};
 pub use exchange::{Moment, Step};
 pub use filters::{Filters, SearchField};
 pub use format::Format;
@@ -69,3 +73,4 @@ pub use poll::{Pending, poll};
 pub use request::PATH;
 pub use secret::Secret;
 pub use timestamp::{EventTime, Second};
+pub use token::{OauthClient, TokenCache};

@@ -1,8 +1,8 @@
 //! The machine of a poll: a cursor and the time in, a request out; the reply in, a batch out.
 //!
 //! ```text
-//!           ┌─ 401, and the clock was off: once ─┐
-//! poll ─▶ Send ◀─────────────────────────────────┘
+//!           ┌─ refused, and it can be mended: once ─┐
+//! poll ─▶ Send ◀────────────────────────────────────┘
 //!           └─ reply ─▶ Done(batch and next cursor, or an error and the old cursor stands)
 //! ```
 
@@ -19,13 +19,15 @@ use crate::reply::Reply;
 use crate::request::LogsRequest;
 use crate::row::Row;
 use crate::timestamp::{EventTime, Second};
+use crate::token::{NotGranted, TokenCache};
 
-/// Begins a poll. `cursor` is None for the very first one.
+/// Begins a poll. `cursor` is None for the very first one; `tokens` is what the instance kept of
+/// earlier polls, if it did.
 ///
 /// The machine is stepped by its caller, who sends what it asks to be sent:
 ///
 /// ```
-/// use mimecast_ttp_source::{Config, Moment, Response, Step, poll};
+/// use mimecast_ttp_source::{Config, Moment, Response, Step, TokenCache, poll};
 ///
 /// let config = Config::parse(
 ///     r#"{"base_url": "https://api.example", "start": "2026-11-01T00:00:00Z",
@@ -35,7 +37,8 @@ use crate::timestamp::{EventTime, Second};
 /// .unwrap();
 /// let at = Moment { unix_nanos: 1_793_500_000_000_000_000, random: [7; 16] };
 ///
-/// let Step::Send(request, pending) = poll(&config, None, at) else { panic!() };
+/// let mut tokens = TokenCache::default();
+/// let Step::Send(request, pending) = poll(&config, &mut tokens, None, at) else { panic!() };
 /// assert_eq!(request.url, "https://api.example/api/ttp/impersonation/get-logs");
 ///
 /// let response = Response {
@@ -52,6 +55,7 @@ use crate::timestamp::{EventTime, Second};
 #[must_use]
 pub fn poll<'c>(
     config: &'c Config,
+    tokens: &'c mut TokenCache,
     cursor: Option<&str>,
     at: Moment,
 ) -> Step<Box<Pending<'c>>, Batch> {
@@ -59,7 +63,7 @@ pub fn poll<'c>(
     let (origin, cursor) = match cursor.map(Cursor::decode) {
         Some(Ok(cursor)) => (Origin::Stored, cursor),
         Some(Err(error)) => {
-            let error = Exchange::new(config, Vec::new(), notices).fail(
+            let error = Exchange::new(config, tokens, Vec::new(), notices).fail(
                 ErrorKind::Cursor,
                 "cursor_refused",
                 error.to_string(),
@@ -76,8 +80,8 @@ pub fn poll<'c>(
     };
     let underway = cursor.plan(config, at.second(), &mut notices);
     let body = page_request(&underway, config);
-    let mut exchange = Exchange::new(config, body, notices);
-    let request = exchange.request(at, underway.position.clock_offset_secs);
+    let mut exchange = Exchange::new(config, tokens, body, notices);
+    let request = exchange.begin(at, underway.position.clock_offset_secs);
     Step::Send(request, Box::new(Pending { exchange, underway, origin }))
 }
 
@@ -109,12 +113,20 @@ impl Pending<'_> {
         at: Moment,
     ) -> Step<Box<Self>, Batch> {
         let answer = self.exchange.receive(reply);
-        let config = self.exchange.config;
+        match self.exchange.after_token(&answer) {
+            None => {}
+            Some(Ok(request)) => return Step::Send(request, self),
+            Some(Err(NotGranted::Credentials(refusal))) => {
+                return Step::Done(Err(self.exchange.fail_refused(refusal)));
+            }
+            Some(Err(NotGranted::Failed(cause))) => {
+                return Step::Done(Err(self.exchange.fail_for(&cause, &answer)));
+            }
+        }
         let has_token = self.underway.pass.window.token.is_some();
+        let asks_newest = self.underway.pass.asks_newest;
         let outcome = match Reply::read(&answer.reply, &answer.body, has_token) {
-            Reply::Page(page)
-                if page.next.as_ref().is_some_and(|token| config.is_repeated_in(token)) =>
-            {
+            Reply::Page(page) if self.repeats_secret(&page) => {
                 // The token would go into the cursor. // I4
                 let message = "the API's page token holds a key".to_owned();
                 Err(self.exchange.fail(ErrorKind::Protocol, "page_token_refused", message))
@@ -123,34 +135,21 @@ impl Pending<'_> {
             Reply::TokenRefused(why) => self.token_refused(&why, answer.date, at),
             Reply::TooLarge(why) => self.too_large(&why, answer.date, at),
             Reply::Credentials(refusal, may_be_the_clock) => {
-                if let Some(request) =
-                    self.exchange.retry_by_the_clock(may_be_the_clock, answer.date, at)
-                {
-                    return Step::Send(request, self);
+                match self.exchange.mend(refusal, may_be_the_clock, answer.date, at) {
+                    Some(request) => return Step::Send(request, self),
+                    None => Err(self.exchange.fail_refused(refusal)),
                 }
-                Err(self.exchange.fail(
-                    ErrorKind::Auth,
-                    refusal.code(),
-                    refusal.advice().to_owned(),
-                ))
             }
-            Reply::Denied(why) => {
-                Err(self.exchange.fail(ErrorKind::Config, "denied", denied(config, &why)))
-            }
-            Reply::Later(why) => {
-                Err(self.exchange.fail_for_now("rate_limited", &why, &answer, true))
-            }
-            Reply::Transient(code, why) => {
-                Err(self.exchange.fail_for_now(code, &why, &answer, false))
-            }
-            Reply::Protocol(..) if self.underway.pass.asks_newest => {
+            Reply::Failed(cause) if cause.kind == ErrorKind::Protocol && asks_newest => {
                 Ok(self.without_newest(answer.date, at))
             }
-            Reply::Protocol(code, why) => {
-                Err(self.exchange.fail(ErrorKind::Protocol, code, config.redact(&why)))
-            }
+            Reply::Failed(cause) => Err(self.exchange.fail_for(&cause, &answer)),
         };
         Step::Done(outcome)
+    }
+
+    fn repeats_secret(&self, page: &Page<'_>) -> bool {
+        page.next.as_ref().is_some_and(|token| self.exchange.secrets.are_repeated_in(token))
     }
 
     fn page(
@@ -207,7 +206,7 @@ impl Pending<'_> {
         at: Moment,
     ) -> Result<Batch, PollError> {
         self.learn_clock(date, at);
-        let why = self.exchange.config.redact(why);
+        let why = self.exchange.secrets.redact(why);
         let target = self.underway.pass.end;
         let config = self.exchange.config;
         match self.underway.refuse_token(&why, config, &mut self.exchange.notices) {
@@ -231,7 +230,7 @@ impl Pending<'_> {
         at: Moment,
     ) -> Result<Batch, PollError> {
         self.learn_clock(date, at);
-        let why = self.exchange.config.redact(why);
+        let why = self.exchange.secrets.redact(why);
         let target = self.underway.pass.end;
         let from = self.underway.pass.window.from;
         let Some(cursor) = self.underway.narrow(self.exchange.config) else {
@@ -303,12 +302,6 @@ impl Pending<'_> {
 /// Where a first poll starts that is not told where; not before 1970, where a cursor cannot lie.
 fn start_default(now: Second) -> Second {
     (now - START_DEFAULT_SECS).max(Second::new(0))
-}
-
-/// What a person must do about a request that the host did not let out.
-pub(crate) fn denied(config: &Config, why: &str) -> String {
-    let why = config.redact(why);
-    format!("the host denied the request: {why}; allow base_url in the host's rules")
 }
 
 fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {

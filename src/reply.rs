@@ -2,26 +2,22 @@
 
 use std::fmt::Write as _;
 
+use crate::auth::Auth;
+use crate::cause::Cause;
 use crate::failure::Failure;
 use crate::http::{HttpError, Response};
 use crate::page::Page;
 
 /// What a reply means for the request that it answers.
 pub(crate) enum Reply<'a> {
-    /// The host did not let the request out.
-    Denied(String),
-    /// 429, 408, 425: not executed, to be sent later.
-    Later(String),
-    /// The keys, or what they may do, are refused; whether a wrong clock can be the reason.
+    /// An error, whatever was asked for.
+    Failed(Cause),
+    /// The credentials, or what they may do, are refused; whether a wrong clock can be the reason.
     Credentials(Refusal, MayBeTheClock),
-    /// It may pass by itself: a stable name for it, and what happened.
-    Transient(&'static str, String),
     /// The page token is of no use any more.
     TokenRefused(String),
     /// The decoded reply is larger than the host allows.
     TooLarge(String),
-    /// Not understood, or refused for good: a stable name for it, and what happened.
-    Protocol(&'static str, String),
     /// A page of rows.
     Page(Page<'a>),
 }
@@ -35,7 +31,9 @@ pub(crate) struct MayBeTheClock(pub(crate) bool);
 pub(crate) enum Refusal {
     /// 401 without a code that says more.
     Unauthorized,
-    /// The access key is not known, or not bound to the application.
+    /// The access token has run out, or is not known.
+    Token,
+    /// The access key is not known, or not bound to the application; API 2.0: the client is not.
     Client,
     /// The signature does not fit.
     Signature,
@@ -45,6 +43,8 @@ pub(crate) enum Refusal {
     Lapsed,
     /// The keys work, but not for these logs.
     Permission,
+    /// The application does not have the product that these logs belong to.
+    Product,
 }
 
 impl<'a> Reply<'a> {
@@ -57,12 +57,12 @@ impl<'a> Reply<'a> {
     ) -> Self {
         let response = match reply {
             Ok(response) => response,
-            Err(HttpError::Denied(text)) => return Self::Denied(text.clone()),
+            Err(HttpError::Denied(text)) => return Self::Failed(Cause::denied(text)),
             Err(HttpError::TooLarge(text)) if has_token => {
                 return Self::TokenRefused(format!("the answer is too large: {text}"));
             }
             Err(HttpError::TooLarge(text)) => return Self::TooLarge(text.clone()),
-            Err(error) => return Self::Transient(error.code(), error.to_string()),
+            Err(error) => return Self::Failed(Cause::no_response(error)),
         };
         let parsed = Page::parse(body);
         let failures = parsed.as_ref().map(Failure::all_of).unwrap_or_default();
@@ -75,72 +75,113 @@ impl<'a> Reply<'a> {
         let status = status(response.status, parsed.as_ref().ok());
         let told = told(response.status, status, failure);
         if matches!(status, 429 | 408 | 425) {
-            return Self::Later(told);
+            return Self::Failed(Cause::over_rate(told));
         }
         if let Some(refusal) = refusal(status, failure) {
             let may_be_the_clock = status == 401 || refusal == Refusal::Signature;
             return Self::Credentials(refusal, MayBeTheClock(may_be_the_clock));
         }
         if status >= 500 || failure.is_some_and(|failure| failure.retryable) {
-            return Self::Transient("api_failed", told);
+            return Self::Failed(Cause::passing(told));
         }
         let page = match parsed {
-            _ if failure.is_some() || status != 200 => Err(("api_refused", told)),
+            _ if failure.is_some() || status != 200 => Err(Cause::refused(told)),
             Ok(Page { fault: Some(why), .. }) | Err(why) => {
-                Err((NOT_UNDERSTOOD, format!("the API's answer cannot be understood: {why}")))
+                let what = format!("the API's answer cannot be understood: {why}");
+                Err(Cause::not_understood(what))
             }
             Ok(page) if page.has_data => Ok(page),
-            Ok(_) => Err((NOT_UNDERSTOOD, "the API's answer has no data".to_owned())),
+            Ok(_) => Err(Cause::not_understood("the API's answer has no data".to_owned())),
         };
         match page {
             Ok(page) => Self::Page(page),
-            Err((_, what)) if has_token => Self::TokenRefused(what),
-            Err((code, what)) => Self::Protocol(code, what),
+            Err(cause) if has_token => Self::TokenRefused(cause.what),
+            Err(cause) => Self::Failed(cause),
         }
     }
 }
 
 impl Refusal {
-    /// A stable name for it.
-    pub(crate) const fn code(self) -> &'static str {
+    /// Whether a new access token may mend it. With API 2.0 the token endpoint alone judges the
+    /// credentials; what else the API says of them is said of a token.
+    pub(crate) const fn is_of_token(self) -> bool {
         match self {
-            Self::Unauthorized => "keys_refused",
-            Self::Client => "access_key_unknown",
-            Self::Signature => "signature_refused",
-            Self::Application => "application_unknown",
-            Self::Lapsed => "keys_lapsed",
-            Self::Permission => "permission_missing",
+            Self::Unauthorized
+            | Self::Token
+            | Self::Client
+            | Self::Signature
+            | Self::Application => true,
+            Self::Lapsed | Self::Permission | Self::Product => false,
         }
     }
 
-    /// What happened and what a person must do about it.
-    pub(crate) const fn advice(self) -> &'static str {
-        match self {
-            Self::Unauthorized => {
+    /// A stable name for it, and what happened and what a person must do about it.
+    pub(crate) const fn told(self, auth: &Auth) -> (&'static str, &'static str) {
+        match (self, auth) {
+            (Self::Unauthorized, Auth::Hmac(_)) => (
+                "keys_refused",
                 "the API refuses the keys (401): check access_key, secret_key, app_id and app_key, \
-                 and that base_url is of the account's region"
-            }
-            Self::Client => {
-                "the API does not know this access_key for this application: check access_key and \
-                 app_id, and that base_url is of the account's region"
-            }
-            Self::Signature => {
+                 and that base_url is of the account's region",
+            ),
+            (Self::Client, Auth::Hmac(_)) => (
+                "access_key_unknown",
+                "the API at this base_url does not know the access_key for this application: \
+                 base_url is of another region than the account's, or access_key or app_id is wrong",
+            ),
+            (Self::Signature, Auth::Hmac(_)) => (
+                "signature_refused",
                 "the API refuses the signature: check that secret_key belongs to access_key and \
-                 app_key to app_id, each copied whole"
-            }
-            Self::Application => {
+                 app_key to app_id, each copied whole",
+            ),
+            (Self::Application, Auth::Hmac(_)) => (
+                "application_unknown",
                 "the API does not know the application: check app_id and app_key, and that the \
-                 application is enabled (a new one takes up to 30 minutes)"
-            }
-            Self::Lapsed => {
+                 application is enabled (a new one takes up to 30 minutes)",
+            ),
+            (Self::Token, Auth::Hmac(_)) => (
+                "wrong_api",
+                "the API at this base_url wants an access token, as API 2.0 does: give a base_url \
+                 of API 1.0 in the account's region, or credentials of the type \"oauth2\"",
+            ),
+            (
+                Self::Unauthorized
+                | Self::Token
+                | Self::Client
+                | Self::Signature
+                | Self::Application,
+                Auth::Oauth2(_),
+            ) => (
+                "client_refused",
+                "the token endpoint refuses client_id and client_secret: check both, each copied \
+                 whole, that the application is enabled, and that base_url, should it name a \
+                 region, names the account's",
+            ),
+            (Self::Lapsed, Auth::Hmac(_)) => (
+                "keys_lapsed",
                 "the pair of access_key and secret_key has lapsed (418): make a new pair for the \
                  application's user; an authentication profile whose TTL is \"Never Expires\" \
-                 keeps it from lapsing"
-            }
-            Self::Permission => {
+                 keeps it from lapsing",
+            ),
+            (Self::Lapsed, Auth::Oauth2(_)) => (
+                "keys_lapsed",
+                "the credentials have lapsed (418): make new ones for the application",
+            ),
+            (Self::Permission, Auth::Hmac(_)) => (
+                "permission_missing",
                 "the keys are good but may not read these logs (403): give their user the role \
-                 permission \"Monitoring | Impersonation Protection | Read\""
-            }
+                 permission \"Monitoring | Impersonation Protection | Read\"",
+            ),
+            (Self::Permission, Auth::Oauth2(_)) => (
+                "permission_missing",
+                "the credentials are good but may not read these logs (403): give the \
+                 application's role the permission \"Monitoring | Impersonation Protection | \
+                 Read\"",
+            ),
+            (Self::Product, _) => (
+                "product_missing",
+                "the credentials are good but the application lacks the product of these logs \
+                 (app_forbidden): add \"Security Events\" to the application's products",
+            ),
         }
     }
 }
@@ -170,7 +211,7 @@ pub(crate) fn body_text(body: Vec<u8>, bytes_max: usize) -> Option<(String, bool
 }
 
 /// The HTTP status, or the `meta.status` of a failure that comes with HTTP 200.
-fn status(http: u16, page: Option<&Page<'_>>) -> u16 {
+pub(crate) fn status(http: u16, page: Option<&Page<'_>>) -> u16 {
     let told = page.and_then(Page::status).and_then(|status| u16::try_from(status).ok());
     match told {
         Some(status) if http == 200 && (400..600).contains(&status) => status,
@@ -193,7 +234,10 @@ fn refusal_of(code: &str) -> Option<Refusal> {
         "err_xdk_client_unauthorized" => Some(Refusal::Client),
         "err_xdk_invalid_signature" => Some(Refusal::Signature),
         "err_developer_key" => Some(Refusal::Application),
-        "app_forbidden" => Some(Refusal::Permission),
+        "app_forbidden" => Some(Refusal::Product),
+        "token_expired" | "token_verification_failed" | "Unauthorized Request" => {
+            Some(Refusal::Token)
+        }
         _ => None,
     }
 }
@@ -212,5 +256,3 @@ fn told(http: u16, status: u16, failure: Option<&Failure>) -> String {
     }
     text
 }
-
-const NOT_UNDERSTOOD: &str = "not_understood";

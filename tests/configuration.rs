@@ -72,7 +72,7 @@ fn every_key_reaches_the_configuration() {
     );
     assert_eq!(filters.query.as_deref(), Some("in\"v"));
     assert_eq!((&*filters.identifiers, filters.actions.len()), (&["new one".to_owned()][..], 2));
-    let Auth::Hmac(keys) = &config.auth;
+    let Auth::Hmac(keys) = &config.auth else { panic!("{:?}", config.auth) };
     assert_eq!(
         (keys.access_key.expose().as_str(), keys.app_id.as_str()),
         ("test-access-key", "test-app-id")
@@ -81,6 +81,23 @@ fn every_key_reaches_the_configuration() {
         (keys.secret_key.expose().as_slice(), keys.app_key.expose().as_str()),
         (&b"test-secret-key"[..], "test-app-key")
     );
+}
+
+/// With these credentials of API 2.0.
+fn oauth2(credentials: &Value) -> Value {
+    let mut config = config_with(json!({"auth": credentials}));
+    config["auth"]["type"] = json!("oauth2");
+    config
+}
+
+#[test]
+fn credentials_of_api_2_are_read() {
+    let config = oauth2(&json!({"client_id": "test-client", "client_secret": "b+/="}));
+    let config = Config::parse(&config.to_string()).unwrap();
+    let Auth::Oauth2(client) = &config.auth else { panic!("{:?}", config.auth) };
+    assert_eq!(client.client_id, "test-client");
+    assert_eq!(client.client_secret.expose(), "b+/=");
+    assert!(!format!("{config:?}").contains("b+/="));
 }
 
 #[test]
@@ -108,7 +125,21 @@ fn each_fault_comes_with_its_path_and_its_remedy() {
         (without("auth"), "auth", "missing", "add"),
         (without("base_url"), "base_url", "missing", "add"),
         (without("auth.secret_key"), "auth.secret_key", "missing", "add"),
-        (with("auth.type", json!("oauth3")), "auth.type", "kind", "hmac"),
+        (with("auth.type", json!("oauth3")), "auth.type", "kind", "oauth2"),
+        (without("auth.type"), "auth.type", "missing", "add"),
+        (oauth2(&json!({"client_id": "a"})), "auth.client_secret", "missing", "add"),
+        (
+            oauth2(&json!({"client_id": "a", "client_secret": "b c"})),
+            "auth.client_secret",
+            "space",
+            "copy",
+        ),
+        (
+            oauth2(&json!({"client_id": "a", "client_secret": "b", "app_id": VALUE})),
+            "auth.app_id",
+            "unknown",
+            "client_id, client_secret",
+        ),
         (with("auth.access_key", json!("")), "auth.access_key", "empty", "set"),
         (with("auth.access_key", json!("k\n")), "auth.access_key", "control character", "copy"),
         (with("auth.access_key", json!("k\r\nX-Evil: 1")), "auth.access_key", "control", "copy"),

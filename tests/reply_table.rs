@@ -10,7 +10,8 @@ use fake::{
     no_rows, page, page_of_text, response, row,
 };
 use mimecast_ttp_source::{
-    Config, ErrorKind, HttpError, Level, Moment, PollError, Quota, Report, Response, Step, check,
+    Config, ErrorKind, HttpError, Level, Moment, PollError, Quota, Report, Response, Step,
+    TokenCache, check,
 };
 use serde_json::{Value, json};
 
@@ -85,7 +86,7 @@ fn checked(reply: Reply) -> Result<Report, PollError> {
     let config = Config::parse(&config().to_string()).unwrap();
     let at =
         Moment { unix_nanos: u64::try_from(T + HOUR).unwrap() * 1_000_000_000, random: [0; 16] };
-    match check(&config, at) {
+    match check(&config, &mut TokenCache::new(), at) {
         Step::Send(_, pending) => match pending.reply(reply, at) {
             Step::Done(outcome) => outcome,
             Step::Send(..) => panic!("one request"),
@@ -287,10 +288,11 @@ fn refused_credentials_say_what_a_person_must_do() {
     }
     for (code, words) in [
         ("err_xdk_binding_expired", lapsed),
-        ("err_xdk_client_unauthorized", &["access_key_unknown", "access_key", "app_id"]),
+        ("err_xdk_client_unauthorized", &["access_key_unknown", "access_key", "app_id", "region"]),
         ("err_xdk_invalid_signature", &["signature_refused", "secret_key", "app_key"]),
         ("err_developer_key", &["application_unknown", "app_id", "app_key"]),
-        ("app_forbidden", permission),
+        ("token_expired", &["wrong_api", "access token", "API 1.0", "oauth2"]),
+        ("app_forbidden", &["product_missing", "Security Events"]),
     ] {
         for status in [200, 400, 401, 403, 500] {
             for body in [fail(code, "no"), gateway(code, "no")] {
@@ -349,11 +351,7 @@ fn other_failures_and_statuses_are_told_with_code_and_message() {
             &["err_validation_null", "must not be null"][..],
         ),
         (400, fail("err_validation_blank", "no"), &["400", "err_validation_blank"]),
-        (
-            200,
-            gateway("token_expired", "Access Token Expired"),
-            &["token_expired", "Access Token Expired"],
-        ),
+        (200, gateway("not_found", "No such API"), &["not_found", "No such API"]),
         (200, error_object("went wrong"), &["went wrong"]),
         (200, json!({"error": "went wrong", "data": []}), &["went wrong"]),
         (200, meta_status(400), &["400"]),

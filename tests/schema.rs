@@ -12,74 +12,108 @@ fn schema() -> Value {
     serde_json::from_str(SCHEMA).unwrap()
 }
 
-/// Every object of the schema with its path, `""` for the whole.
-fn objects() -> Vec<(String, Value)> {
-    fn walk(path: &str, schema: &Value, found: &mut Vec<(String, Value)>) {
+/// A part of the schema, and a configuration that has a place for it.
+struct Place {
+    /// `""` for the whole.
+    path: String,
+    schema: Value,
+    around: Value,
+}
+
+/// Every object of the schema; of one that has alternatives, each of them.
+fn objects() -> Vec<Place> {
+    fn walk(path: &str, schema: &Value, around: &Value, found: &mut Vec<Place>) {
+        for alternative in schema["oneOf"].as_array().into_iter().flatten() {
+            let around = credentials(alternative["properties"]["type"]["const"].as_str().unwrap());
+            walk(path, alternative, &around, found);
+        }
         let Some(properties) = schema["properties"].as_object() else { return };
-        found.push((path.to_owned(), schema.clone()));
+        let (schema, around) = (schema.clone(), around.clone());
+        found.push(Place { path: path.to_owned(), schema, around: around.clone() });
         for (key, property) in properties {
-            walk(&join(path, key), property, found);
+            walk(&join(path, key), property, &around, found);
         }
     }
     let mut found = Vec::new();
-    walk("", &schema(), &mut found);
-    assert_eq!(found.len(), 3, "the whole, auth and filters");
+    walk("", &schema(), &config(), &mut found);
+    assert_eq!(found.len(), 4, "the whole, two kinds of credentials, and filters");
     found
 }
 
-/// Every property that is no object itself, with its path.
-fn leaves() -> Vec<(String, Value)> {
-    let of_object = |(path, object): (String, Value)| {
-        let properties = object["properties"].as_object().unwrap().clone();
-        properties.into_iter().map(move |(key, schema)| (join(&path, &key), schema))
+/// A configuration with credentials of a kind.
+fn credentials(kind: &str) -> Value {
+    match kind {
+        "hmac" => config(),
+        "oauth2" => config_with(json!({"auth":
+            {"type": "oauth2", "client_id": "test-client", "client_secret": "test-secret"}})),
+        other => panic!("credentials of an unknown kind: {other}"),
+    }
+}
+
+/// Every property that is no object itself.
+fn leaves() -> Vec<Place> {
+    let of_object = |Place { path, schema, around }: Place| {
+        let properties = schema["properties"].as_object().unwrap().clone();
+        properties.into_iter().map(move |(key, schema)| Place {
+            path: join(&path, &key),
+            schema,
+            around: around.clone(),
+        })
     };
     let leaves = objects().into_iter().flat_map(of_object);
-    leaves.filter(|(_, schema)| schema["properties"].is_null()).collect()
+    leaves.filter(|leaf| leaf.schema["type"] != "object").collect()
 }
 
 fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// A configuration in which each value of the path can be tried by itself.
-fn around(path: &str) -> Value {
-    let mut config = config();
-    match path {
-        "overlap_secs" => {
-            put(&mut config, "window_max_secs", json!(2_592_000));
-            put(&mut config, "quiet_max_secs", json!(2_592_000));
+impl Place {
+    /// A configuration with this value here, in which nothing else stands in its way.
+    fn holding(&self, value: &Value) -> Value {
+        let mut config = self.around.clone();
+        match self.path.as_str() {
+            "overlap_secs" => {
+                put(&mut config, "window_max_secs", json!(2_592_000));
+                put(&mut config, "quiet_max_secs", json!(2_592_000));
+            }
+            "window_max_secs" | "quiet_max_secs" => put(&mut config, "overlap_secs", json!(0)),
+            "filters.search_field" => put(&mut config, "filters.query", json!("x")),
+            _ => {}
         }
-        "window_max_secs" | "quiet_max_secs" => put(&mut config, "overlap_secs", json!(0)),
-        "filters.search_field" => put(&mut config, "filters.query", json!("x")),
-        _ => {}
+        put(&mut config, &self.path, value.clone());
+        config
     }
-    config
-}
 
-#[track_caller]
-fn accepts(path: &str, value: &Value) {
-    let mut config = around(path);
-    put(&mut config, path, value.clone());
-    let parsed = Config::parse(&config.to_string());
-    assert!(parsed.is_ok(), "{path}: {parsed:?}");
-}
+    #[track_caller]
+    fn accepts(&self, value: &Value) {
+        let parsed = Config::parse(&self.holding(value).to_string());
+        assert!(parsed.is_ok(), "{}: {parsed:?}", self.path);
+    }
 
-#[track_caller]
-fn refuses(path: &str, at: &str, value: &Value) {
-    let mut config = around(path);
-    put(&mut config, path, value.clone());
-    assert_eq!(paths(&faults(&config)), [at], "{config}");
+    #[track_caller]
+    fn refuses(&self, value: &Value) {
+        self.refuses_at(&self.path, value);
+    }
+
+    #[track_caller]
+    fn refuses_at(&self, at: &str, value: &Value) {
+        let config = self.holding(value);
+        assert_eq!(paths(&faults(&config)), [at], "{config}");
+    }
 }
 
 #[test]
 fn the_parser_knows_just_the_keys_of_the_schema() {
-    for (path, object) in objects() {
-        assert_eq!(object["additionalProperties"], json!(false), "{path}");
-        let fault = faults(&with(&join(&path, "no_such_key"), json!(1))).remove(0);
+    for Place { path, schema, around } in objects() {
+        assert_eq!(schema["additionalProperties"], json!(false), "{path}");
+        let mut config = around;
+        put(&mut config, &join(&path, "no_such_key"), json!(1));
+        let fault = faults(&config).remove(0);
         let known = fault.remedy.split_once("known here: ").unwrap().1;
         let mut known: Vec<_> = known.split(", ").collect();
         known.sort_unstable();
-        let mut properties: Vec<_> = object["properties"].as_object().unwrap().keys().collect();
+        let mut properties: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
         properties.sort_unstable();
         assert_eq!(known, properties, "{path}");
     }
@@ -87,12 +121,12 @@ fn the_parser_knows_just_the_keys_of_the_schema() {
 
 #[test]
 fn the_parser_requires_just_what_the_schema_requires() {
-    let whole: Value = config_with(json!({"filters": {"query": "x"}}));
-    for (path, object) in objects() {
-        let required = object["required"].as_array().cloned().unwrap_or_default();
-        for key in object["properties"].as_object().unwrap().keys() {
+    for Place { path, schema, mut around } in objects() {
+        put(&mut around, "filters", json!({"query": "x"}));
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        for key in schema["properties"].as_object().unwrap().keys() {
             let path = join(&path, key);
-            let mut config = whole.clone();
+            let mut config = around.clone();
             let parent = path.rsplit_once('.').map_or("", |(parent, _)| parent);
             let parent = parent.split('.').filter(|key| !key.is_empty());
             let parent = parent.fold(&mut config, |object, key| &mut object[key]);
@@ -103,11 +137,8 @@ fn the_parser_requires_just_what_the_schema_requires() {
                 Config::parse(&config.to_string()).expect(&path);
             }
         }
-        for (key, needed) in object["dependentRequired"].as_object().unwrap_or(&Map::new()) {
-            let only = with(
-                &join(&path, key),
-                schema()["properties"][&path]["properties"][key]["enum"][0].clone(),
-            );
+        for (key, needed) in schema["dependentRequired"].as_object().unwrap_or(&Map::new()) {
+            let only = with(&join(&path, key), schema["properties"][key]["enum"][0].clone());
             assert!(!needed.as_array().unwrap().is_empty());
             assert_eq!(paths(&faults(&only)), [join(&path, key)]);
         }
@@ -118,7 +149,7 @@ fn the_parser_requires_just_what_the_schema_requires() {
 fn the_defaults_of_the_schema_are_the_parsers() {
     let mut explicit = config();
     let mut count = 0;
-    for (path, schema) in leaves() {
+    for Place { path, schema, .. } in leaves() {
         if let Some(default) = schema.get("default") {
             put(&mut explicit, &path, default.clone());
             count += 1;
@@ -131,16 +162,17 @@ fn the_defaults_of_the_schema_are_the_parsers() {
 #[test]
 fn the_bounds_of_the_schema_are_the_parsers() {
     let mut count = 0;
-    for (path, schema) in leaves().iter().filter(|(_, schema)| schema["type"] == "integer") {
+    for leaf in leaves().iter().filter(|leaf| leaf.schema["type"] == "integer") {
+        let schema = &leaf.schema;
         let (min, max) = (schema["minimum"].as_i64().unwrap(), schema["maximum"].as_i64().unwrap());
         for value in [min, max] {
-            accepts(path, &json!(value));
+            leaf.accepts(&json!(value));
         }
         for value in [min - 1, max + 1, i64::MIN, i64::MAX] {
-            refuses(path, path, &json!(value));
+            leaf.refuses(&json!(value));
         }
-        refuses(path, path, &json!(u64::MAX));
-        refuses(path, path, &json!(1.5));
+        leaf.refuses(&json!(u64::MAX));
+        leaf.refuses(&json!(1.5));
         count += 1;
     }
     assert_eq!(count, 5);
@@ -150,7 +182,8 @@ fn the_bounds_of_the_schema_are_the_parsers() {
 fn the_types_of_the_schema_are_the_parsers() {
     let samples =
         [json!(null), json!(true), json!(7), json!("7"), json!([]), json!({"a": 1}), json!(7.5)];
-    for (path, schema) in leaves() {
+    for leaf in leaves() {
+        let schema = &leaf.schema;
         for sample in &samples {
             let fits = match schema["type"].as_str() {
                 Some("integer") => sample.is_i64(),
@@ -167,11 +200,11 @@ fn the_types_of_the_schema_are_the_parsers() {
             };
             // What strings may say is tried elsewhere.
             if !fits {
-                refuses(&path, &path, sample);
+                leaf.refuses(sample);
             } else if !sample.is_string() {
                 let sample =
-                    if path.ends_with("_max_secs") { json!(86_400) } else { sample.clone() };
-                accepts(&path, &sample);
+                    if leaf.path.ends_with("_max_secs") { json!(86_400) } else { sample.clone() };
+                leaf.accepts(&sample);
             }
         }
     }
@@ -180,62 +213,64 @@ fn the_types_of_the_schema_are_the_parsers() {
 #[test]
 fn the_closed_lists_of_the_schema_are_the_parsers() {
     let mut count = 0;
-    for (path, schema) in leaves() {
+    for leaf in leaves() {
+        let Place { schema, .. } = &leaf;
         let choices = match (&schema["enum"], &schema["const"]) {
             (Value::Array(choices), _) => choices.clone(),
             (_, Value::String(only)) => vec![json!(only)],
             _ => continue,
         };
         for choice in &choices {
-            accepts(&path, choice);
-            refuses(&path, &path, &json!(choice.as_str().unwrap().to_uppercase()));
+            leaf.accepts(choice);
+            leaf.refuses(&json!(choice.as_str().unwrap().to_uppercase()));
         }
-        refuses(&path, &path, &json!("something else"));
-        refuses(&path, &path, &json!(""));
-        let fault = faults(&with(&path, json!("something else"))).remove(0);
+        leaf.refuses(&json!("something else"));
+        leaf.refuses(&json!(""));
+        let fault = faults(&leaf.holding(&json!("something else"))).remove(0);
         for choice in &choices {
             assert!(fault.remedy.contains(choice.as_str().unwrap()), "{fault:?}");
         }
         count += choices.len();
     }
-    assert_eq!(count, 5 + 1 + 1);
+    assert_eq!(count, 5 + 1 + 2);
 }
 
 #[test]
 fn the_lengths_of_the_schema_are_the_parsers() {
     let mut count = 0;
-    for (path, schema) in leaves() {
+    for leaf in leaves() {
+        let Place { path, schema, .. } = &leaf;
         let (list, strings) = match schema["type"].as_str() {
             Some("array") => (true, &schema["items"]),
-            _ => (false, &schema),
+            _ => (false, schema),
         };
         let Some(max) = strings["maxLength"].as_u64() else { continue };
         let max = usize::try_from(max).unwrap();
         let value = |text: String| if list { json!([text]) } else { json!(text) };
         let at = if list { format!("{path}[0]") } else { path.clone() };
         assert_eq!(strings["minLength"], json!(1), "{path}");
-        refuses(&path, &at, &value(String::new()));
+        leaf.refuses_at(&at, &value(String::new()));
         if strings["contentEncoding"] != "base64" {
-            accepts(&path, &value("A".into()));
+            leaf.accepts(&value("A".into()));
         }
-        accepts(&path, &value("A".repeat(max)));
-        refuses(&path, &at, &value("A".repeat(max + 1)));
+        leaf.accepts(&value("A".repeat(max)));
+        leaf.refuses_at(&at, &value("A".repeat(max + 1)));
         if list {
             let items_max = usize::try_from(schema["maxItems"].as_u64().unwrap()).unwrap();
-            accepts(&path, &json!(vec!["A"; items_max]));
-            refuses(&path, &path, &json!(vec!["A"; items_max + 1]));
+            leaf.accepts(&json!(vec!["A"; items_max]));
+            leaf.refuses(&json!(vec!["A"; items_max + 1]));
         }
         count += 1;
     }
-    assert_eq!(count, 4 + 3);
+    assert_eq!(count, 4 + 2 + 3);
 }
 
 #[test]
 fn the_examples_of_the_schema_are_good() {
     let mut count = 0;
-    for (path, schema) in leaves() {
-        for example in schema["examples"].as_array().into_iter().flatten() {
-            accepts(&path, example);
+    for leaf in leaves() {
+        for example in leaf.schema["examples"].as_array().into_iter().flatten() {
+            leaf.accepts(example);
             count += 1;
         }
     }
@@ -245,8 +280,12 @@ fn the_examples_of_the_schema_are_good() {
 
 #[test]
 fn secrets_are_marked_as_such_in_the_schema() {
-    let keys = &schema()["properties"]["auth"]["properties"];
-    for key in ["access_key", "secret_key", "app_key"] {
-        assert_eq!(keys[key]["writeOnly"], json!(true), "{key}");
-    }
+    let is_secret = |leaf: &Place| leaf.schema["writeOnly"] == json!(true);
+    let mut secrets: Vec<_> =
+        leaves().into_iter().filter(is_secret).map(|leaf| leaf.path).collect();
+    secrets.sort_unstable();
+    assert_eq!(
+        secrets,
+        ["auth.access_key", "auth.app_key", "auth.client_secret", "auth.secret_key"]
+    );
 }

@@ -7,7 +7,7 @@ mod fake;
 use fake::{
     Api, HOUR, Host, Reply, T, WithHeader as _, config_with, numbered, page, response, row,
 };
-use mimecast_ttp_source::{Config, HttpError, Moment, Response, Step, check, poll};
+use mimecast_ttp_source::{Config, HttpError, Moment, Response, Step, TokenCache, check, poll};
 use serde_json::{Value, json};
 
 const ACCESS_KEY: &str = "ak-7Qw3Zr-distinctive";
@@ -96,7 +96,8 @@ fn no_failure_of_a_check_gives_a_secret_back() {
     let config = Config::parse(&secretive().to_string()).unwrap();
     for secret in SECRETS {
         for reply in echoes(secret) {
-            let Step::Send(request, pending) = check(&config, at()) else { panic!() };
+            let mut tokens = TokenCache::new();
+            let Step::Send(request, pending) = check(&config, &mut tokens, at()) else { panic!() };
             assert_hides(&format!("{request:?} {pending:?}"));
             assert_hides(&format!("{:?}", pending.reply(reply, at())));
         }
@@ -166,7 +167,8 @@ fn debug_of_what_is_public_hides_the_keys() {
         assert!(debug.contains("[redacted]") && !debug.contains(&decoded), "{debug}");
         assert!(!debug.contains("sk-2Vb8Nc"), "{debug}");
     }
-    let step = poll(&config, None, at());
+    let mut tokens = TokenCache::new();
+    let step = poll(&config, &mut tokens, None, at());
     assert_hides(&format!("{step:?} {step:#?}"));
     assert!(!format!("{step:?}").contains(decoded.trim_matches(['[', ']'])));
 }
@@ -238,12 +240,88 @@ fn a_page_token_that_holds_a_key_never_gets_into_a_cursor() {
         let page = json!({"meta": {"pagination": {"next": format!("next {secret}")}},
             "data": [{"resultCount": 9, "impersonationLogs": [{"id": "a"}]}]});
         let at = Moment { unix_nanos: 1_793_500_000_000_000_000, random: [1; 16] };
-        let Step::Send(_, pending) = poll(&config, None, at) else { panic!("nothing is sent") };
+        let mut tokens = TokenCache::new();
+        let Step::Send(_, pending) = poll(&config, &mut tokens, None, at) else {
+            panic!("nothing is sent")
+        };
         let Step::Done(outcome) = pending.reply(Ok(response(200, page)), at) else {
             panic!("a second request")
         };
         let error = outcome.unwrap_err();
         assert_hides(&format!("{error:?}"));
         assert!(error.message.contains("page token holds a key"), "{}", error.message);
+    }
+}
+
+const CLIENT_SECRET: &str = "cs/4Gh6Jk+distinctive";
+const ACCESS_TOKEN: &str = "at-8Yt5Re-distinctive";
+/// The same in the forms of a form and of HTTP's basic authorization, and the token that it gives.
+const SECRETS_OF_API_2: [&str; 4] = [
+    CLIENT_SECRET,
+    "cs%2F4Gh6Jk%2Bdistinctive",
+    "Y2xpZW50LTE6Y3MvNEdoNkprK2Rpc3RpbmN0aXZl",
+    ACCESS_TOKEN,
+];
+
+fn of_api_2() -> Config {
+    let config = config_with(json!({"auth":
+        {"type": "oauth2", "client_id": "client-1", "client_secret": CLIENT_SECRET}}));
+    Config::parse(&config.to_string()).unwrap()
+}
+
+#[track_caller]
+fn assert_hides_api_2(output: &str) {
+    for secret in SECRETS_OF_API_2 {
+        assert!(!output.contains(secret), "{secret}: {output}");
+    }
+}
+
+/// A poll with API 2.0: all that it shows on its way and at its end, and the cursor. The last reply
+/// is given as often as it is asked for.
+fn poll_api_2(cursor: Option<&str>, replies: &[Reply]) -> (String, Option<String>) {
+    let (config, mut tokens) = (of_api_2(), TokenCache::new());
+    let mut shown = format!("{config:?} {config:#?}");
+    let mut step = poll(&config, &mut tokens, cursor, at());
+    let mut replies = replies.iter().chain(std::iter::repeat(replies.last().unwrap()));
+    let outcome = loop {
+        step = match step {
+            Step::Send(request, pending) => {
+                shown = format!("{shown} {request:?} {request:#?} {pending:?}");
+                pending.reply(replies.next().unwrap().clone(), at())
+            }
+            Step::Done(outcome) => break outcome,
+        };
+    };
+    (format!("{shown} {outcome:?} {tokens:?}"), outcome.ok().map(|batch| batch.cursor))
+}
+
+fn granted() -> Response {
+    response(200, json!({"access_token": ACCESS_TOKEN, "expires_in": 1_799}))
+}
+
+#[test]
+fn no_reply_of_the_token_endpoint_gives_a_secret_back() {
+    for secret in SECRETS_OF_API_2.into_iter().filter(|secret| *secret != ACCESS_TOKEN) {
+        for reply in echoes(secret) {
+            assert_hides_api_2(&poll_api_2(None, &[reply]).0);
+        }
+    }
+}
+
+#[test]
+fn no_failure_with_an_access_token_gives_a_secret_back() {
+    let first = Ok(page(&[row("a", T + 1)], 9, Some("t")));
+    let (shown, cursor) = poll_api_2(None, &[Ok(granted()), first]);
+    assert_hides_api_2(&shown);
+    for secret in SECRETS_OF_API_2 {
+        for reply in echoes(secret) {
+            assert_hides_api_2(&poll_api_2(None, &[Ok(granted()), reply.clone()]).0);
+            assert_hides_api_2(&poll_api_2(cursor.as_deref(), &[Ok(granted()), reply]).0);
+        }
+        // Nor can a page token bring one into a cursor.
+        let page = page(&[row("a", T + 1)], 9, Some(&format!("next {secret}")));
+        let (shown, cursor) = poll_api_2(None, &[Ok(granted()), Ok(page)]);
+        assert_hides_api_2(&shown);
+        assert!(shown.contains("page token holds a key") && cursor.is_none(), "{shown}");
     }
 }

@@ -10,7 +10,7 @@ pub(crate) mod world;
 
 use mimecast_ttp_source::{
     Batch, Config, Diagnostic, ErrorKind, HttpError, Moment, Notice, PollError, Request, Response,
-    Step, poll,
+    Step, TokenCache, poll,
 };
 use serde_json::{Value, json};
 
@@ -136,7 +136,8 @@ impl Host {
 
     /// What the next poll would ask for.
     pub(crate) fn next(&self) -> Asked {
-        match poll(&self.config, self.cursor.as_deref(), moment(self.now, 0)) {
+        let tokens = &mut TokenCache::new();
+        match poll(&self.config, tokens, self.cursor.as_deref(), moment(self.now, 0)) {
             Step::Send(request, _) => Asked::of(request),
             Step::Done(outcome) => panic!("{outcome:?}"),
         }
@@ -171,7 +172,8 @@ pub(crate) fn poll_once(
     at: Moment,
     mut answer: impl FnMut(Asked) -> (Reply, Moment),
 ) -> Outcome {
-    let mut step = poll(config, cursor, at);
+    let mut tokens = TokenCache::new();
+    let mut step = poll(config, &mut tokens, cursor, at);
     for _ in 0..REQUESTS_MAX {
         step = match step {
             Step::Send(request, pending) => {

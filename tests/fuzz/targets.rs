@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use mimecast_ttp_source::{
-    Batch, Config, ErrorKind, EventTime, HttpError, Moment, PollError, Response, Second, Step, poll,
+    Batch, Config, ErrorKind, EventTime, HttpError, Moment, PollError, Response, Second, Step,
+    TokenCache, poll,
 };
 use serde_json::Value;
 
@@ -14,7 +15,8 @@ pub(crate) fn configuration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match Config::parse(text) {
         Ok(config) => {
-            let Step::Send(request, _) = poll(&config, None, moment(0)) else {
+            let mut tokens = TokenCache::new();
+            let Step::Send(request, _) = poll(&config, &mut tokens, None, moment(0)) else {
                 panic!("a first poll does not ask");
             };
             assert!(request.url.starts_with(&config.base_url));
@@ -24,9 +26,12 @@ pub(crate) fn configuration(data: &[u8]) {
                     "{name} holds {value:?}"
                 );
             }
+            if request.url.ends_with("/oauth/token") {
+                assert!(request.body.iter().all(u8::is_ascii_graphic));
+                return;
+            }
             let body: Value = serde_json::from_slice(&request.body).unwrap();
             assert!(body["data"][0]["from"].as_str() < body["data"][0]["to"].as_str());
-            assert!(config.redact(text).chars().all(|c| !c.is_control()));
         }
         Err(faults) => {
             assert!(!faults.is_empty());
@@ -41,7 +46,8 @@ pub(crate) fn configuration(data: &[u8]) {
 pub(crate) fn cursor(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let config = config();
-    match poll(&config, Some(text), moment(0)) {
+    let mut tokens = TokenCache::new();
+    match poll(&config, &mut tokens, Some(text), moment(0)) {
         Step::Done(Ok(batch)) => panic!("a batch without a request: {batch:?}"),
         Step::Done(Err(error)) => assert_eq!(error.kind, ErrorKind::Cursor),
         Step::Send(..) => run(&config, text.to_owned(), &EMPTY_PAGE.repeat(4)),
@@ -81,10 +87,12 @@ pub(crate) fn replies(data: &[u8]) {
 /// headers and the time that passes, and a body up to a line break.
 fn run(config: &Config, mut cursor: String, script: &[u8]) {
     let mut script = script.split(|byte| *byte == b'\n').take(REPLIES_MAX).peekable();
+    let mut tokens = TokenCache::new();
     let mut watermark = None;
     let mut secs = 0;
     while script.peek().is_some() {
-        let mut step = poll(config, Some(cursor.as_str()).filter(|c| !c.is_empty()), moment(secs));
+        let stored = Some(cursor.as_str()).filter(|cursor| !cursor.is_empty());
+        let mut step = poll(config, &mut tokens, stored, moment(secs));
         let mut requests = 0;
         let outcome = loop {
             step = match step {

@@ -1,6 +1,6 @@
 //! The stored cursor: what it survives, what it refuses, and that it is the same for the same story.
 
-use mimecast_ttp_source::{Config, ErrorKind, Moment, Step, poll};
+use mimecast_ttp_source::{Config, ErrorKind, Moment, Step, TokenCache, poll};
 use serde_json::json;
 
 use crate::fake::{
@@ -94,7 +94,9 @@ fn the_same_story_gives_the_same_cursors_and_events_to_the_byte() {
         for n in 0..60u8 {
             let unix_nanos = u64::try_from(T + DAY + i64::from(n)).unwrap() * 1_000_000_000;
             let at = Moment { unix_nanos, random: [seed ^ n; 16] };
-            let Step::Send(request, pending) = poll(&config, cursor.as_deref(), at) else {
+            let mut tokens = TokenCache::new();
+            let Step::Send(request, pending) = poll(&config, &mut tokens, cursor.as_deref(), at)
+            else {
                 panic!()
             };
             let asked = crate::fake::Asked::of(request);

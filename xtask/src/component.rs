@@ -12,7 +12,7 @@ use crate::cargo::{cargo, command, output, packages, run, rustc, target_dir, wor
 /// What the component is built for.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const FILE: &str = "mimecast_ttp_source.wasm";
-const SIZE_MAX: usize = 200 * 1024;
+const SIZE_MAX: usize = 260 * 1000;
 /// What has to be inlined for speed says so. By its own measure the compiler inlines much more, and
 /// the component is a fifth larger.
 const INLINE_LESS: &str = "-Cllvm-args=--inline-threshold=50";
