@@ -36,8 +36,10 @@ mod fault;
 mod filters;
 mod ledger;
 mod listing;
+mod logs;
 mod message;
 mod options;
+mod outcome;
 mod query;
 mod quota;
 mod refusal;
@@ -49,12 +51,12 @@ mod signature;
 mod stats;
 mod world;
 
-pub use api::LOGS_PATH;
 pub use clock::ClockStart;
 pub use date::{api_date, parse_api_date};
 pub use fault::{Fault, FaultRule, Scope, When};
 pub use filters::{Filters, Search, SearchField};
 pub use ledger::{LedgerQuery, LedgerRow, LedgerRows};
+pub use logs::LOGS_PATH;
 pub use options::{
     Compression, Empty, LastPage, Layout, Log, Options, Paging, PagingMode, RateHeaders,
     ResultCount, Style, ToBound,

@@ -19,9 +19,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::api::{Answer, Api, Ending};
+use crate::api::Api;
 use crate::ledger::{LedgerQuery, LedgerRows};
 use crate::options::Compression;
+use crate::outcome::{Answer, Ending};
 
 /// The rows that a client with the filters of the query should have, one a line.
 pub const LEDGER_PATH: &str = "/sim/ledger";

@@ -1,0 +1,122 @@
+//! How a request ended, and the answer that goes out.
+
+use crate::fault::Fault;
+use crate::listing::refused;
+use crate::refusal::Refusal;
+use crate::reply;
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: &'static str,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) delay_ms: u64,
+    pub(crate) ending: Ending,
+}
+
+/// How the connection fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Whole,
+    Cut,
+    Dropped,
+}
+
+/// How a request ended, before it is dressed for the wire.
+pub(crate) struct Outcome {
+    pub(crate) name: String,
+    pub(crate) status: u16,
+    content_type: &'static str,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+    pub(crate) rows: u64,
+    /// What the rate-limit headers say instead of the truth.
+    pub(crate) reset_ms: Option<u64>,
+}
+
+impl Outcome {
+    pub(crate) fn new(name: &str, status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            name: name.to_owned(),
+            status,
+            content_type: "application/json",
+            headers: Vec::new(),
+            body: body.into(),
+            rows: 0,
+            reset_ms: None,
+        }
+    }
+
+    pub(crate) fn refused(refusal: &Refusal) -> Self {
+        Self::new(&format!("refused {}", refusal.error.code), refusal.status, refusal.body())
+    }
+
+    pub(crate) fn with_rows(mut self, rows: usize) -> Self {
+        self.rows = rows as u64;
+        self
+    }
+
+    /// Any method but POST.
+    pub(crate) fn post_only() -> Self {
+        Self::new("status 405", 405, error_json("405 Method Not Allowed"))
+            .with("Allow", "POST".to_owned())
+    }
+
+    fn with(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(crate) fn into_answer(self, ending: Ending, delay_ms: u64) -> Answer {
+        let Self { status, content_type, headers, body, .. } = self;
+        Answer { status, content_type, headers, body, delay_ms, ending }
+    }
+}
+
+/// Faults of a gateway: the request is never executed.
+pub(crate) fn before_execution(fault: &Fault) -> Option<Outcome> {
+    let name = format!("fault {}", fault.name());
+    Some(match fault {
+        Fault::RateLimit { reset_ms, retry_after_secs } => {
+            let outcome = Outcome {
+                reset_ms: Some(*reset_ms),
+                ..Outcome::new(&name, 429, error_json("429 Quota Exceeded"))
+            };
+            match retry_after_secs {
+                Some(secs) => outcome.with("Retry-After", secs.to_string()),
+                None => outcome,
+            }
+        }
+        Fault::Status(509) => Outcome::new(&name, 509, ""),
+        Fault::Status(status) => Outcome::new(&name, *status, reply::gateway_error(*status)),
+        Fault::Html => Outcome {
+            content_type: "text/html; charset=utf-8",
+            ..Outcome::new(&name, 503, reply::html_page())
+        },
+        Fault::Drop => Outcome::new(&name, 500, ""),
+        _ => return None,
+    })
+}
+
+/// Faults of the API itself: the request was let in, then something else than a page comes back.
+pub(crate) fn instead_of_page(fault: &Fault) -> Option<Outcome> {
+    let name = format!("fault {}", fault.name());
+    Some(match fault {
+        Fault::Fail { retryable } => {
+            let refusal = Refusal::new(200, "err_internal_system_error", "0000 System Error");
+            let refusal = if *retryable { refusal.retryable() } else { refusal };
+            Outcome::new(&name, 200, refusal.body())
+        }
+        Fault::MetaStatus => Outcome::new(&name, 200, reply::meta_status_500()),
+        Fault::Garbage => Outcome::new(&name, 200, reply::garbage()),
+        Fault::DeadToken => Outcome::new(&name, 400, refused("the page token has expired").body()),
+        Fault::Oversized { body_bytes } => Outcome::new(&name, 200, reply::oversized(*body_bytes)),
+        _ => return None,
+    })
+}
+
+pub(crate) fn error_json(message: &str) -> String {
+    serde_json::json!({"error": {"message": message}}).to_string()
+}
