@@ -6,15 +6,18 @@ use hyper::{HeaderMap, Method};
 
 use crate::clock::Clock;
 use crate::date::{api_date, http_date};
-use crate::fault::{Fault, Faults};
+use crate::fault::{Fault, Faults, Target};
+use crate::gate::{Gate, bearer};
 use crate::listing::Listings;
 use crate::logs;
+use crate::oauth::{self, TOKEN_PATH};
 use crate::options::{Log, Options, RateHeaders};
 use crate::outcome::{Answer, Ending, Outcome, before_execution, error_json};
 use crate::query;
 use crate::quota::Meter;
-use crate::signature::Gate;
+use crate::seal::Seal;
 use crate::stats::{Stats, Tally};
+use crate::token::Tokens;
 use crate::world::World;
 
 /// The simulated API without its network.
@@ -55,10 +58,12 @@ impl Api {
         let clock = Clock::new(options.clock);
         let (now_ms, now_secs) = (clock.now_ms(), clock.now_secs());
         let seed = options.seed;
+        let (client, life_secs) = (options.client.clone(), options.access_token_life_secs);
+        let tokens = Tokens::new(Seal::new(), client, life_secs);
         let state = State {
             world: World::new(options.world.clone(), options.script.clone(), seed, now_secs),
-            gate: Gate::new(options.keys.clone(), options.standing)?,
-            listings: Listings::new(run_key()),
+            gate: Gate::new(options.keys.clone(), tokens, options.standing)?,
+            listings: Listings::new(Seal::new()),
             faults: Faults::new(options.faults.clone(), seed),
             tally: Tally::default(),
             meter: Meter::new(options.quota, now_ms),
@@ -93,32 +98,41 @@ impl Api {
         let mut state = self.state();
         let state = &mut *state;
         let parsed = query::parse(request.body);
-        let has_token = matches!(&parsed, Ok((_, Some(_))));
-        let mishap = state.faults.next(has_token);
+        let target = match path {
+            TOKEN_PATH => Target::Token,
+            _ => Target::Page {
+                later: matches!(&parsed, Ok((_, Some(_)))),
+                bearer: bearer(headers).is_some(),
+            },
+        };
+        let mishap = state.faults.next(target);
+        let fault = mishap.fault.as_ref();
 
-        let mut outcome = match mishap.fault.as_ref().and_then(before_execution) {
-            Some(outcome) => outcome,
-            None if !state.meter.spend(now_ms) => {
+        let mut outcome = match (fault.and_then(before_execution), target) {
+            (Some(outcome), _) => outcome,
+            (None, Target::Token) => oauth::answer(&mut state.gate, &request, fault),
+            (None, Target::Page { .. }) if !state.meter.spend(now_ms) => {
                 Outcome::new("quota", 429, error_json("429 Quota Exceeded"))
             }
-            None => logs::answer(&self.options, state, &request, parsed, mishap.fault.as_ref()),
+            (None, Target::Page { .. }) => {
+                logs::answer(&self.options, state, &request, parsed, fault)
+            }
         };
-        if let Some(fault @ (Fault::Cut | Fault::Drop)) = &mishap.fault {
+        if let Some(fault @ (Fault::Cut | Fault::Drop)) = fault {
             (outcome.name, outcome.rows) = (format!("fault {}", fault.name()), 0);
         }
-        let name = std::mem::take(&mut outcome.name);
-        if self.options.log == Log::Stderr {
-            let (number, rows) = (state.tally.stats.requests + 1, outcome.rows);
-            let (date, status) = (api_date(request.now_secs()), outcome.status);
-            eprintln!("{date} request {number}: {status} {name}, {rows} rows");
-        }
-        state.tally.add(now_ms, request.body, name, outcome.rows);
-        let ending = match mishap.fault {
+        self.note(&mut state.tally, &request, target, &outcome);
+        let ending = match fault {
             Some(Fault::Cut) => Ending::Cut,
             Some(Fault::Drop) => Ending::Dropped,
             _ => Ending::Whole,
         };
-        let mut allowance = state.meter.allowance(now_ms);
+        // A request for a token looks at the quota, and leaves it as it is.
+        let mut meter = state.meter;
+        let mut allowance = meter.allowance(now_ms);
+        if target != Target::Token {
+            state.meter = meter;
+        }
         if let Some(reset_ms) = outcome.reset_ms {
             (allowance.remaining, allowance.reset_ms) = (0, reset_ms);
         }
@@ -134,6 +148,24 @@ impl Api {
         answer.headers.push(("Date", http_date(request.now_secs())));
         answer
     }
+
+    /// Counts a request, and tells it on stderr if that is wanted.
+    fn note(&self, tally: &mut Tally, request: &Request<'_>, target: Target, outcome: &Outcome) {
+        let Outcome { name, status, rows, .. } = outcome;
+        let told = match target {
+            Target::Token => {
+                tally.add_token(name);
+                format!("token request {}: {status} {name}", tally.stats.token_requests)
+            }
+            Target::Page { .. } => {
+                tally.add(request.now_ms, request.body, name.clone(), *rows);
+                format!("request {}: {status} {name}, {rows} rows", tally.stats.requests)
+            }
+        };
+        if self.options.log == Log::Stderr {
+            eprintln!("{} {told}", api_date(request.now_secs()));
+        }
+    }
 }
 
 fn rate_header(style: RateHeaders, name: &str) -> &'static str {
@@ -145,14 +177,4 @@ fn rate_header(style: RateHeaders, name: &str) -> &'static str {
         (RateHeaders::Dashed, "Remaining") => "X-Rate-Limit-Remaining",
         (RateHeaders::Dashed, _) => "X-Rate-Limit-Reset",
     }
-}
-
-/// A key that no other run has: page tokens die with their server.
-fn run_key() -> [u8; 16] {
-    use std::hash::{BuildHasher as _, RandomState};
-    let half = || RandomState::new().hash_one(0).to_be_bytes();
-    let mut key = [0; 16];
-    key[..8].copy_from_slice(&half());
-    key[8..].copy_from_slice(&half());
-    key
 }

@@ -36,6 +36,10 @@ pub enum Fault {
     MetaStatus,
     /// HTTP 200 with what is not JSON.
     Garbage,
+    /// 401 `token_expired`, though the access token is good. Happens to API 2.0 requests alone.
+    TokenExpired,
+    /// 401 `token_verification_failed`. Happens to API 2.0 requests alone.
+    TokenUnverified,
     /// A page token is refused. Never happens to a first page.
     DeadToken,
     /// A page whose `next` is the token it was asked for with. Never happens to a first page.
@@ -61,16 +65,18 @@ pub enum When {
 /// Which requests a rule applies to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// All of them.
+    /// All requests for logs.
     #[default]
     Any,
     /// Those without a page token.
     FirstPage,
     /// Those with a page token.
     LaterPage,
+    /// Those to the token endpoint instead. Only faults that need no page happen there.
+    Token,
 }
 
-/// A fault, and when it strikes. Written as `[first:|later:]KIND=WHEN`, where WHEN is `5%`,
+/// A fault, and when it strikes. Written as `[first:|later:|token:]KIND=WHEN`, where WHEN is `5%`,
 /// `every:7` or `nth:3`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultRule {
@@ -83,28 +89,31 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
-    /// A rule for all requests that the fault can happen to.
+    /// A rule for all requests for logs that the fault can happen to.
     #[must_use]
     pub fn new(fault: Fault, when: When) -> Self {
         Self { fault, when, scope: Scope::Any }
     }
 
-    /// The same rule for fewer requests.
+    /// The same rule for fewer or other requests.
     #[must_use]
     pub fn on(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self
     }
 
-    fn applies(&self, has_token: bool) -> bool {
-        let scope = match self.fault {
-            Fault::DeadToken | Fault::SameToken => Scope::LaterPage,
-            _ => self.scope,
+    fn applies(&self, target: Target) -> bool {
+        let (later, bearer) = match target {
+            Target::Token => return self.scope == Scope::Token && self.fault.befalls_tokens(),
+            Target::Page { later, bearer } => (later, bearer),
         };
-        match scope {
-            Scope::Any => true,
-            Scope::FirstPage => !has_token,
-            Scope::LaterPage => has_token,
+        match (&self.fault, self.scope) {
+            (_, Scope::Token) => false,
+            (Fault::DeadToken | Fault::SameToken, _) => later,
+            (Fault::TokenExpired | Fault::TokenUnverified, _) if !bearer => false,
+            (_, Scope::Any) => true,
+            (_, Scope::FirstPage) => !later,
+            (_, Scope::LaterPage) => later,
         }
     }
 }
@@ -120,9 +129,18 @@ impl FromStr for FaultRule {
             None => (Scope::Any, kind),
             Some(("first", kind)) => (Scope::FirstPage, kind),
             Some(("later", kind)) => (Scope::LaterPage, kind),
-            Some((scope, _)) => return Err(format!("no such scope: {scope}; use first or later")),
+            Some(("token", kind)) => (Scope::Token, kind),
+            Some((scope, _)) => {
+                return Err(format!("no such scope: {scope}; use first, later or token"));
+            }
         };
-        Ok(Self { fault: parse_kind(kind)?, when: parse_when(when)?, scope })
+        let fault = parse_kind(kind)?;
+        if scope == Scope::Token && !fault.befalls_tokens() {
+            return Err(format!(
+                "{kind} cannot happen to the token endpoint; --help lists what can"
+            ));
+        }
+        Ok(Self { fault, when: parse_when(when)?, scope })
     }
 }
 
@@ -141,6 +159,8 @@ fn parse_kind(kind: &str) -> Result<Fault, String> {
         "fail-retryable" => Fault::Fail { retryable: true },
         "meta-status" => Fault::MetaStatus,
         "garbage" => Fault::Garbage,
+        "token-expired" => Fault::TokenExpired,
+        "token-unverified" => Fault::TokenUnverified,
         "dead-token" => Fault::DeadToken,
         "same-token" => Fault::SameToken,
         "oversized" => Fault::Oversized { body_bytes: 20 << 20 },
@@ -171,6 +191,15 @@ pub(crate) struct Faults {
     rules: Vec<(FaultRule, u64, Rng)>,
 }
 
+/// What a request is to the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// For logs: whether with a page token, and whether with an access token.
+    Page { later: bool, bearer: bool },
+    /// For an access token.
+    Token,
+}
+
 /// What befalls one request.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mishap {
@@ -185,10 +214,10 @@ impl Faults {
     }
 
     /// Decides about the next request. The first rule that strikes wins; being slow goes along.
-    pub(crate) fn next(&mut self, has_token: bool) -> Mishap {
+    pub(crate) fn next(&mut self, target: Target) -> Mishap {
         let mut mishap = Mishap::default();
         for (rule, count, rng) in &mut self.rules {
-            if !rule.applies(has_token) {
+            if !rule.applies(target) {
                 continue;
             }
             *count += 1;
@@ -209,6 +238,17 @@ impl Faults {
 }
 
 impl Fault {
+    /// Whether it can happen to a request for an access token.
+    fn befalls_tokens(&self) -> bool {
+        match self {
+            Self::RateLimit { .. } | Self::Status(_) | Self::Html => true,
+            Self::Drop | Self::Cut | Self::Slow { .. } => true,
+            Self::Garbage | Self::Oversized { .. } => true,
+            Self::Fail { .. } | Self::MetaStatus => false,
+            Self::TokenExpired | Self::TokenUnverified | Self::DeadToken | Self::SameToken => false,
+        }
+    }
+
     /// Its name in outcomes and flags.
     pub(crate) fn name(&self) -> String {
         match self {
@@ -222,6 +262,8 @@ impl Fault {
             Self::Fail { retryable: true } => "fail-retryable".to_owned(),
             Self::MetaStatus => "meta-status".to_owned(),
             Self::Garbage => "garbage".to_owned(),
+            Self::TokenExpired => "token-expired".to_owned(),
+            Self::TokenUnverified => "token-unverified".to_owned(),
             Self::DeadToken => "dead-token".to_owned(),
             Self::SameToken => "same-token".to_owned(),
             Self::Oversized { .. } => "oversized".to_owned(),

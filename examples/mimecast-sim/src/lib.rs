@@ -2,7 +2,7 @@
 //! without an account. It is written from the API's documentation and recordings, and shares no code
 //! with any collector.
 //!
-//! It checks signatures, reads requests strictly, cuts results into pages, makes rows of the
+//! It checks signatures and gives access tokens, reads requests strictly, cuts results into pages, makes rows of the
 //! recorded shape, and can go wrong in every way that has been seen. Its ledger says what a client
 //! that lost nothing and repeated nothing has. It does not simulate any other endpoint.
 //!
@@ -18,7 +18,7 @@
 //! }
 //! .start()?;
 //!
-//! // A collector is pointed at `sim.base_url()` with `sim.keys()`; then:
+//! // A collector is pointed at `sim.base_url()` with `sim.keys()` or `sim.client()`; then:
 //! sim.advance_secs(600);
 //! let rows: Vec<String> = sim.ledger(&LedgerQuery::default()).map(|row| row.text).collect();
 //! assert_eq!(rows.len(), 2000);
@@ -34,10 +34,12 @@ mod clock;
 mod date;
 mod fault;
 mod filters;
+mod gate;
 mod ledger;
 mod listing;
 mod logs;
 mod message;
+mod oauth;
 mod options;
 mod outcome;
 mod query;
@@ -46,17 +48,21 @@ mod refusal;
 mod reply;
 mod row;
 mod running;
+mod seal;
 mod server;
 mod signature;
 mod stats;
+mod token;
 mod world;
 
 pub use clock::ClockStart;
 pub use date::{api_date, parse_api_date};
 pub use fault::{Fault, FaultRule, Scope, When};
 pub use filters::{Filters, Search, SearchField};
+pub use gate::Standing;
 pub use ledger::{LedgerQuery, LedgerRow, LedgerRows};
 pub use logs::LOGS_PATH;
+pub use oauth::TOKEN_PATH;
 pub use options::{
     Compression, Empty, LastPage, Layout, Log, Options, Paging, PagingMode, RateHeaders,
     ResultCount, Style, ToBound,
@@ -65,6 +71,7 @@ pub use quota::Quota;
 pub use row::ScriptedRow;
 pub use running::Running;
 pub use server::{LEDGER_PATH, STATS_PATH};
-pub use signature::{Keys, Standing};
+pub use signature::Keys;
 pub use stats::{RequestRecord, Stats};
+pub use token::ClientCredentials;
 pub use world::{ROWS_MAX, WorldOptions};

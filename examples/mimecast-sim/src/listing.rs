@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha1::Sha1;
 
 use crate::query::Query;
 use crate::refusal::Refusal;
+use crate::seal::Seal;
 
 /// A result under way: what was asked for, and what its defaults were taken to be.
 #[derive(Clone, Debug)]
@@ -29,15 +28,15 @@ const PINNED_ROWS_MAX: usize = 16_000_000;
 /// The listings of this run. Tokens name a listing and a place, and are sealed with a key that no
 /// other run has, so nothing is kept for each token.
 pub(crate) struct Listings {
-    key: [u8; 16],
+    seal: Seal,
     kept: VecDeque<(u64, Listing)>,
     next_id: u64,
     pinned_rows: usize,
 }
 
 impl Listings {
-    pub(crate) fn new(key: [u8; 16]) -> Self {
-        Self { key, kept: VecDeque::new(), next_id: 0, pinned_rows: 0 }
+    pub(crate) fn new(seal: Seal) -> Self {
+        Self { seal, kept: VecDeque::new(), next_id: 0, pinned_rows: 0 }
     }
 
     pub(crate) fn keep(&mut self, listing: Listing) -> u64 {
@@ -63,7 +62,7 @@ impl Listings {
 
     pub(crate) fn token(&self, place: Place) -> String {
         let mut bytes = place.to_bytes().to_vec();
-        bytes.extend_from_slice(&self.seal(&bytes));
+        bytes.extend_from_slice(&self.seal.of(&bytes));
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -95,13 +94,7 @@ impl Listings {
     fn unseal(&self, token: &str) -> Option<Place> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (place, seal) = bytes.split_first_chunk::<24>()?;
-        (self.seal(place) == seal).then(|| Place::from_bytes(place))
-    }
-
-    fn seal(&self, bytes: &[u8]) -> Vec<u8> {
-        let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(&self.key) else { return Vec::new() };
-        mac.update(bytes);
-        mac.finalize().into_bytes().to_vec()
+        (self.seal.of(place) == seal).then(|| Place::from_bytes(place))
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn answer(
     if request.method != Method::POST {
         return Outcome::post_only();
     }
-    if let Err(refusal) = state.gate.admit(request.headers, request.path, request.now_secs()) {
+    if let Err(refusal) = state.gate.admit(request) {
         return Outcome::refused(&refusal);
     }
     let media = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());

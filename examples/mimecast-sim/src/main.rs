@@ -9,24 +9,35 @@ use std::process::ExitCode;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, ValueEnum};
 use mimecast_sim::{
-    ClockStart, Compression, Empty, Fault, FaultRule, Keys, LastPage, Layout, Log, Options, Paging,
-    PagingMode, Quota, RateHeaders, ResultCount, Running, Standing, Style, ToBound, WorldOptions,
+    ClientCredentials, ClockStart, Compression, Empty, Fault, FaultRule, Keys, LastPage, Layout,
+    Log, Options, Paging, PagingMode, Quota, RateHeaders, ResultCount, Running, Standing, Style,
+    ToBound, WorldOptions,
 };
 
 const ABOUT: &str = "\
 A simulated Mimecast API: TTP Impersonation Protect logs on loopback, with generated rows,
-real signatures and faults on demand. For trying a collector without an account, and for tests.";
+real authorization and faults on demand. For trying a collector without an account, and for tests.";
 
 const MORE: &str = "\
 It serves, on one address:
-  POST /api/ttp/impersonation/get-logs   the API, with API 1.0 signatures
+  POST /api/ttp/impersonation/get-logs   the API, with API 1.0 signatures or API 2.0
+                                         tokens
+  POST /oauth/token                      access tokens for the API 2.0 client
   GET  /sim/ledger                       the rows that a client should have, one a line; parameters
                                          from, to, visibleBy, taggedMalicious, searchField, query,
                                          identifiers, actions (lists with commas)
   GET  /sim/stats                        counts of requests, outcomes and rows
 
 When it is ready it writes one line of JSON to stdout: base_url, access_key, secret_key, app_id,
-app_key. The demo keys are the defaults shown above. They are no secret and open nothing else.
+app_key, client_id, client_secret. The demo credentials are the defaults shown above. They are no
+secret and open nothing else. What the token endpoint refuses, it repeats, as the real one may.
+
+STANDING is one of
+  good                     everything works
+  lapsed                   the API 1.0 keys have lapsed (418)
+  not-permitted            the role lacks the permission (403)
+  no-product               the API 2.0 application lacks the product (403 app_forbidden)
+  other-region             the account lives elsewhere: keys and client are not known (401)
 
 STYLE is one of
   pretty                   line breaks and indentation between tokens
@@ -36,23 +47,27 @@ STYLE is one of
   no-result-count          no `resultCount`
   dashed-rate-headers      X-Rate-Limit-* instead of X-RateLimit-*
 
-FAULT is [first:|later:]KIND=WHEN, and --fault can be repeated. `first:` and `later:` limit it to
-requests without and with a page token. WHEN is a share (5%), every:7 or nth:3. KIND is one of
+FAULT is [first:|later:|token:]KIND=WHEN, and --fault can be repeated. `first:` and `later:` limit
+it to requests without and with a page token; `token:` moves it to the token endpoint, where KIND is
+one from 429 to oversized. WHEN is a share (5%), every:7 or nth:3. KIND is one of
   429                      rate limit (--fault-reset-ms, --fault-retry-after-secs)
   500 502 503 509          this status; 509 with an empty body
   html                     503 with an HTML page
   drop, cut                the connection ends without an answer, or in its middle
   slow                     the answer comes late (--fault-delay-ms)
+  garbage                  HTTP 200 with what is not JSON
+  oversized                an answer far too long (--fault-oversized-bytes)
   fail, fail-retryable     HTTP 200 with a `fail`, final or retryable
   meta-status              HTTP 200 with meta.status 500
-  garbage                  HTTP 200 with what is not JSON
+  token-expired            401 token_expired though the access token is good (API 2.0)
+  token-unverified         401 token_verification_failed (API 2.0)
   dead-token, same-token   a page token is refused, or comes back as its own `next`
-  oversized                an answer far too long (--fault-oversized-bytes)
 No fault changes the ledger. The same seed gives the same rows and faults.
 
 Examples:
   mimecast-sim --rows 2000 --span 5d
-  mimecast-sim --port 8025 --live-rate 120 --fault 503=5% --fault dead-token=every:10";
+  mimecast-sim --port 8025 --live-rate 120 --fault 503=5% --fault dead-token=every:10
+  mimecast-sim --access-token-life-secs 60 --fault token-expired=5% --fault token:503=nth:2";
 
 #[derive(Parser)]
 #[command(name = "mimecast-sim", version, about = ABOUT, after_help = MORE, max_term_width = 100)]
@@ -105,7 +120,7 @@ struct WorldArguments {
 }
 
 #[derive(Args)]
-#[command(next_help_heading = "Keys")]
+#[command(next_help_heading = "Credentials")]
 struct KeyArguments {
     /// Names the user
     #[arg(long, default_value_t = Keys::default().access_key)]
@@ -119,8 +134,17 @@ struct KeyArguments {
     /// Goes into the string that is signed
     #[arg(long, default_value_t = Keys::default().app_key)]
     app_key: String,
-    /// Whether the keys work, have lapsed (418), or lack the permission (403)
-    #[arg(long, value_enum, default_value_t = StandingArgument::Good)]
+    /// Names the application to API 2.0
+    #[arg(long, default_value_t = ClientCredentials::default().client_id)]
+    client_id: String,
+    /// Proves it
+    #[arg(long, default_value_t = ClientCredentials::default().client_secret)]
+    client_secret: String,
+    /// How long an access token is good
+    #[arg(long, value_name = "SECS", default_value_t = Options::default().access_token_life_secs)]
+    access_token_life_secs: u32,
+    /// What the keys and the client are good for
+    #[arg(long, value_enum, value_name = "STANDING", default_value_t = StandingArgument::Good, hide_possible_values = true)]
     standing: StandingArgument,
 }
 
@@ -129,6 +153,8 @@ enum StandingArgument {
     Good,
     Lapsed,
     NotPermitted,
+    NoProduct,
+    OtherRegion,
 }
 
 #[derive(Args)]
@@ -230,13 +256,15 @@ fn main() -> ExitCode {
 }
 
 fn announce(sim: &Running, ready_file: Option<PathBuf>) -> io::Result<()> {
-    let keys = sim.keys();
+    let (keys, client) = (sim.keys(), sim.client());
     let ready = serde_json::json!({
         "base_url": sim.base_url(),
         "access_key": keys.access_key,
         "secret_key": keys.secret_key,
         "app_id": keys.app_id,
         "app_key": keys.app_key,
+        "client_id": client.client_id,
+        "client_secret": client.client_secret,
     });
     eprintln!("mimecast-sim: {} rows, listening on {}", sim.stats().rows_visible, sim.base_url());
     match ready_file {
@@ -275,10 +303,14 @@ fn options(arguments: Arguments) -> Options {
             app_id: keys.app_id,
             app_key: keys.app_key,
         },
+        client: ClientCredentials { client_id: keys.client_id, client_secret: keys.client_secret },
+        access_token_life_secs: keys.access_token_life_secs,
         standing: match keys.standing {
             StandingArgument::Good => Standing::Good,
             StandingArgument::Lapsed => Standing::Lapsed,
             StandingArgument::NotPermitted => Standing::NotPermitted,
+            StandingArgument::NoProduct => Standing::NoProduct,
+            StandingArgument::OtherRegion => Standing::OtherRegion,
         },
         clock: ClockStart::Machine { skew_secs: clock_skew_secs },
         seed,

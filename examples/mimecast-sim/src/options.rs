@@ -4,9 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::clock::ClockStart;
 use crate::fault::FaultRule;
+use crate::gate::Standing;
 use crate::quota::Quota;
 use crate::row::ScriptedRow;
-use crate::signature::{Keys, Standing};
+use crate::signature::Keys;
+use crate::token::ClientCredentials;
 use crate::world::WorldOptions;
 
 /// What to start. The default is a friendly API with a thousand rows of the last five days.
@@ -14,9 +16,13 @@ use crate::world::WorldOptions;
 pub struct Options {
     /// Where to listen; loopback addresses only. Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The one set of keys that is accepted.
+    /// The one set of API 1.0 keys that is accepted.
     pub keys: Keys,
-    /// What the keys are good for.
+    /// The one API 2.0 application that is given access tokens.
+    pub client: ClientCredentials,
+    /// How long an access token is good, in seconds.
+    pub access_token_life_secs: u32,
+    /// What the keys and the client are good for.
     pub standing: Standing,
     /// The server's clock.
     pub clock: ClockStart,
@@ -43,6 +49,8 @@ impl Default for Options {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             keys: Keys::default(),
+            client: ClientCredentials::default(),
+            access_token_life_secs: 1799,
             standing: Standing::default(),
             clock: ClockStart::default(),
             seed: 1,
@@ -124,7 +132,7 @@ pub struct Style {
     pub last_page: LastPage,
     /// Whether `resultCount` is there.
     pub result_count: ResultCount,
-    /// How the rate-limit headers are spelled.
+    /// How the rate-limit headers are spelled, of token replies too.
     pub rate_headers: RateHeaders,
 }
 

@@ -2,8 +2,9 @@
 
 use crate::fault::Fault;
 use crate::listing::refused;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Shape};
 use crate::reply;
+use crate::token::token_expired;
 
 /// The answer to a request.
 #[derive(Debug)]
@@ -96,12 +97,22 @@ pub(crate) fn before_execution(fault: &Fault) -> Option<Outcome> {
             ..Outcome::new(&name, 503, reply::html_page())
         },
         Fault::Drop => Outcome::new(&name, 500, ""),
+        Fault::TokenExpired => Outcome::new(&name, 401, token_expired().body()),
+        Fault::TokenUnverified => {
+            let refusal =
+                Refusal::new(401, "token_verification_failed", "Token Verification Failed");
+            Outcome::new(&name, 401, refusal.shaped(Shape::Gateway).body())
+        }
         _ => return None,
     })
 }
 
 /// Faults of the API itself: the request was let in, then something else than a page comes back.
 pub(crate) fn instead_of_page(fault: &Fault) -> Option<Outcome> {
+    const GARBAGE_HEAD: &str = r#"{"meta":{"status":200},"data":[{"resultCount":3,"impers"#;
+    const HEAD: &str =
+        r#"{"meta":{"status":200},"data":[{"resultCount":1,"impersonationLogs":[{"id":"MTOKEN:"#;
+    const TAIL: &str = r#""}]}],"fail":[]}"#;
     let name = format!("fault {}", fault.name());
     Some(match fault {
         Fault::Fail { retryable } => {
@@ -110,11 +121,26 @@ pub(crate) fn instead_of_page(fault: &Fault) -> Option<Outcome> {
             Outcome::new(&name, 200, refusal.body())
         }
         Fault::MetaStatus => Outcome::new(&name, 200, reply::meta_status_500()),
-        Fault::Garbage => Outcome::new(&name, 200, reply::garbage()),
+        Fault::Garbage => Outcome::new(&name, 200, reply::garbage(GARBAGE_HEAD)),
         Fault::DeadToken => Outcome::new(&name, 400, refused("the page token has expired").body()),
-        Fault::Oversized { body_bytes } => Outcome::new(&name, 200, reply::oversized(*body_bytes)),
+        Fault::Oversized { body_bytes } => {
+            Outcome::new(&name, 200, reply::oversized(HEAD, TAIL, *body_bytes))
+        }
         _ => return None,
     })
+}
+
+/// Faults of the token endpoint: the credentials were taken, then something else than a token comes
+/// back.
+pub(crate) fn instead_of_token(fault: &Fault) -> Option<Outcome> {
+    const HEAD: &str = r#"{"token_type":"Bearer","access_token":""#;
+    const TAIL: &str = r#"","expires_in":1799,"scope":""}"#;
+    let body = match fault {
+        Fault::Garbage => reply::garbage(HEAD),
+        Fault::Oversized { body_bytes } => reply::oversized(HEAD, TAIL, *body_bytes).into_bytes(),
+        _ => return None,
+    };
+    Some(Outcome::new(&format!("fault {}", fault.name()), 200, body))
 }
 
 pub(crate) fn error_json(message: &str) -> String {

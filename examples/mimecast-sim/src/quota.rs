@@ -16,6 +16,7 @@ impl Default for Quota {
 }
 
 /// The quota as it stands.
+#[derive(Clone, Copy)]
 pub(crate) struct Meter {
     quota: Quota,
     window_start_ms: i64,

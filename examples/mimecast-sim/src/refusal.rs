@@ -8,6 +8,18 @@ use serde_json::json;
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) error: ErrorEntry,
+    shape: Shape,
+}
+
+/// Who refuses, by the shape of the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// The API: `fail` with a list of `errors`.
+    Api,
+    /// The gateway before it: `fail` with a code and a message.
+    Gateway,
+    /// The token endpoint: what the gateway says, and what OAuth 2.0 says.
+    OAuth,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,7 +34,12 @@ pub(crate) struct ErrorEntry {
 impl Refusal {
     pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         let error = ErrorEntry { code, message: message.into(), retryable: false, field: None };
-        Self { status, error }
+        Self { status, error, shape: Shape::Api }
+    }
+
+    pub(crate) fn shaped(mut self, shape: Shape) -> Self {
+        self.shape = shape;
+        self
     }
 
     pub(crate) fn on_field(mut self, field: &'static str) -> Self {
@@ -37,11 +54,20 @@ impl Refusal {
 
     /// The reply's JSON.
     pub(crate) fn body(&self) -> String {
-        json!({
-            "meta": {"status": self.status},
-            "data": [],
-            "fail": [{"key": {}, "errors": [self.error]}],
-        })
-        .to_string()
+        let ErrorEntry { code, message, .. } = &self.error;
+        let body = match self.shape {
+            Shape::Api => json!({
+                "meta": {"status": self.status},
+                "data": [],
+                "fail": [{"key": {}, "errors": [self.error]}],
+            }),
+            Shape::Gateway => json!({"fail": [{"code": code, "message": message}]}),
+            Shape::OAuth => json!({
+                "fail": [{"code": code, "message": message}],
+                "error": code,
+                "error_description": message,
+            }),
+        };
+        body.to_string()
     }
 }

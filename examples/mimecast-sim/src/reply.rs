@@ -115,21 +115,20 @@ pub(crate) fn meta_status_500() -> String {
     json!({"meta": {"status": 500}, "data": [], "fail": []}).to_string()
 }
 
-/// The beginning of a page, then noise that is not even UTF-8.
-pub(crate) fn garbage() -> Vec<u8> {
-    let mut body = br#"{"meta":{"status":200},"data":[{"resultCount":3,"impers"#.to_vec();
+/// The beginning of a reply, then noise that is not even UTF-8.
+pub(crate) fn garbage(head: &str) -> Vec<u8> {
+    let mut body = head.as_bytes().to_vec();
     body.extend((0..512_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]));
     body
 }
 
-/// Valid JSON with one row that is far too long.
-pub(crate) fn oversized(body_bytes: usize) -> String {
+/// A reply whose text between `head` and `tail` is far too long.
+pub(crate) fn oversized(head: &str, tail: &str, body_bytes: usize) -> String {
     let body_bytes = body_bytes.min(OVERSIZED_BYTES_MAX);
     let mut body = String::with_capacity(body_bytes + 128);
-    body +=
-        r#"{"meta":{"status":200},"data":[{"resultCount":1,"impersonationLogs":[{"id":"MTOKEN:"#;
+    body += head;
     let padding = body_bytes.saturating_sub(body.len());
     body.extend(std::iter::repeat_n('A', padding));
-    body += r#""}]}],"fail":[]}"#;
+    body += tail;
     body
 }

@@ -12,12 +12,14 @@ use tokio::sync::oneshot;
 use crate::api::Api;
 use crate::clock::ClockStart;
 use crate::fault::{FaultRule, Faults};
+use crate::gate::Standing;
 use crate::ledger::{LedgerQuery, LedgerRows};
 use crate::options::Options;
 use crate::row::ScriptedRow;
 use crate::server;
-use crate::signature::{Keys, Standing};
+use crate::signature::Keys;
 use crate::stats::{RequestRecord, Stats};
+use crate::token::ClientCredentials;
 use crate::world::ROWS_MAX;
 
 /// A simulated API at work. It stops, and closes every connection, when this is dropped.
@@ -75,10 +77,16 @@ impl Running {
         format!("http://{}", self.address)
     }
 
-    /// The keys that it accepts.
+    /// The API 1.0 keys that it accepts.
     #[must_use]
     pub fn keys(&self) -> Keys {
-        self.api.state().gate.keys().clone()
+        self.api.state().gate.signatures.keys().clone()
+    }
+
+    /// The API 2.0 application that it gives access tokens to.
+    #[must_use]
+    pub fn client(&self) -> ClientCredentials {
+        self.api.state().gate.tokens.client().clone()
     }
 
     /// The server's clock, in Unix seconds.
@@ -102,7 +110,7 @@ impl Running {
         self.api.state().faults = Faults::new(rules, self.api.options.seed);
     }
 
-    /// Changes what the keys are good for.
+    /// Changes what the keys and the client are good for.
     pub fn set_standing(&self, standing: Standing) {
         self.api.state().gate.standing = standing;
     }
@@ -122,6 +130,11 @@ impl Running {
         self.api.state().listings.clear();
     }
 
+    /// Lets every access token die, as if all of them had expired.
+    pub fn expire_tokens(&self) {
+        self.api.state().gate.tokens.clear();
+    }
+
     /// What a client should have, oldest first.
     #[must_use]
     pub fn ledger(&self, query: &LedgerQuery) -> LedgerRows {
@@ -134,7 +147,7 @@ impl Running {
         self.api.stats()
     }
 
-    /// The last requests, oldest first; ten thousand are kept.
+    /// The last requests, those for access tokens aside, oldest first; ten thousand are kept.
     #[must_use]
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.api.state().tally.records.iter().cloned().collect()

@@ -1,4 +1,4 @@
-//! The check of API 1.0 authorization: keys, signature, date and request id, as the server sees them.
+//! API 1.0 authorization: keys, signature, date and request id, as the server sees them.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -9,7 +9,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::HeaderMap;
 use sha1::Sha1;
 
+use crate::api::Request;
 use crate::date::parse_signing_date;
+use crate::gate::{Scheme, Standing};
 use crate::refusal::Refusal;
 
 /// A set of API 1.0 keys. The default is the demo set, which opens nothing but this simulation.
@@ -45,39 +47,26 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// What the keys are good for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
-    /// Everything.
-    #[default]
-    Good,
-    /// The access and secret key have lapsed: 418.
-    Lapsed,
-    /// The keys are valid, their role may not read these logs: 403.
-    NotPermitted,
-}
-
 /// The largest difference between a signed date and the server's clock.
 const DATE_OFF_SECS_MAX: i64 = 15 * 60;
 /// Request ids that are remembered. An older one would be refused for its date in any real run.
 const REQUEST_IDS_MAX: usize = 100_000;
 
-/// Decides whether a request may be answered.
-pub(crate) struct Gate {
+/// The check of signatures, and the request ids that it has seen.
+pub(crate) struct Signatures {
     keys: Keys,
     secret: Vec<u8>,
-    pub(crate) standing: Standing,
     seen: HashSet<String>,
     seen_order: VecDeque<String>,
 }
 
-impl Gate {
-    /// A gate for these keys; the error names what is wrong with them.
-    pub(crate) fn new(keys: Keys, standing: Standing) -> Result<Self, String> {
+impl Signatures {
+    /// A check by these keys; the error names what is wrong with them.
+    pub(crate) fn new(keys: Keys) -> Result<Self, String> {
         let secret = STANDARD
             .decode(&keys.secret_key)
             .map_err(|error| format!("the secret key must be base64: {error}"))?;
-        Ok(Self { keys, secret, standing, seen: HashSet::new(), seen_order: VecDeque::new() })
+        Ok(Self { keys, secret, seen: HashSet::new(), seen_order: VecDeque::new() })
     }
 
     pub(crate) fn keys(&self) -> &Keys {
@@ -87,10 +76,10 @@ impl Gate {
     /// Lets a request in, and remembers its id.
     pub(crate) fn admit(
         &mut self,
-        headers: &HeaderMap,
-        path: &str,
-        now_secs: i64,
+        request: &Request<'_>,
+        standing: Standing,
     ) -> Result<(), Refusal> {
+        let (headers, path, now_secs) = (request.headers, request.path, request.now_secs());
         let authorization = header(headers, "authorization")?;
         let app_id = header(headers, "x-mc-app-id")?;
         let date = header(headers, "x-mc-date")?;
@@ -102,7 +91,7 @@ impl Gate {
             .strip_prefix("MC ")
             .and_then(|rest| rest.split_once(':'))
             .ok_or_else(|| unauthorized("the Authorization header is not MC access:signature"))?;
-        if access_key != self.keys.access_key {
+        if access_key != self.keys.access_key || !standing.is_known() {
             return Err(unauthorized("the access key is not known"));
         }
         let signed_secs = parse_signing_date(date)
@@ -111,19 +100,7 @@ impl Gate {
             return Err(unauthorized("x-mc-date is more than 15 minutes from the server's clock"));
         }
         self.verify(signature, &format!("{date}:{request_id}:{path}:{}", self.keys.app_key))?;
-        match self.standing {
-            Standing::Good => {}
-            Standing::Lapsed => {
-                return Err(Refusal::new(418, "err_xdk_binding_expired", "0018 Binding Expired"));
-            }
-            Standing::NotPermitted => {
-                return Err(Refusal::new(
-                    403,
-                    "err_xdk_forbidden",
-                    "0002 the role lacks Monitoring | Impersonation Protection | Read",
-                ));
-            }
-        }
+        standing.permit(Scheme::Signature)?;
         self.remember(request_id)
     }
 

@@ -4,12 +4,19 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
+use crate::oauth::GIVEN;
+
 /// Counts since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Requests to the API, answered or not.
+    /// Requests to the API, answered or not; those to the token endpoint are counted aside.
     pub requests: u64,
-    /// How they ended: `page`, `refused CODE`, `quota`, `fault KIND`, `status N`.
+    /// Requests to the token endpoint, answered or not.
+    pub token_requests: u64,
+    /// Access tokens in replies that were sent whole.
+    pub tokens_given: u64,
+    /// How they ended: `page`, `refused CODE`, `quota`, `fault KIND`, `status N`; those to the token
+    /// endpoint `token given`, `token refused CODE`, `token fault KIND`, `token status N`.
     pub outcomes: BTreeMap<String, u64>,
     /// Rows in pages that were sent whole.
     pub rows_sent: u64,
@@ -19,7 +26,7 @@ pub struct Stats {
     pub rows_hidden: u64,
 }
 
-/// A request to the API, and its end.
+/// A request to the API, token requests aside, and its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestRecord {
     /// Counted from 1.
@@ -45,6 +52,13 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Counts a request to the token endpoint; its body, which holds a secret, is not remembered.
+    pub(crate) fn add_token(&mut self, outcome: &str) {
+        self.stats.token_requests += 1;
+        self.stats.tokens_given += u64::from(outcome == GIVEN);
+        *self.stats.outcomes.entry(format!("token {outcome}")).or_default() += 1;
+    }
+
     pub(crate) fn add(&mut self, time_ms: i64, body: &[u8], outcome: String, rows: u64) {
         self.stats.requests += 1;
         self.stats.rows_sent += rows;

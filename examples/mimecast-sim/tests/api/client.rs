@@ -1,4 +1,5 @@
-//! A client of the simulated API that shares no code with it: raw sockets, own signatures.
+//! A client of the simulated API that shares no code with it: raw sockets, own signatures,
+//! own forms.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -6,7 +7,9 @@ use std::net::TcpStream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use mimecast_sim::{ClockStart, Keys, LOGS_PATH, Options, Running, WorldOptions};
+use mimecast_sim::{
+    ClientCredentials, ClockStart, Keys, LOGS_PATH, Options, Running, TOKEN_PATH, WorldOptions,
+};
 use serde_json::{Value, json};
 use sha1::Sha1;
 
@@ -85,6 +88,50 @@ pub(crate) fn sign(keys: &Keys, date: &str, request_id: &str, path: &str) -> Str
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
+/// A request for logs with an access token.
+pub(crate) fn ask_with(sim: &Running, token: &str, body: &Value) -> Reply {
+    let headers = [
+        ("Authorization".to_owned(), format!("Bearer {token}")),
+        ("Content-Type".to_owned(), "application/json".to_owned()),
+    ];
+    exchange(sim, "POST", LOGS_PATH, &headers, body.to_string().as_bytes())
+}
+
+/// A request for an access token, its form as it stands.
+pub(crate) fn post_form(sim: &Running, form: &str) -> Reply {
+    post_token(sim, "application/x-www-form-urlencoded", form)
+}
+
+pub(crate) fn post_token(sim: &Running, content_type: &str, body: &str) -> Reply {
+    let headers = [("Content-Type".to_owned(), content_type.to_owned())];
+    exchange(sim, "POST", TOKEN_PATH, &headers, body.as_bytes())
+}
+
+pub(crate) fn form(client: &ClientCredentials) -> String {
+    let (id, secret) = (encoded(&client.client_id), encoded(&client.client_secret));
+    format!("client_id={id}&client_secret={secret}&grant_type=client_credentials")
+}
+
+pub(crate) fn ask_token(sim: &Running) -> Reply {
+    post_form(sim, &form(&ClientCredentials::default()))
+}
+
+/// A token that is good.
+pub(crate) fn token(sim: &Running) -> String {
+    let reply = ask_token(sim);
+    let token = reply.json()["access_token"].as_str().map(str::to_owned);
+    token.unwrap_or_else(|| panic!("{}", reply.text()))
+}
+
+fn encoded(text: &str) -> String {
+    let one = |byte: u8| match byte {
+        b' ' => "+".to_owned(),
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
+}
+
 pub(crate) fn get(sim: &Running, path: &str) -> Reply {
     exchange(sim, "GET", path, &[], b"")
 }
@@ -147,6 +194,13 @@ impl Reply {
 
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The code of a gateway's `fail`, which has no `errors`.
+    pub(crate) fn gateway_code(&self) -> String {
+        let json = self.json();
+        assert!(json["fail"][0].get("errors").is_none(), "{}", self.text());
+        json["fail"][0]["code"].as_str().unwrap_or_else(|| panic!("{}", self.text())).to_owned()
     }
 
     /// The code of its `fail`.

@@ -1,11 +1,16 @@
 //! What goes wrong, when it is told to.
+//!
+//! Seen to fail when: a fault of access tokens strikes or counts a request of API 1.0; a rule of one
+//! endpoint strikes or counts at the other; a fault of pages is taken for the token endpoint.
 
 use std::time::{Duration, Instant};
 
 use mimecast_sim::{Fault, FaultRule, LedgerQuery, Options, Quota, Running, Scope, When};
 use serde_json::{Value, json};
 
-use crate::client::{Call, Reply, ask, last_day, with_page_size, with_token, world_of};
+use crate::client::{
+    Call, Reply, ask, ask_token, ask_with, last_day, token, with_page_size, with_token, world_of,
+};
 
 fn always(fault: Fault) -> FaultRule {
     FaultRule::new(fault, When::Every(1))
@@ -103,7 +108,7 @@ fn an_oversized_reply_is_valid_json_of_that_length() {
 }
 
 #[test]
-fn token_faults_strike_later_pages_only() {
+fn page_token_faults_strike_later_pages_only() {
     let body = with_page_size(&last_day(&json!({})), 10);
     let sim = broken(Fault::DeadToken);
     let token = ask(&sim, &body).next().unwrap();
@@ -124,6 +129,75 @@ fn a_rule_can_be_kept_to_first_or_later_pages() {
         assert_eq!(ask(&sim, &body).status, first);
         assert_eq!(ask(&sim, &with_token(&body, &token)).status, later);
     }
+}
+
+#[test]
+fn a_good_access_token_can_be_said_to_have_expired_or_not_to_be_verified() {
+    let body = last_day(&json!({}));
+    for (fault, code) in [
+        (Fault::TokenExpired, "token_expired"),
+        (Fault::TokenUnverified, "token_verification_failed"),
+    ] {
+        let sim = Options { faults: vec![FaultRule::new(fault, When::Every(2))], ..world_of(5) };
+        let sim = sim.start().unwrap();
+        let token = token(&sim);
+        let by_token = || ask_with(&sim, &token, &body);
+        assert_eq!(by_token().status, 200);
+        assert_eq!(page(&sim).status, 200, "API 1.0 is not counted");
+        let refused = by_token();
+        assert_eq!((refused.status, refused.gateway_code().as_str()), (401, code));
+        assert_eq!(page(&sim).status, 200);
+        assert_eq!(by_token().status, 200, "the token was good all along");
+    }
+}
+
+#[test]
+fn the_token_endpoint_goes_wrong_by_rules_of_its_own() {
+    let on_tokens = |fault| Options { faults: vec![always(fault).on(Scope::Token)], ..world_of(5) };
+    for (fault, status) in [
+        (Fault::RateLimit { reset_ms: 2500, retry_after_secs: Some(3) }, 429),
+        (Fault::Status(502), 502),
+        (Fault::Html, 503),
+        (Fault::Drop, 0),
+        (Fault::Cut, 200),
+        (Fault::Garbage, 200),
+    ] {
+        let sim = on_tokens(fault.clone()).start().unwrap();
+        let reply = ask_token(&sim);
+        assert_eq!(reply.status, status, "{fault:?}");
+        assert!(
+            serde_json::from_slice::<Value>(&reply.body)
+                .map_or(true, |json| { json.get("access_token").is_none() })
+        );
+        if status == 429 {
+            assert_eq!(reply.header("x-ratelimit-reset"), Some("2500"));
+            assert_eq!(reply.header("retry-after"), Some("3"));
+        }
+        assert_eq!((page(&sim).status, sim.stats().tokens_given), (200, 0), "{fault:?}");
+    }
+    let reply = ask_token(&on_tokens(Fault::Oversized { body_bytes: 100_000 }).start().unwrap());
+    assert!(reply.json()["access_token"].as_str().unwrap().len() > 99_000);
+    let start = Instant::now();
+    let reply = ask_token(&on_tokens(Fault::Slow { delay_ms: 300 }).start().unwrap());
+    assert!(reply.status == 200 && start.elapsed() >= Duration::from_millis(300));
+}
+
+#[test]
+fn a_rule_without_the_scope_of_tokens_neither_strikes_nor_counts_there() {
+    let faults = vec![
+        FaultRule::new(Fault::Status(502), When::Every(2)),
+        FaultRule::new(Fault::Status(503), When::Every(3)).on(Scope::FirstPage),
+        FaultRule::new(Fault::Status(500), When::Nth(2)).on(Scope::Token),
+    ];
+    let sim = Options { faults, ..world_of(1) }.start().unwrap();
+    let statuses: Vec<_> = (0..6).map(|_| (ask_token(&sim).status, page(&sim).status)).collect();
+    let (tokens, pages): (Vec<u16>, Vec<u16>) = statuses.into_iter().unzip();
+    assert_eq!(pages, [200, 502, 503, 502, 200, 502]);
+    assert_eq!(tokens, [200, 500, 200, 200, 200, 200]);
+
+    let page_faults = [Fault::Fail { retryable: true }, Fault::MetaStatus, Fault::DeadToken];
+    sim.set_faults(page_faults.map(|fault| always(fault).on(Scope::Token)).into());
+    assert_eq!((ask_token(&sim).status, page(&sim).rows().len()), (200, 1));
 }
 
 #[test]
@@ -159,7 +233,20 @@ fn rules_are_read_from_their_short_form() {
     assert_eq!(rule("drop=every:7"), Ok(FaultRule::new(Fault::Drop, When::Every(7))));
     let later = FaultRule::new(Fault::MetaStatus, When::Nth(3)).on(Scope::LaterPage);
     assert_eq!(rule("later:meta-status=nth:3"), Ok(later));
-    for wrong in ["503", "503=5", "503=101%", "503=NaN%", "503=every:0", "504=5%", "last:503=5%"] {
+    let on_tokens = FaultRule::new(Fault::Status(503), When::Every(2)).on(Scope::Token);
+    assert_eq!(rule("token:503=every:2"), Ok(on_tokens));
+    for wrong in [
+        "503",
+        "503=5",
+        "503=101%",
+        "503=NaN%",
+        "503=every:0",
+        "504=5%",
+        "last:503=5%",
+        "token:fail=5%",
+        "token:dead-token=5%",
+        "token:token-expired=5%",
+    ] {
         assert!(rule(wrong).is_err(), "{wrong}");
     }
 }

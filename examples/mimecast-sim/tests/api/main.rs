@@ -9,4 +9,6 @@ mod program;
 mod requests;
 mod rows;
 mod signatures;
+mod standing;
 mod style;
+mod tokens;

@@ -22,11 +22,13 @@ impl Drop for Ending {
 fn one_line_on_stdout_says_where_it_is_and_with_which_keys() {
     let mut child = Command::new(PROGRAM);
     child.args(["--rows", "300", "--late-max-secs", "0", "--app-key", "my-app-key"]);
+    child.args(["--client-id", "my-client", "--standing", "other-region"]);
     let child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut child = Ending(child);
     let ready = ready_line(&mut child);
     assert_eq!(ready["app_key"], "my-app-key");
-    for key in ["access_key", "secret_key", "app_id"] {
+    assert_eq!(ready["client_id"], "my-client");
+    for key in ["access_key", "secret_key", "app_id", "client_secret"] {
         assert!(ready[key].is_string(), "{key}");
     }
     let address = ready["base_url"].as_str().unwrap().strip_prefix("http://").unwrap();
@@ -39,18 +41,26 @@ fn one_line_on_stdout_says_where_it_is_and_with_which_keys() {
 }
 
 #[test]
-fn help_names_the_keys_the_faults_and_an_example() {
+fn help_names_the_credentials_the_faults_and_an_example() {
     let help = Command::new(PROGRAM).arg("--help").output().unwrap();
     assert!(help.status.success());
     let help = String::from_utf8(help.stdout).unwrap();
-    let keys = mimecast_sim::Keys::default();
+    let (keys, client) =
+        (mimecast_sim::Keys::default(), mimecast_sim::ClientCredentials::default());
     for part in [
         keys.access_key.as_str(),
         &keys.secret_key,
         &keys.app_id,
         &keys.app_key,
+        &client.client_id,
+        &client.client_secret,
+        "/oauth/token",
         "/sim/ledger",
         "/sim/stats",
+        "--access-token-life-secs",
+        "[default: 1799]",
+        "other-region",
+        "token:",
         "Examples:",
         "dead-token",
         "--clock-skew-secs",
@@ -74,6 +84,8 @@ fn help_names_the_keys_the_faults_and_an_example() {
         "dead-token",
         "same-token",
         "oversized",
+        "token-expired",
+        "token-unverified",
     ];
     for kind in kinds {
         assert!(help.contains(kind), "{kind}");
@@ -91,6 +103,8 @@ fn wrong_usage_exits_2_and_names_the_flag_or_the_value() {
         (["--secret-key", "?"], "must be base64"),
         (["--style", "nice"], "nice"),
         (["--page-size-max", "0"], "--page-size-max"),
+        (["--fault", "token:fail=5%"], "token endpoint"),
+        (["--standing", "bad"], "bad"),
     ] {
         let mut child = Command::new(PROGRAM);
         child.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
