@@ -40,6 +40,7 @@ mod listing;
 mod logs;
 mod message;
 mod oauth;
+mod odd;
 mod options;
 mod outcome;
 mod query;

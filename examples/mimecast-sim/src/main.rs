@@ -108,6 +108,9 @@ struct WorldArguments {
     /// How far back they reach: 90s, 15m, 6h or 5d
     #[arg(long, default_value = "5d", value_parser = parse_span)]
     span: u32,
+    /// Odd rows besides them: without an id, with null, unknown or wrongly typed fields and the like
+    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    odd_rows: u32,
     /// Rows a minute that go on appearing
     #[arg(long, default_value_t = 0)]
     live_rate: u32,
@@ -317,6 +320,7 @@ fn options(arguments: Arguments) -> Options {
         world: WorldOptions {
             rows: world.rows,
             span_secs: world.span,
+            odd_rows: world.odd_rows,
             live_rate: world.live_rate,
             ties: world.ties,
             late_max_secs: world.late_max_secs,

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::message::Message;
+use crate::odd;
 
 /// A row that a test puts into the world by hand; its text is served as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub(crate) struct Row {
 #[derive(Debug)]
 pub(crate) enum Content {
     Generated { message: u32, recipient: u8 },
+    Odd(u32),
     Scripted(Box<str>),
 }
 
@@ -51,6 +53,7 @@ impl Row {
             &Content::Generated { message, recipient } => {
                 Message::new(seed, message).row(seed, message, recipient, self.event_secs)
             }
+            &Content::Odd(number) => odd::text(number, self.event_secs),
             Content::Scripted(text) => text.to_string(),
         }
     }
@@ -61,7 +64,9 @@ impl Row {
                 Message::new(seed, message).facets(recipient)
             }
             // A row that cannot be read has nothing that a filter could match.
-            Content::Scripted(text) => serde_json::from_str(text).unwrap_or_default(),
+            Content::Odd(_) | Content::Scripted(_) => {
+                serde_json::from_str(&self.text(seed)).unwrap_or_default()
+            }
         }
     }
 }

@@ -45,8 +45,9 @@ impl Options {
         if !(0.0..=1.0).contains(&self.world.ties) {
             return Err(refuse(format!("ties is {}; use 0 to 1", self.world.ties)));
         }
-        if self.world.rows as usize > ROWS_MAX {
-            return Err(refuse(format!("rows is {}; use at most {ROWS_MAX}", self.world.rows)));
+        let rows = u64::from(self.world.rows) + u64::from(self.world.odd_rows);
+        if rows > ROWS_MAX as u64 {
+            return Err(refuse(format!("rows are {rows}; use at most {ROWS_MAX}")));
         }
         let listen = self.listen;
         let api = Arc::new(Api::new(self).map_err(refuse)?);

@@ -18,6 +18,10 @@ pub struct WorldOptions {
     pub rows: u32,
     /// How far back from the server's start they reach, in seconds.
     pub span_secs: u32,
+    /// Rows besides them that are odd: without an id, with fields that are null, unknown or of
+    /// another type, an address with a display name and the like, one kind after the other. Like
+    /// the others they lie in the past; all of them show at once.
+    pub odd_rows: u32,
     /// Rows a minute that go on appearing while the server runs.
     pub live_rate: u32,
     /// Share of messages that fall into the same second as the one before, from 0 to 1.
@@ -29,7 +33,14 @@ pub struct WorldOptions {
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { rows: 1000, span_secs: 5 * 86_400, live_rate: 0, ties: 0.1, late_max_secs: 600 }
+        Self {
+            rows: 1000,
+            span_secs: 5 * 86_400,
+            odd_rows: 0,
+            live_rate: 0,
+            ties: 0.1,
+            late_max_secs: 600,
+        }
     }
 }
 
@@ -112,6 +123,7 @@ impl World {
             live_rows: 0,
         };
         world.generate_past();
+        world.generate_odd();
         for row in script {
             world.push(row);
         }
@@ -214,6 +226,18 @@ impl World {
                 / u128::from(total * 1000);
             let event_secs = start_secs.saturating_add(i64::try_from(into).unwrap_or(span));
             self.add_burst(event_secs, total - done);
+        }
+    }
+
+    /// The odd rows, spread evenly over the span. They take no chance, so the others stay the same.
+    fn generate_odd(&mut self) {
+        let (total, span) = (self.options.odd_rows, i64::from(self.options.span_secs));
+        let start_secs = self.started_secs.saturating_sub(span);
+        for number in 0..total {
+            let into = span * (2 * i64::from(number) + 1) / (2 * i64::from(total));
+            let event_secs = start_secs.saturating_add(into);
+            let content = Content::Odd(number);
+            self.add(Row { event_secs, visible_secs: event_secs, content });
         }
     }
 

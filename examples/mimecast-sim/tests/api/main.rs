@@ -4,6 +4,7 @@
 mod client;
 mod faults;
 mod ledger;
+mod odd_rows;
 mod pages;
 mod program;
 mod requests;

@@ -100,6 +100,7 @@ fn wrong_usage_exits_2_and_names_the_flag_or_the_value() {
         (["--span", "5w"], "5w"),
         (["--ties", "3"], "ties is 3"),
         (["--rows", "5000001"], "at most 5000000"),
+        (["--odd-rows", "4999001"], "at most 5000000"),
         (["--secret-key", "?"], "must be base64"),
         (["--style", "nice"], "nice"),
         (["--page-size-max", "0"], "--page-size-max"),
