@@ -8,7 +8,7 @@ use crate::http::{HttpError, Response};
 use crate::page::Page;
 use crate::reply::Reply;
 use crate::request::LogsRequest;
-use crate::row::Row;
+use crate::row::{Reading, Row};
 use crate::timestamp::{EventTime, Second};
 use crate::token::{NotGranted, TokenCache};
 
@@ -53,7 +53,7 @@ impl PendingCheck<'_> {
             Some(Ok(request)) => return Step::Send(request, self),
             Some(Err(NotGranted::Credentials(refusal))) => self.exchange.fail_refused(refusal),
             Some(Err(NotGranted::Failed(cause))) => self.exchange.fail_for(&cause, &answer),
-            None => match Reply::read(&answer.reply, &answer.body, false) {
+            None => match Reply::read(&answer.reply, &answer.body, false, Reading::Text) {
                 Reply::Page(page) => return Step::Done(Ok(self.report(&page, answer.date, at))),
                 Reply::Credentials(refusal, may_be_the_clock) => {
                     match self.exchange.mend(refusal, may_be_the_clock, answer.date, at) {

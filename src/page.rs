@@ -2,7 +2,7 @@
 
 use crate::cursor::TOKEN_BYTES_MAX;
 use crate::json::Json;
-use crate::row::Row;
+use crate::row::{Reading, Row};
 use crate::walk::{Malformed, Walk};
 
 /// What a reply holds, as far as the documented shape goes.
@@ -26,11 +26,11 @@ pub(crate) struct Page<'a> {
 
 impl<'a> Page<'a> {
     /// The error says why and where the text is no page, and nothing of its content.
-    pub(crate) fn parse(body: &'a str) -> Result<Self, String> {
-        Walk::of(body).whole(Self::read)
+    pub(crate) fn parse(body: &'a str, rows: Reading) -> Result<Self, String> {
+        Walk::of(body).whole(|walk| Self::read(walk, rows))
     }
 
-    fn read(walk: &mut Walk<'a>) -> Result<Self, Malformed> {
+    fn read(walk: &mut Walk<'a>, rows: Reading) -> Result<Self, Malformed> {
         let mut page = Self {
             rows: Vec::new(),
             has_data: false,
@@ -50,7 +50,7 @@ impl<'a> Page<'a> {
                     page.has_data = true;
                     page.result_count = Some(0);
                     let mut again = walk.clone();
-                    if let Err(why) = walk.array(|walk| page.read_element(walk)) {
+                    if let Err(why) = walk.array(|walk| page.read_element(walk, rows)) {
                         again.skip().map_err(|_| why)?;
                         page.fault = Some(walk.located(why));
                         *walk = again;
@@ -76,7 +76,7 @@ impl<'a> Page<'a> {
         self.meta.get("status").as_u64()
     }
 
-    fn read_element(&mut self, walk: &mut Walk<'a>) -> Result<(), Malformed> {
+    fn read_element(&mut self, walk: &mut Walk<'a>, rows: Reading) -> Result<(), Malformed> {
         let mut count = None;
         let mut has_rows = false;
         walk.object(|walk, name| {
@@ -88,7 +88,7 @@ impl<'a> Page<'a> {
                         if self.rows.len() == ROWS_MAX {
                             return Err(Malformed::TooManyRows);
                         }
-                        self.rows.push(Row::read(walk)?);
+                        self.rows.push(Row::read(walk, rows)?);
                         Ok(())
                     })?;
                 }
@@ -109,6 +109,10 @@ const SMALL_VALUE_BYTES_MAX: usize = 64 * 1024;
 mod tests {
     use super::*;
 
+    fn parse(body: &str) -> Result<Page<'_>, String> {
+        Page::parse(body, Reading::Text)
+    }
+
     fn texts<'a>(page: &Page<'a>) -> Vec<&'a str> {
         page.rows.iter().map(|row| row.text).collect()
     }
@@ -118,7 +122,7 @@ mod tests {
         let body = r#" {"meta":{"status":200,"pagination":{"pageSize":2,"next":"t"}},"data":[
             {"resultCount":3,"impersonationLogs":[ {"id":"a" } , {"b":["]}"]},7,"x\ud800",null]}],
             "fail":[],"new":{"a":1}} "#;
-        let page = Page::parse(body).unwrap();
+        let page = parse(body).unwrap();
         assert_eq!(
             texts(&page),
             [r#"{"id":"a" }"#, r#"{"b":["]}"]}"#, "7", r#""x\ud800""#, "null"]
@@ -132,7 +136,7 @@ mod tests {
     fn both_forms_of_an_empty_result_are_an_empty_page() {
         for data in ["[]", r#"[{"resultCount":0,"impersonationLogs":[]}]"#] {
             let body = format!(r#"{{"meta":{{"status":200}},"data":{data},"fail":[]}}"#);
-            let page = Page::parse(&body).unwrap();
+            let page = parse(&body).unwrap();
             assert!(page.rows.is_empty() && page.has_data && page.next.is_none(), "{data}");
             assert_eq!(page.result_count, Some(0));
         }
@@ -142,7 +146,7 @@ mod tests {
     fn a_count_that_is_missing_or_no_number_is_none() {
         for count in ["", r#""resultCount":"9","#, r#""resultCount":-1,"#] {
             let body = format!(r#"{{"data":[{{{count}"impersonationLogs":[]}}]}}"#);
-            assert_eq!(Page::parse(&body).unwrap().result_count, None, "{count}");
+            assert_eq!(parse(&body).unwrap().result_count, None, "{count}");
         }
     }
 
@@ -150,7 +154,7 @@ mod tests {
     fn a_next_that_is_no_token_is_a_fault_unless_it_is_empty() {
         let next = |next: &str| {
             let body = format!(r#"{{"meta":{{"pagination":{{"next":{next}}}}},"data":[]}}"#);
-            let page = Page::parse(&body).unwrap();
+            let page = parse(&body).unwrap();
             (page.next, page.fault)
         };
         for empty in ["null", r#""""#] {
@@ -166,7 +170,7 @@ mod tests {
     fn every_cut_of_a_page_is_malformed_where_it_ends() {
         let body = r#"{"meta":{"a":1},"data":[{"impersonationLogs":[{"id":"a"},{"id":"b"}]}]}"#;
         for end in 0..body.len() {
-            assert!(Page::parse(&body[..end]).is_err(), "{}", &body[..end]);
+            assert!(parse(&body[..end]).is_err(), "{}", &body[..end]);
         }
     }
 
@@ -180,7 +184,7 @@ mod tests {
             (r#"{"data":[],}"#, 11),
             ("{\"data\":[{\"impersonationLogs\":[{\"a\":\n tru }]}]}", 38),
         ] {
-            let why = Page::parse(body).map(drop).unwrap_err();
+            let why = parse(body).map(drop).unwrap_err();
             assert!(why.contains(&format!("at byte {at} of")), "{body}: {why}");
         }
     }
@@ -195,7 +199,7 @@ mod tests {
             (r#"[{"impersonationLogs":null}]"#, 41),
         ] {
             let body = format!(r#"{{"fail":[1],"data":{data},"error":{{"code":"c"}}}}"#);
-            let page = Page::parse(&body).unwrap();
+            let page = parse(&body).unwrap();
             let fault = page.fault.unwrap();
             assert!(fault.contains(&format!("at byte {at} of")), "{data}: {fault}");
             assert_eq!(page.error.get("code").as_str(), Some("c"), "{data}");
@@ -206,10 +210,10 @@ mod tests {
     fn rows_nested_without_end_and_rows_without_number_are_refused() {
         let deep = "[".repeat(100_000);
         let body = format!(r#"{{"data":[{{"impersonationLogs":[{deep}"#);
-        assert!(Page::parse(&body).is_err());
+        assert!(parse(&body).is_err());
         let many = vec!["{}"; ROWS_MAX + 1].join(",");
         let body = format!(r#"{{"data":[{{"impersonationLogs":[{many}]}}]}}"#);
-        let why = Page::parse(&body).unwrap().fault.unwrap();
+        let why = parse(&body).unwrap().fault.unwrap();
         assert!(why.starts_with("it has more rows than a page may have"), "{why}");
     }
 }

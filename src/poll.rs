@@ -125,7 +125,8 @@ impl Pending<'_> {
         }
         let has_token = self.underway.pass.window.token.is_some();
         let asks_newest = self.underway.pass.asks_newest;
-        let outcome = match Reply::read(&answer.reply, &answer.body, has_token) {
+        let reading = self.exchange.config.format.reading();
+        let outcome = match Reply::read(&answer.reply, &answer.body, has_token, reading) {
             Reply::Page(page) if self.repeats_secret(&page) => {
                 // The token would go into the cursor. // I4
                 let message = "the API's page token holds a key".to_owned();
@@ -318,11 +319,10 @@ fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
 }
 
 fn event(row: &Row<'_>, config: &Config) -> Event {
-    let body = config.format.body(row);
     Event {
         id: row.id().into_owned(),
         time_unix_nanos: row.time().and_then(EventTime::unix_nanos),
-        body: if row.fields.is_some() { body } else { format!("{{\"row\":{body}}}") },
+        body: config.format.body(row, config.keep_original),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::cause::Cause;
 use crate::failure::Failure;
 use crate::http::{HttpError, Response};
 use crate::page::Page;
+use crate::row::Reading;
 
 /// What a reply means for the request that it answers.
 pub(crate) enum Reply<'a> {
@@ -54,6 +55,7 @@ impl<'a> Reply<'a> {
         reply: &Result<Response, HttpError>,
         body: &'a str,
         has_token: bool,
+        rows: Reading,
     ) -> Self {
         let response = match reply {
             Ok(response) => response,
@@ -64,7 +66,7 @@ impl<'a> Reply<'a> {
             Err(HttpError::TooLarge(text)) => return Self::TooLarge(text.clone()),
             Err(error) => return Self::Failed(Cause::no_response(error)),
         };
-        let parsed = Page::parse(body);
+        let parsed = Page::parse(body, rows);
         let failures = parsed.as_ref().map(Failure::all_of).unwrap_or_default();
         // Of several, what the keys suffer from tells most, then what may pass.
         let failure = failures

@@ -6,7 +6,7 @@ use sha1::{Digest as _, Sha1};
 
 use crate::seen::Key;
 use crate::timestamp::EventTime;
-use crate::walk::{Malformed, Walk};
+use crate::walk::{Malformed, Walk, Written};
 
 /// A row as it stands in a page.
 pub(crate) struct Row<'a> {
@@ -16,6 +16,47 @@ pub(crate) struct Row<'a> {
     pub(crate) has_line_breaks: bool,
     /// What could be read of it. None if it is no object.
     pub(crate) fields: Option<RowFields<'a>>,
+    /// All of its members, in their order; none if they were not wanted, or are very many.
+    members: Vec<Member<'a>>,
+}
+
+/// A member of a row, as it is written.
+#[derive(Clone)]
+pub(crate) struct Member<'a> {
+    /// Without its quotes.
+    pub(crate) name: &'a str,
+    pub(crate) field: Option<Field>,
+    /// From its first to its last byte.
+    pub(crate) value: &'a str,
+    /// Whether the value is a string that says just what is written.
+    is_plain: bool,
+}
+
+/// The members that are looked for by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    Id,
+    EventTime,
+    Action,
+    Definition,
+    SenderAddress,
+    RecipientAddress,
+    Subject,
+    MessageId,
+    SenderIpAddress,
+    Hits,
+    TaggedMalicious,
+    Identifiers,
+}
+
+/// What is read of a row, besides what collecting depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Its text.
+    Text,
+    /// Where its members are: a format other than `raw` wants them, and finding them while the row is
+    /// walked anyway spares a second walk.
+    Members,
 }
 
 /// The two fields of a row that collecting depends on. All others pass through unread.
@@ -36,13 +77,18 @@ impl Row<'_> {
     pub(crate) fn id(&self) -> Cow<'_, str> {
         match self.own_id() {
             Some(id) => Cow::Borrowed(id),
-            None => Cow::Owned(hex(&Sha1::digest(self.text.as_bytes()))),
+            None => Cow::Owned(self.digest()),
         }
     }
 
     /// The same in eight bytes, for the list of seen rows.
     pub(crate) fn key(&self) -> Key {
         Key::of(&self.id())
+    }
+
+    /// The hex SHA-1 of all of its bytes.
+    pub(crate) fn digest(&self) -> String {
+        hex(&Sha1::digest(self.text.as_bytes()))
     }
 
     /// What is not as documented.
@@ -55,6 +101,20 @@ impl Row<'_> {
         }
     }
 
+    /// All of its members, in their order.
+    pub(crate) fn members(&self) -> Cow<'_, [Member<'_>]> {
+        if self.fields.is_some() && self.members.is_empty() {
+            let (mut walk, mut members) = (Walk::of(self.text), Vec::new());
+            // It was walked before: it cannot be malformed now.
+            let _ = walk.object(|walk, name| {
+                members.push(Member::read(walk, name)?);
+                Ok(())
+            });
+            return Cow::Owned(members);
+        }
+        Cow::Borrowed(&self.members)
+    }
+
     fn own_id(&self) -> Option<&str> {
         self.fields.as_ref()?.id.as_deref()
     }
@@ -62,17 +122,21 @@ impl Row<'_> {
 
 impl<'a> Row<'a> {
     /// Reads what stands where a row should.
-    pub(crate) fn read(walk: &mut Walk<'a>) -> Result<Self, Malformed> {
+    pub(crate) fn read(walk: &mut Walk<'a>, reading: Reading) -> Result<Self, Malformed> {
+        let mut members = Vec::new();
         let is_object = walk.peek() == Some(b'{');
         let (start, line_breaks) = (walk.at(), walk.line_breaks());
         let fields = if is_object {
-            Some(RowFields::read(walk)?)
+            Some(match reading {
+                Reading::Text => RowFields::read(walk)?,
+                Reading::Members => RowFields::read_with(&mut members, walk)?,
+            })
         } else {
             walk.skip()?;
             None
         };
         let has_line_breaks = walk.line_breaks() > line_breaks;
-        Ok(Self { text: walk.since(start), has_line_breaks, fields })
+        Ok(Self { text: walk.since(start), has_line_breaks, fields, members })
     }
 }
 
@@ -91,6 +155,79 @@ impl<'a> RowFields<'a> {
         })?;
         Ok(fields)
     }
+
+    /// The same, and the members on the way.
+    fn read_with(members: &mut Vec<Member<'a>>, walk: &mut Walk<'a>) -> Result<Self, Malformed> {
+        let mut fields = Self::default();
+        let mut count = 0;
+        members.reserve(MEMBERS_COMMON);
+        walk.object(|walk, name| {
+            let member = Member::read(walk, name)?;
+            let said = || member.said();
+            match member.field {
+                Some(Field::Id) => fields.id = said().filter(|id| !id.is_empty()),
+                Some(Field::EventTime) => {
+                    fields.time = said().and_then(|text| EventTime::parse(&text));
+                }
+                _ => {}
+            }
+            count += 1;
+            if count <= MEMBERS_KEPT_MAX {
+                members.push(member);
+            }
+            Ok(())
+        })?;
+        if count > MEMBERS_KEPT_MAX {
+            *members = Vec::new();
+        }
+        Ok(fields)
+    }
+}
+
+impl<'a> Member<'a> {
+    fn read(walk: &mut Walk<'a>, name: Written<'a>) -> Result<Self, Malformed> {
+        walk.peek();
+        let start = walk.at();
+        let is_plain = walk.written_or_skip()?.is_some_and(|string| string.plain().is_some());
+        let value = walk.since(start);
+        Ok(Self { name: name.text(), field: Field::named(name), value, is_plain })
+    }
+
+    /// What the value says, if it is a string.
+    pub(crate) fn said(&self) -> Option<Cow<'a, str>> {
+        match self.value.get(1..self.value.len() - 1) {
+            Some(plain) if self.is_plain => Some(Cow::Borrowed(plain)),
+            _ => Walk::of(self.value).string_or_skip().ok().flatten(),
+        }
+    }
+}
+
+impl Field {
+    fn named(name: Written<'_>) -> Option<Self> {
+        let said;
+        let name = match name.plain() {
+            Some(plain) => plain,
+            None => {
+                said = name.read()?;
+                &*said
+            }
+        };
+        Some(match name {
+            "id" => Self::Id,
+            "eventTime" => Self::EventTime,
+            "action" => Self::Action,
+            "definition" => Self::Definition,
+            "senderAddress" => Self::SenderAddress,
+            "recipientAddress" => Self::RecipientAddress,
+            "subject" => Self::Subject,
+            "messageId" => Self::MessageId,
+            "senderIpAddress" => Self::SenderIpAddress,
+            "hits" => Self::Hits,
+            "taggedMalicious" => Self::TaggedMalicious,
+            "identifiers" => Self::Identifiers,
+            _ => return None,
+        })
+    }
 }
 
 /// Lower-case hex digits.
@@ -100,12 +237,18 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
+pub(crate) const FIELDS: usize = Field::Identifiers as usize + 1;
+/// A row of the recordings has fourteen members.
+const MEMBERS_COMMON: usize = 16;
+/// A page of rows with more than so many would take much memory. // I5
+const MEMBERS_KEPT_MAX: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn row(text: &str) -> Row<'_> {
-        Row::read(&mut Walk::of(text)).unwrap()
+        Row::read(&mut Walk::of(text), Reading::Text).unwrap()
     }
 
     #[test]

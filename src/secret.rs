@@ -41,12 +41,12 @@ impl Secrets {
     /// Hides the secrets in a text that came from outside, should it repeat one, and makes it one
     /// printable line of bounded length. // I4
     pub(crate) fn redact(&self, text: &str) -> String {
+        let mut text = text.to_owned();
         let mut secrets: Vec<&String> = self.0.expose().iter().collect();
         // The longest first: one may hold another.
-        secrets.sort_by_key(|secret| core::cmp::Reverse(secret.len()));
-        let mut text = text.to_owned();
-        for secret in secrets {
-            text = text.replace(secret, "[redacted]");
+        while let Some((index, secret)) = secrets.iter().enumerate().max_by_key(|(_, s)| s.len()) {
+            text = text.replace(*secret, "[redacted]");
+            secrets.swap_remove(index);
         }
         text.chars()
             .map(|c| if c.is_control() { ' ' } else { c })

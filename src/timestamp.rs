@@ -158,11 +158,29 @@ impl EventTime {
         self.second
     }
 
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn unix_millis(self) -> u64 {
+        let millis = self.second.0.unsigned_abs().saturating_mul(1_000);
+        millis.saturating_add(u64::from(self.nanos / 1_000_000))
+    }
+
     /// Nanoseconds since 1970-01-01T00:00:00Z. None beyond the year 2554, where 64 bits end.
     #[must_use]
     pub fn unix_nanos(self) -> Option<u64> {
         let secs = u64::try_from(self.second.0).ok()?;
         secs.checked_mul(NANOS_PER_SEC)?.checked_add(u64::from(self.nanos))
+    }
+}
+
+/// RFC 3339 in UTC, with a fraction if there is one: `2015-11-16T14:49:18.5Z`.
+impl fmt::Display for EventTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Calendar::of(self.second))?;
+        if self.nanos > 0 {
+            f.write_str(format!(".{:09}", self.nanos).trim_end_matches('0'))?;
+        }
+        f.write_str("Z")
     }
 }
 
@@ -287,6 +305,19 @@ mod tests {
         ] {
             let time = EventTime::parse(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!(time.unix_nanos(), Some(nanos), "{text}");
+        }
+    }
+
+    #[test]
+    fn event_time_is_written_in_utc_and_in_milliseconds() {
+        for (text, written, millis) in [
+            ("2021-10-15T17:10:46+0000", "2021-10-15T17:10:46Z", 1_634_317_846_000),
+            ("2021-10-15T19:10:46+02:00", "2021-10-15T17:10:46Z", 1_634_317_846_000),
+            ("2021-10-15T17:10:46.500Z", "2021-10-15T17:10:46.5Z", 1_634_317_846_500),
+            ("1970-01-01T00:00:00.0019Z", "1970-01-01T00:00:00.0019Z", 1),
+        ] {
+            let time = EventTime::parse(text).unwrap();
+            assert_eq!((time.to_string(), time.unix_millis()), (written.to_owned(), millis));
         }
     }
 

@@ -95,9 +95,15 @@ impl<'a> Walk<'a> {
 
     /// Steps over a value, and gives what it says if it is a string.
     pub(crate) fn string_or_skip(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+        self.written_or_skip().map(|written| written?.read())
+    }
+
+    /// Steps over a value, and gives it as it is written if it is a string.
+    #[inline(always)]
+    pub(crate) fn written_or_skip(&mut self) -> Result<Option<Written<'a>>, Malformed> {
         if self.peek() == Some(b'"') {
             self.at += 1;
-            self.string().map(Written::read)
+            self.string().map(Some)
         } else {
             self.skip().map(|()| None)
         }
@@ -327,6 +333,12 @@ impl<'a> Written<'a> {
         &self.walked[self.start..self.end]
     }
 
+    /// What it says, if that is what is written.
+    #[inline(always)]
+    pub(crate) fn plain(self) -> Option<&'a str> {
+        (!self.has_escapes).then(|| self.text())
+    }
+
     /// What it says; None if it holds a lone surrogate.
     pub(crate) fn read(self) -> Option<Cow<'a, str>> {
         let mut rest = self.text();
@@ -360,7 +372,7 @@ impl<'a> Written<'a> {
 /// How many bytes at the start are neither a quote, nor a backslash, nor a control character.
 /// Looks at eight at a time: most of a page is strings.
 #[inline]
-fn plain_len(bytes: &[u8]) -> usize {
+pub(crate) fn plain_len(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
     let (chunks, rest) = bytes.as_chunks::<8>();

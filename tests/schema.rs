@@ -232,7 +232,7 @@ fn the_closed_lists_of_the_schema_are_the_parsers() {
         }
         count += choices.len();
     }
-    assert_eq!(count, 5 + 1 + 2);
+    assert_eq!(count, 5 + 4 + 2);
 }
 
 #[test]

@@ -15,6 +15,8 @@ const ROUNDS: usize = 500;
 const PAGE_ROWS: usize = 500;
 const SEEN_KEYS: usize = 5_000;
 const RATIO_MAX: f64 = 3.0;
+/// The other formats against `raw`.
+const FORMAT_RATIO_MAX: f64 = 2.5;
 
 fn main() {
     let wasm = std::fs::read(artifacts::component()).unwrap();
@@ -35,6 +37,10 @@ fn main() {
     let cursor = cursor_with_seen_keys(&program);
     let label = format!("page, {SEEN_KEYS} keys");
     compare(&label, &program, &full, Some(&cursor));
+
+    for format in ["ecs", "ocsf_detection_finding", "ocsf_email_activity"] {
+        compare_with_raw(format, &program, &full);
+    }
 
     let mut bench = Bench::new(&program, page(&[], 0, None));
     let empty = median((0..ROUNDS).map(|_| bench.timed_poll(None).1));
@@ -64,6 +70,27 @@ fn compare(label: &str, program: &Program, full: &Response, cursor: Option<&str>
         "{label:<18} {:.0} us, bare scan {:.0} us: {ratio:.2} times, at most {RATIO_MAX}: {verdict}",
         us(poll),
         us(scan)
+    );
+}
+
+/// Times a poll that gives its events in this format, and one that gives them raw.
+fn compare_with_raw(format: &str, program: &Program, full: &Response) {
+    let mut raw = Bench::new(program, full.clone());
+    let mut formatted = Bench::new(program, full.clone());
+    formatted.config.insert_str(1, &format!(r#""format":"{format}","#));
+    let batch = formatted.timed_poll(None).0;
+    assert_eq!(batch.events.len(), PAGE_ROWS);
+    let bytes: usize = batch.events.iter().map(|event| event.body.len()).sum();
+    let (formatted, raw): (Vec<_>, Vec<_>) =
+        (0..ROUNDS).map(|_| (formatted.timed_poll(None).1, raw.timed_poll(None).1)).unzip();
+    let (formatted, raw) = (median(formatted), median(raw));
+    let ratio = formatted.as_secs_f64() / raw.as_secs_f64();
+    let verdict = if ratio <= FORMAT_RATIO_MAX { "pass" } else { "FAIL" };
+    println!(
+        "{format}: {:.0} us, {bytes} bytes; raw {:.0} us: {ratio:.2} times, at most \
+         {FORMAT_RATIO_MAX}: {verdict}",
+        us(formatted),
+        us(raw)
     );
 }
 

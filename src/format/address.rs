@@ -1,0 +1,118 @@
+//! Mail addresses within a text: bare, with a display name, or several.
+
+use std::borrow::Cow;
+
+use crate::format::members::Members;
+use crate::row::Field;
+
+/// The addresses of a member of a row that fit. It is taken, unless it says more than they do.
+pub(crate) fn take<'a>(
+    members: &mut Members<'a>,
+    field: Field,
+    fits: impl Fn(&str) -> bool,
+) -> Vec<Cow<'a, str>> {
+    let Some(text) = members.text(field) else { return Vec::new() };
+    let mut found = addresses(&text.said);
+    found.retain(|address| fits(address));
+    if found == [&*text.said] {
+        members.take(&text);
+        return vec![text.said];
+    }
+    found.into_iter().map(|part| Cow::Owned(part.to_owned())).collect()
+}
+
+/// The bare addresses of a text such as `Jane <jane@example.com>, joe@example.com`. Parts of it that
+/// are no address are left out.
+fn addresses(text: &str) -> Vec<&str> {
+    if let Some(address) = bare(text) {
+        return vec![address];
+    }
+    parts(text).filter_map(|part| bare(in_angles(part).unwrap_or(part).trim())).collect()
+}
+
+/// The text itself, if it can be an address: something on both sides of an `@`, and nothing that only
+/// stands around addresses.
+fn bare(text: &str) -> Option<&str> {
+    let mut at = None;
+    for (index, byte) in text.bytes().enumerate() {
+        match byte {
+            b'@' => at = Some(index),
+            0..=b' ' | b'"' | b'(' | b')' | b',' | b';' | b'<' | b'>' | 0x7f => return None,
+            _ => {}
+        }
+    }
+    at.is_some_and(|at| at > 0 && at + 1 < text.len()).then_some(text)
+}
+
+/// What stands between the last `<` and the `>` after it, outside of quotes.
+fn in_angles(part: &str) -> Option<&str> {
+    let start = outside_quotes(part, |c| c == '<').last()? + 1;
+    let end = part[start..].find('>')?;
+    Some(&part[start..start + end])
+}
+
+/// The text cut at each comma and semicolon outside of quotes.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut start = 0;
+    let ends = outside_quotes(text, |c| matches!(c, ',' | ';')).chain([text.len()]);
+    ends.map(move |end| {
+        let part = &text[start..end];
+        start = (end + 1).min(text.len());
+        part
+    })
+}
+
+/// Where such characters stand outside of quotes. Those looked for have one byte.
+fn outside_quotes(text: &str, wanted: impl Fn(char) -> bool) -> impl Iterator<Item = usize> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    text.char_indices().filter_map(move |(at, c)| {
+        let was_escaped = std::mem::replace(&mut is_escaped, false);
+        match c {
+            _ if was_escaped => None,
+            '\\' if is_quoted => {
+                is_escaped = true;
+                None
+            }
+            '"' => {
+                is_quoted = !is_quoted;
+                None
+            }
+            c => (!is_quoted && wanted(c)).then_some(at),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_found_whatever_stands_around_them() {
+        for (text, found) in [
+            ("a@b.example", &["a@b.example"][..]),
+            ("Jane Doe <jane@b.example>", &["jane@b.example"]),
+            ("\"Doe, Jane\" <jane@b.example>", &["jane@b.example"]),
+            ("\"Doe \\\"<x@y>, \\\" Jane\" <jane@b.example>", &["jane@b.example"]),
+            ("<a@b.example>", &["a@b.example"]),
+            ("< a@b.example >", &["a@b.example"]),
+            ("a@b.example, c@d.example", &["a@b.example", "c@d.example"]),
+            ("a@b.example;c@d.example", &["a@b.example", "c@d.example"]),
+            ("A <a@b.example>, \"C; D\" <c@d.example>,", &["a@b.example", "c@d.example"]),
+            ("ünï@cödé.example", &["ünï@cödé.example"]),
+            ("a@evil.example <jane@b.example>", &["jane@b.example"]),
+            ("a@b.example, nobody", &["a@b.example"]),
+            ("\"a b\"@c.example", &[]),
+            ("Jane (at home) jane@b.example", &[]),
+            ("nobody", &[]),
+            ("@b.example", &[]),
+            ("a@", &[]),
+            ("<>", &[]),
+            ("", &[]),
+            ("Jane <jane@b.example", &[]),
+            ("\"Jane <jane@b.example>", &[]),
+            ("a@b\u{0}.example", &[]),
+        ] {
+            assert_eq!(addresses(text), found, "{text}");
+        }
+    }
+}
