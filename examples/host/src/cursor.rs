@@ -63,9 +63,7 @@ pub fn execute(command: &CursorCommand) -> Exit {
     let outline = match Outline::load(&config.config) {
         Ok(outline) => outline,
         Err(faults) => {
-            for fault in &faults {
-                tracing::error!("{fault}");
-            }
+            crate::fault::log(&faults);
             return Exit::Misconfigured;
         }
     };

@@ -24,6 +24,13 @@ impl Fault {
     }
 }
 
+/// Tells the faults in the log, each on a line.
+pub(crate) fn log(faults: &[Fault]) {
+    for fault in faults {
+        tracing::error!("{fault}");
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.message)?;

@@ -1,22 +1,22 @@
 //! The command `run`: judges the configuration, then runs its sources until they end.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::budget::Budget;
-use crate::component::{CallLimits, LinkedSource, Runtime};
-use crate::config::{Config, SourceConfig};
+use crate::component::CallLimits;
+use crate::config::Config;
 use crate::delivery::Deliverer;
-use crate::egress::AllowList;
-use crate::fault::Fault;
-use crate::http::{HttpClient, HttpLimits};
+use crate::fault;
+use crate::http::HttpLimits;
 use crate::output;
+use crate::prepared::Prepared;
+use crate::signals::Signals;
 use crate::source::{Ending, Source};
 use crate::state::{SqliteState, StateLock};
 
@@ -50,15 +50,13 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
         }
     };
     let prepared = tokio::select! {
-        prepared = prepare(config, limits) => prepared,
+        prepared = Prepared::load(config, limits) => prepared,
         () = signals.next() => return Exit::Done,
     };
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(faults) => {
-            for fault in &faults {
-                tracing::error!("{fault}");
-            }
+            fault::log(&faults);
             return Exit::Misconfigured;
         }
     };
@@ -77,86 +75,6 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
         "host begins"
     );
     serve(prepared, deliverer, until_caught_up, signals).await
-}
-
-/// A configuration without faults, and what was made of it on the way.
-struct Prepared {
-    config: Config,
-    parts: Vec<(LinkedSource, HttpClient)>,
-}
-
-/// Judges everything that can be judged before anything is sent.
-async fn prepare(path: &Path, limits: Limits) -> Result<Prepared, Vec<Fault>> {
-    let config = Config::load(path, &|name| std::env::var_os(name))?;
-    let runtime = Runtime::new(limits.call)
-        .map_err(|error| vec![Fault::new("host", error.to_string(), "")])?;
-    let mut faults = Vec::new();
-    let mut compiled: BTreeMap<PathBuf, Option<LinkedSource>> = BTreeMap::new();
-    let mut parts = Vec::new();
-    for source in &config.sources {
-        let name = format!("source {:?}: ", source.name);
-        // A file that several sources name is compiled once.
-        let file = source.component.canonicalize().unwrap_or_else(|_| source.component.clone());
-        let linked = compiled.entry(file).or_insert_with(|| {
-            let linked = runtime.load(&source.component).and_then(|found| found.link(&runtime));
-            linked
-                .map_err(|error| {
-                    let message = format!("{}: {error}", source.component.display());
-                    let remedy = "name a component of the contract pipeline:source";
-                    faults.push(Fault::new(format!("{name}component"), message, remedy));
-                })
-                .ok()
-        });
-        let linked = linked.clone();
-        let client = HttpClient::new(
-            AllowList::new(source.allow.clone()),
-            source.proxy.as_ref(),
-            &source.roots,
-            limits.http,
-        )
-        .map_err(|why| {
-            let remedy = "install the machine's root certificates, or name a PEM file of them";
-            faults.push(Fault::new(format!("{name}ca_file"), why, remedy));
-        });
-        if let Some(linked) = linked {
-            faults.extend(validate(&linked, source).await);
-            parts.extend(client.ok().map(|client| (linked, client)));
-        }
-    }
-    if faults.is_empty() { Ok(Prepared { config, parts }) } else { Err(faults) }
-}
-
-/// What the component itself has to say of its configuration.
-async fn validate(component: &LinkedSource, source: &SourceConfig) -> Vec<Fault> {
-    let path = format!("source {:?}: config", source.name);
-    let outcome = match component.instantiate(None).await {
-        Ok(mut instance) => instance.validate(&source.config).await,
-        Err(failure) => Err(failure),
-    };
-    match outcome {
-        Ok(Ok(())) => Vec::new(),
-        Ok(Err(found)) if found.is_empty() => {
-            vec![Fault::new(path, "the component refuses it and does not say why", "")]
-        }
-        Ok(Err(found)) => found
-            .iter()
-            .take(FAULTS_MAX)
-            .map(|diagnostic| {
-                let clean = |text: &str| source.redactor.clean(text);
-                let dot = if diagnostic.path.is_empty() || diagnostic.path.starts_with('[') {
-                    ""
-                } else {
-                    "."
-                };
-                Fault::new(
-                    format!("{path}{dot}{}", clean(&diagnostic.path)),
-                    clean(&diagnostic.message),
-                    clean(&diagnostic.remedy),
-                )
-            })
-            .collect(),
-        Err(failure) => vec![Fault::new(path, failure.to_string(), "name another component")],
-    }
 }
 
 /// Takes the state, and opens the output where it was left.
@@ -235,29 +153,4 @@ async fn serve(
     }
 }
 
-/// The signals that ask the host to stop.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn watch() -> std::io::Result<Self> {
-        // Caught for ever: a limit on file sizes is then an error of the write, and not the end.
-        drop(signal(SignalKind::from_raw(FILE_SIZE_SIGNAL))?);
-        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
-        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-/// `SIGXFSZ`, wherever this runs but on MIPS.
-const FILE_SIZE_SIGNAL: i32 = 25;
 const STOP_FOR_MAX: Duration = Duration::from_secs(4);
-const FAULTS_MAX: usize = 100;
