@@ -12,6 +12,6 @@ wasmtime::component::bindgen!({
 });
 
 pub use exports::pipeline::source::source::{
-    Batch, Diagnostic, ErrorKind, Event, Level, Metadata, Notice, PollError, Quota, Stats,
+    Batch, Diagnostic, ErrorKind, Event, Level, Metadata, Notice, PollError, Quota, Report, Stats,
 };
 pub use pipeline::source::http::{Header, HttpError, Request, Response};

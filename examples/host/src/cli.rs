@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::check;
 use crate::cursor::{self, CursorCommand};
 use crate::inspect;
 use crate::log::{self, LogFormat};
@@ -34,6 +35,20 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         log_format: LogFormat,
     },
+    /// Ask every source once whether it works, and say in plain words what is wrong.
+    ///
+    /// Each source sends as little as it can, commonly one request. Nothing is collected or stored,
+    /// and a host may run meanwhile. Exit codes: 0 all sources work (with warnings, maybe), 1 a
+    /// source does not, or the check was broken off by SIGINT or SIGTERM, 2 bad usage or
+    /// configuration.
+    Check {
+        /// The configuration file (TOML).
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Print one JSON document instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what a component is, what it imports, and how it is configured.
     Inspect {
         /// The component's file.
@@ -51,6 +66,10 @@ impl Cli {
             Command::Run { config, until_caught_up, log_format } => {
                 log::begin(log_format);
                 within_runtime(run::run(&config, until_caught_up, Limits::default()))
+            }
+            Command::Check { config, json } => {
+                log::begin(LogFormat::Text);
+                within_runtime(check::check(&config, json, Limits::default()))
             }
             Command::Inspect { component } => {
                 log::begin(LogFormat::Text);

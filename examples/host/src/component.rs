@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine, Store, Trap, UpdateDeadline};
 
-use crate::bindings::{Batch, Diagnostic, Metadata, PollError, PollingSource, PollingSourcePre};
+use crate::bindings::{
+    Batch, Diagnostic, Metadata, PollError, PollingSource, PollingSourcePre, Report,
+};
 use crate::guest::{GuestState, TICK};
 use crate::http::HttpClient;
 
@@ -221,13 +223,24 @@ impl Instance {
         .await
     }
 
-    /// Whether the instance may be kept for another call: not after a failure, not for ever, and not
-    /// when it has grown, since linear memory never shrinks.
+    /// Whether a configuration works.
+    pub async fn check(&mut self, config: &str) -> Result<Result<Report, PollError>, CallFailure> {
+        self.call(async |source, store| {
+            source.pipeline_source_source().call_check(store, config).await
+        })
+        .await
+    }
+
+    /// Calls of `send` within the last call, however it came to its end.
+    pub fn requests(&self) -> u32 {
+        self.store.data().requests()
+    }
+
+    /// Whether the instance may be kept for another call: not after a failure, and not beyond its
+    /// bounds.
     pub fn may_be_kept(&self) -> bool {
-        self.sound
-            && self.calls < KEPT_CALLS_MAX
-            && self.made.elapsed() < KEPT_FOR_MAX
-            && self.store.data().memory_bytes() <= KEPT_MEMORY_BYTES_MAX
+        let memory_bytes = self.store.data().memory_bytes();
+        self.sound && is_within_bounds(self.calls, self.made.elapsed(), memory_bytes)
     }
 
     /// Calls the component within the limits.
@@ -251,6 +264,11 @@ impl Instance {
             Err(_) => Err(CallFailure::wall(limits)),
         }
     }
+}
+
+/// An instance is not kept for ever, and not when it has grown: linear memory never shrinks.
+fn is_within_bounds(calls: u32, age: Duration, memory_bytes: usize) -> bool {
+    calls < KEPT_CALLS_MAX && age < KEPT_FOR_MAX && memory_bytes <= KEPT_MEMORY_BYTES_MAX
 }
 
 /// Why a call came to no end of its own.
@@ -331,3 +349,17 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 const KEPT_CALLS_MAX: u32 = 1_000;
 const KEPT_FOR_MAX: Duration = Duration::from_mins(30);
 const KEPT_MEMORY_BYTES_MAX: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_kept_within_its_calls_its_age_and_its_memory() {
+        let (age, memory) = (Duration::from_secs(1_799), 16 << 20);
+        assert!(is_within_bounds(999, age, memory));
+        assert!(!is_within_bounds(1_000, age, memory));
+        assert!(!is_within_bounds(999, Duration::from_secs(1_800), memory));
+        assert!(!is_within_bounds(999, age, memory + 1));
+    }
+}

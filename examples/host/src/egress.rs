@@ -119,7 +119,9 @@ impl AllowList {
             // A literal address is in the list as itself, so it is allowed by name.
             return Ok(());
         }
-        Err(EgressError::Denied(format!("{origin} is not in the allow list of this source")))
+        Err(EgressError::Denied(format!(
+            "{origin} is not in the allow list of this source; to allow it, add \"{origin}\" to `allow`"
+        )))
     }
 
     /// The addresses that may be dialled for a name, out of those it resolved to.
@@ -144,10 +146,20 @@ impl AllowList {
         }
         match refused {
             _ if !allowed.is_empty() => Ok(allowed),
-            Some(address) => Err(EgressError::Denied(format!(
-                "{name} resolves to {address}, which is no public address; \
-                 to allow it, put the address itself into the allow list"
-            ))),
+            Some(address) => {
+                let which = if name == "localhost" { "loopback" } else { "public" };
+                let entry = entries.first().map_or_else(String::new, |entry| {
+                    let host = match address {
+                        IpAddr::V4(own) => Host::Ipv4(own),
+                        IpAddr::V6(own) => Host::Ipv6(own),
+                    };
+                    format!(", as \"{}\"", Origin { host, ..(*entry).clone() })
+                });
+                Err(EgressError::Denied(format!(
+                    "{name} resolves to {address}, which is no {which} address; if that is meant, \
+                     name the address itself in the URL and in `allow`{entry}"
+                )))
+            }
             None => Err(EgressError::Dns(format!("{name} has no address"))),
         }
     }

@@ -54,6 +54,11 @@ impl GuestState {
         self.memory_bytes
     }
 
+    /// Calls of `send` since the call began.
+    pub(crate) fn requests(&self) -> u32 {
+        self.limits.requests_max.saturating_sub(self.requests_left)
+    }
+
     /// The limit that ended the call, if one did.
     pub(crate) fn limit_hit(&self) -> Option<String> {
         if self.out_of_time {

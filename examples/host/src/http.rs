@@ -1,21 +1,22 @@
 //! Makes the HTTP exchanges of one source, within its policy and its limits.
 
+mod error;
 mod resolver;
+mod tls;
 
-use std::error::Error as StdError;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Method, redirect, retry};
-use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
-use crate::egress::{AllowList, EgressError};
+use crate::egress::AllowList;
+use error::{http_error, told};
 use resolver::{JudgingResolver, Lookup, system_lookup};
+pub use tls::read_roots;
 
 /// What a request and its response may cost.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +69,7 @@ impl HttpClient {
     ) -> Result<Self, String> {
         let allow = Arc::new(allow);
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls_config(extra_roots, allow.needs_tls())?)
+            .tls_backend_preconfigured(tls::config(extra_roots, allow.needs_tls())?)
             .redirect(redirect::Policy::none())
             .referer(false)
             // `send` sends once. What remains below this is hyper's second try of a request that
@@ -96,18 +97,22 @@ impl HttpClient {
         let allowed = request.timeout_ms.map_or(self.limits.timeout, |timeout_ms| {
             Duration::from_millis(timeout_ms.into()).min(self.limits.timeout)
         });
-        tokio::time::timeout(allowed, self.exchange(request)).await.unwrap_or_else(|_| {
+        let request = self.judge(request).map_err(HttpError::Denied)?;
+        let dialled = self.dialled(request.url());
+        tokio::time::timeout(allowed, self.exchange(request, &dialled)).await.unwrap_or_else(|_| {
             Err(HttpError::Timeout(format!(
-                "no complete response within {} ms",
+                "no complete response within {} ms from {dialled}",
                 allowed.as_millis()
             )))
         })
     }
 
-    async fn exchange(&self, request: Request) -> Result<Response, HttpError> {
-        let request = self.judge(request).map_err(HttpError::Denied)?;
-        let dialled = self.dialled(request.url());
-        let told = |error: reqwest::Error| http_error(&error, &dialled);
+    async fn exchange(
+        &self,
+        request: reqwest::Request,
+        dialled: &str,
+    ) -> Result<Response, HttpError> {
+        let told = |error: reqwest::Error| http_error(&error, dialled);
         let mut response = self.client.execute(request).await.map_err(told)?;
         let mut body = Vec::new();
         // Piece by piece: a small compressed body may hold a very large one.
@@ -193,108 +198,11 @@ fn judge_headers(headers: &[Header]) -> Result<HeaderMap, String> {
     Ok(judged)
 }
 
-/// Certificates of a PEM file.
-pub fn read_roots(path: &std::path::Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let roots: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path)
-        .map_err(|error| format!("cannot be read: {error}"))?
-        .collect();
-    match roots {
-        Ok(roots) if roots.is_empty() => Err("holds no certificate".to_owned()),
-        Ok(roots) => Ok(roots),
-        Err(error) => Err(format!("is no PEM file of certificates: {error}")),
-    }
-}
-
-/// TLS with the machine's trusted roots and those of the source.
-fn tls_config(
-    extra_roots: &[CertificateDer<'static>],
-    needs_tls: bool,
-) -> Result<rustls::ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    if needs_tls {
-        static MACHINE: OnceLock<Vec<CertificateDer<'static>>> = OnceLock::new();
-        let machine = MACHINE.get_or_init(|| rustls_native_certs::load_native_certs().certs);
-        // Some machines carry certificates that no one can read: they are left out.
-        roots.add_parsable_certificates(machine.iter().cloned());
-    }
-    for root in extra_roots {
-        roots.add(root.clone()).map_err(|error| format!("a certificate is unusable: {error}"))?;
-    }
-    if needs_tls && roots.is_empty() {
-        return Err("this machine has no trusted root certificates".to_owned());
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
-}
-
-/// Tells the contract's cases apart by what lies at the bottom of the client's error.
-fn http_error(error: &reqwest::Error, dialled: &str) -> HttpError {
-    let mut text = told(error);
-    if error.is_connect() {
-        text = format!("no connection to {dialled}: {text}");
-    }
-    for cause in causes(error) {
-        match cause.downcast_ref::<EgressError>() {
-            Some(EgressError::Denied(why)) => return HttpError::Denied(why.clone()),
-            Some(EgressError::Dns(why)) => return HttpError::Dns(why.clone()),
-            None => {}
-        }
-        if error.is_connect() {
-            match cause.downcast_ref::<rustls::Error>() {
-                Some(rustls::Error::InvalidCertificate(_)) => {
-                    return HttpError::Tls(format!("{text}; ca_file names roots of one's own"));
-                }
-                Some(_) => return HttpError::Tls(text),
-                None => {}
-            }
-            // No TCP handshake ends like this: the other side hung up within that of TLS.
-            let eof = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-            if eof == Some(std::io::ErrorKind::UnexpectedEof) {
-                return HttpError::Tls(text);
-            }
-        }
-    }
-    if error.is_timeout() {
-        HttpError::Timeout(text)
-    } else if error.is_connect() {
-        HttpError::Connect(text)
-    } else {
-        HttpError::Other(text)
-    }
-}
-
 /// No more of a URL than this: a proxy's holds a password, and a query may hold a secret.
 fn host_and_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
-
-/// The error and all that it rests on. An I/O error hides the one that it was made from.
-fn causes<'a>(error: &'a Cause) -> impl Iterator<Item = &'a Cause> {
-    std::iter::successors(Some(error), |&error: &&'a Cause| {
-        let within = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        match within {
-            Some(within) => Some(within as &Cause),
-            None => error.source(),
-        }
-    })
-}
-
-/// The bottom of an error, in words. Upper layers repeat the URL, whose query may hold a secret.
-fn told(error: &reqwest::Error) -> String {
-    causes(error)
-        .skip(1)
-        .last()
-        .map_or_else(|| "the request could not be made".to_owned(), ToString::to_string)
-}
-
-/// An error within an error.
-type Cause = dyn StdError + 'static;
 
 /// What the client writes itself. Two versions of any of them would let a request mean two things.
 const TRANSPORT_HEADERS: [&str; 10] = [

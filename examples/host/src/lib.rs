@@ -19,6 +19,7 @@
 pub mod batch;
 pub mod bindings;
 pub mod budget;
+pub mod check;
 pub mod cli;
 pub mod component;
 pub mod config;
@@ -26,6 +27,7 @@ pub mod cursor;
 pub mod delivery;
 pub mod egress;
 pub mod environment;
+mod failure;
 pub mod fault;
 mod guest;
 pub mod http;

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::batch;
-use crate::bindings::{Batch, ErrorKind, Level, Notice, PollError, Quota, Stats};
+use crate::bindings::{Batch, ErrorKind, Level, Notice, PollError, Quota};
 use crate::budget::Budget;
 use crate::component::{Instance, LinkedSource};
 use crate::delivery::{Deliverer, Delivery, DeliveryError};
+use crate::failure::{kind_name, protocol};
 use crate::http::HttpClient;
 use crate::output::rfc3339;
 use crate::redact::Redactor;
@@ -124,9 +125,9 @@ impl Run {
         self.errors_in_a_row = 0;
         self.poll_waits.reset();
         self.delivery_waits.reset();
+        self.hold_if_spent(batch.quota.as_ref());
         told.log(&self.source.name);
         self.log_notices(&batch.notices);
-        self.hold_if_spent(batch.quota.as_ref());
         if self.until_caught_up && !batch.more {
             return Err(Ending::CaughtUp);
         }
@@ -290,29 +291,6 @@ fn next_wait(more: bool, idle: bool, empty_in_a_row: u32, next_poll_ms: u64) -> 
         (false, _) => IDLE_MIN,
     };
     Duration::from_millis(next_poll_ms).clamp(least, NEXT_POLL_MAX)
-}
-
-/// A fault of the component as an error of the contract.
-fn protocol(message: String) -> PollError {
-    PollError {
-        kind: ErrorKind::Protocol,
-        code: "component_failed".to_owned(),
-        message,
-        retry_after_ms: None,
-        notices: Vec::new(),
-        stats: Stats { requests: 0, sent_bytes: 0, received_bytes: 0, rows: 0, duplicates: 0 },
-        quota: None,
-    }
-}
-
-fn kind_name(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Transient => "transient",
-        ErrorKind::Auth => "auth",
-        ErrorKind::Config => "config",
-        ErrorKind::Cursor => "cursor",
-        ErrorKind::Protocol => "protocol",
-    }
 }
 
 /// Transient and protocol errors in a row that end a source which is only to catch up.

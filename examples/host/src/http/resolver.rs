@@ -46,7 +46,10 @@ impl Resolve for JudgingResolver {
                 found
             });
             let found = looking.await?.map_err(|error| {
-                EgressError::Dns(format!("{name} could not be resolved: {error}"))
+                EgressError::Dns(format!(
+                    "{name} could not be resolved: {error}; check the name and this machine's DNS, \
+                     or name the `proxy` that resolves it"
+                ))
             })?;
             let addresses = allow.judge_addresses(&name, found)?;
             Ok(Box::new(addresses.into_iter()) as Addrs)

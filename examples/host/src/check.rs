@@ -1,0 +1,125 @@
+//! The command `check`: asks each source once whether it works. Nothing is collected or stored.
+
+mod finding;
+mod table;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::component::LinkedSource;
+use crate::config::SourceConfig;
+use crate::fault;
+use crate::http::HttpClient;
+use crate::prepared::Prepared;
+use crate::run::{Exit, Limits};
+use crate::signals::Signals;
+use finding::Finding;
+
+/// Checks the sources of a configuration file, and prints what was found. It takes no lock and
+/// touches neither state nor output: it may run beside a host.
+pub async fn check(config: &Path, json: bool, limits: Limits) -> Exit {
+    let mut signals = match Signals::watch() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!("signals cannot be watched: {error}");
+            return Exit::Failed;
+        }
+    };
+    tokio::select! {
+        exit = find_and_print(config, json, limits) => exit,
+        () = signals.next() => {
+            tracing::error!("broken off: not every source was checked");
+            Exit::Failed
+        }
+    }
+}
+
+async fn find_and_print(config: &Path, json: bool, limits: Limits) -> Exit {
+    let prepared = match Prepared::load(config, limits).await {
+        Ok(prepared) => prepared,
+        Err(faults) => {
+            fault::log(&faults);
+            return Exit::Misconfigured;
+        }
+    };
+    let Some(sources) = find(prepared).await else { return Exit::Failed };
+    let ok = !sources.iter().any(Finding::is_failure);
+    let text = if json {
+        let text = serde_json::to_string(&Document { ok, sources });
+        text.expect("it holds no map, whose keys could be other than texts") + "\n"
+    } else {
+        table::text(&sources)
+    };
+    // On a thread of its own: a reader that does not read must not keep a signal waiting.
+    let written =
+        tokio::task::spawn_blocking(move || std::io::stdout().write_all(text.as_bytes())).await;
+    match written {
+        Ok(Ok(())) if ok => Exit::Done,
+        Ok(Ok(())) => Exit::Failed,
+        Ok(Err(error)) => {
+            tracing::error!("standard output: {error}");
+            Exit::Failed
+        }
+        Err(error) => {
+            tracing::error!("the writing broke off: {error}");
+            Exit::Failed
+        }
+    }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document {
+    ok: bool,
+    sources: Vec<Finding>,
+}
+
+/// Checks all sources at the same time, within a bound. They are told in the order of the file; none
+/// if a check broke off.
+async fn find(prepared: Prepared) -> Option<Vec<Finding>> {
+    let places = Arc::new(Semaphore::new(AT_A_TIME_MAX));
+    let mut checks = JoinSet::new();
+    let sources = prepared.config.sources.into_iter().zip(prepared.parts);
+    for (index, (source, (component, client))) in sources.enumerate() {
+        let places = Arc::clone(&places);
+        checks.spawn(async move {
+            let _place = places.acquire().await;
+            (index, find_one(&source, &component, client).await)
+        });
+    }
+    let mut found = Vec::new();
+    while let Some(joined) = checks.join_next().await {
+        match joined {
+            Ok(finding) => found.push(finding),
+            Err(error) => {
+                tracing::error!("a check broke off: {error}");
+                return None;
+            }
+        }
+    }
+    found.sort_by_key(|(index, _)| *index);
+    Some(found.into_iter().map(|(_, finding)| finding).collect())
+}
+
+async fn find_one(source: &SourceConfig, component: &LinkedSource, client: HttpClient) -> Finding {
+    let mut instance = match component.instantiate(Some(Arc::new(client))).await {
+        Ok(instance) => instance,
+        Err(failure) => return Finding::of_failure(source, &failure, 0),
+    };
+    let checked = instance.check(&source.config).await;
+    // Counted by the host: a component that failed told nothing.
+    let requests = instance.requests();
+    match checked {
+        Ok(Ok(report)) => Finding::of_report(source, &report, requests),
+        Ok(Err(error)) => Finding::of_error(source, &error, requests),
+        Err(failure) => Finding::of_failure(source, &failure, requests),
+    }
+}
+
+/// Sources that are checked at a time.
+const AT_A_TIME_MAX: usize = 8;
