@@ -96,8 +96,12 @@ impl Bench {
     }
 
     pub(crate) fn start_into(&self, output: impl Into<Stdio>) -> Running {
+        self.start_command(&["run"], output)
+    }
+
+    pub(crate) fn start_command(&self, arguments: &[&str], output: impl Into<Stdio>) -> Running {
         let log = std::fs::File::create(self.path("stderr")).unwrap();
-        let child = self.command(&["run"]).stdout(output).stderr(log).spawn().unwrap();
+        let child = self.command(arguments).stdout(output).stderr(log).spawn().unwrap();
         Running { child, log: self.path("stderr") }
     }
 }
@@ -235,6 +239,24 @@ pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
 /// Says, past the test harness that holds back what a test prints, that a test did not test.
 pub(crate) fn skipped(test: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "\nSKIPPED, NOT TESTED: {test}: {why}\n");
+}
+
+/// What starts the host with names of the test's own, built once.
+pub(crate) fn names() -> Option<Vec<String>> {
+    static NAMES: OnceLock<Option<Vec<String>>> = OnceLock::new();
+    let names = NAMES.get_or_init(|| {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let library = folder.join(format!("names-{}.so", std::process::id()));
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host/names.c");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", source, "-ldl", "-o"]).arg(&library);
+        let built = compiler.status().is_ok_and(|status| status.success());
+        built.then(|| vec!["env".to_owned(), format!("LD_PRELOAD={}", library.display())])
+    });
+    if names.is_none() {
+        skipped("names that lead inside", "no C compiler builds a library for LD_PRELOAD");
+    }
+    names.clone()
 }
 
 /// The scripted component, built once.

@@ -6,11 +6,9 @@
 //! follow each other at once for ever; notices have no bound over time; a batch is held whole in its
 //! written form; a body is judged by its first and last byte alone.
 
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::bench::{Bench, Running, Source, acme, events, skipped, wait_for};
+use crate::bench::{Bench, Running, Source, acme, events, names, wait_for};
 use crate::server::{Server, reply};
 
 /// A source of a test: its name, what it may reach, its configuration.
@@ -242,18 +240,4 @@ fn an_event_cannot_forge_its_envelope() {
         running.until("is no JSON object");
         assert_eq!(bench.read("stdout"), "");
     }
-}
-
-/// What starts the host with names of the test's own.
-fn names() -> Option<Vec<String>> {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let library = folder.join(format!("names-{}.so", std::process::id()));
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host/names.c");
-    let built =
-        Command::new("cc").args(["-shared", "-fPIC", source, "-ldl", "-o"]).arg(&library).status();
-    if !built.is_ok_and(|status| status.success()) {
-        skipped("names that lead inside", "no C compiler builds a library for LD_PRELOAD");
-        return None;
-    }
-    Some(vec!["env".to_owned(), format!("LD_PRELOAD={}", library.display())])
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::needless_raw_string_hashes)]
 
 mod bench;
+mod check;
 mod configuration;
 mod cursors;
 mod deliverer;

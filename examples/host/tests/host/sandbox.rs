@@ -39,6 +39,12 @@ async fn a_loop_ends_with_the_time_of_its_call() {
 }
 
 #[tokio::test]
+async fn a_check_is_within_the_limits_of_a_call() {
+    let failure = instance(limits()).await.check(r#"{"do": "loop"}"#).await.unwrap_err();
+    assert_eq!(failure.to_string(), "the component computed for more than 0.2 s");
+}
+
+#[tokio::test]
 async fn a_balloon_ends_with_its_memory() {
     let failure = poll(limits(), r#"{"do": "balloon"}"#).await.unwrap_err();
     assert_eq!(failure.to_string(), "the component needs more memory than 67108864 bytes");

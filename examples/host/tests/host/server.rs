@@ -51,16 +51,27 @@ impl Server {
         Self::start_with(reply, |stream| Some(Box::new(stream)))
     }
 
-    /// With TLS, as the given configuration has it.
+    /// With TLS and a certificate for `name` that it signed itself: given back as PEM.
     pub(crate) fn start_tls(
-        config: rustls::ServerConfig,
+        name: &str,
         reply: impl Fn(usize, &Received) -> Vec<u8> + Send + Sync + 'static,
-    ) -> Self {
+    ) -> (Self, String) {
+        let own = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        let key =
+            rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .unwrap();
         let config = Arc::new(config);
-        Self::start_with(whole(reply), move |stream| {
+        let server = Self::start_with(whole(reply), move |stream| {
             let connection = rustls::ServerConnection::new(Arc::clone(&config)).ok()?;
             Some(Box::new(rustls::StreamOwned::new(connection, stream)))
-        })
+        });
+        (server, own.cert.pem())
     }
 
     fn start_with(

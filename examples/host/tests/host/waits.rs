@@ -78,34 +78,61 @@ fn in_service_nothing_ends_a_source() {
     assert!(bench.read("stdout").starts_with("{\"page\":0}\n"));
 }
 
+/// The first source meets the end of the quota while the second is held up in its first poll: what
+/// the second does after that is seen by the requests that it sends.
 #[test]
-fn sources_of_one_budget_share_its_waits() {
-    let shared = |name: &'static str, config: &'static str, keys: &'static str| Source {
-        name,
-        keys,
-        config,
-    };
-    let spent = "do = \"quota spent\"\nreset_ms = 600000\npages = 2";
-    let bench = Bench::with(&[
-        shared("first", spent, "budget = \"account\""),
-        shared("second", spent, "budget = \"account\""),
-        shared("other", "do = \"events\"\npages = 7", ""),
-    ]);
-    let running = bench.start();
-    wait_for("the other source", || {
-        running
-            .log()
-            .contains("source=\"other\" events=1 duplicates=0 rows=0 requests=0 more=false")
-    });
-    std::thread::sleep(Duration::from_millis(300));
-    // One page each at most: then the quota is spent for both.
-    let batches = |name: &str| running.log().matches(&format!("source=\"{name}\" events=")).count();
-    let both = (batches("first"), batches("second"));
-    assert!(both.0 <= 1 && both.1 <= 1 && both.0 + both.1 >= 1, "{both:?}");
-    running.signal("TERM");
-    let (code, took) = running.end();
-    assert_eq!(code, Some(0));
-    assert!(took < Duration::from_secs(5), "{took:?}");
+fn sources_of_one_budget_share_its_waits_and_others_do_not_wait() {
+    for (first, met) in [
+        ("do = \"error\"\nretry_after_ms = 600000", "poll failed: scripted source=\"first\""),
+        (
+            "do = \"error\"\nremaining = 0\nreset_ms = 600000",
+            "poll failed: scripted source=\"first\"",
+        ),
+        ("do = \"quota spent\"\nreset_ms = 600000\npages = 2", "source=\"first\" events=1"),
+    ] {
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let gate = std::sync::Mutex::new(gate);
+        let second = Server::start(move |number, _| {
+            if number == 0 {
+                // Open once the test has ended, too.
+                let _ = gate.lock().unwrap().recv();
+            }
+            reply(200, "", "")
+        });
+        let others =
+            [Server::start(|_, _| reply(200, "", "")), Server::start(|_, _| reply(200, "", ""))];
+        let follow = |server: &Server| {
+            let url = server.url();
+            (
+                format!("allow = [\"{url}\"]"),
+                format!("do = \"follow\"\nmore = true\nurl = \"{url}\""),
+            )
+        };
+        let (allow, config) = follow(&second);
+        let shared = format!("{allow}\nbudget = \"account\"");
+        let [(other, other_config), (none, none_config)] = others.each_ref().map(follow);
+        let other = format!("{other}\nbudget = \"another account\"");
+        let bench = Bench::with(&[
+            Source { name: "first", keys: "budget = \"account\"", config: first },
+            Source { name: "second", keys: &shared, config: &config },
+            Source { name: "other", keys: &other, config: &other_config },
+            Source { name: "none", keys: &none, config: &none_config },
+        ]);
+        let running = bench.start();
+        running.until(met);
+        open.send(()).unwrap();
+        for server in &others {
+            let before = server.received().len();
+            wait_for("sources of other budgets", || server.received().len() > before + 20);
+        }
+        let polls = running.log().matches("source=\"first\"").count();
+        assert_eq!(polls - running.log().matches("WARN scripted").count(), 1, "{}", running.log());
+        assert!(second.received().len() <= 1, "{first}: {} requests", second.received().len());
+        running.signal("TERM");
+        let (code, took) = running.end();
+        assert_eq!(code, Some(0));
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
 }
 
 #[test]
@@ -152,6 +179,33 @@ fn instances_are_kept_between_polls() {
         .map(|event| event["asked"].as_u64().unwrap())
         .collect();
     assert_eq!(asked, [0, 1, 2, 3]);
+}
+
+/// A call that traps acknowledges nothing: a fresh instance gives the page that it did not.
+#[test]
+fn a_source_that_loses_its_instance_goes_on_as_if_nothing_had_happened() {
+    let bench = Bench::with(&[acme("do = \"count\"\npages = 5\ntrap_at = 2")]);
+    let ended = bench.catch_up().expect(0);
+    let told: Vec<_> = ended
+        .events()
+        .iter()
+        .map(|event| (event["page"].as_u64(), event["asked"].as_u64()))
+        .collect();
+    let expected = [(0, 0), (1, 1), (2, 0), (3, 1), (4, 0)];
+    assert_eq!(told, expected.map(|(page, asked)| (Some(page), Some(asked))));
+    assert_eq!(ended.stderr().matches("the component trapped").count(), 2, "{}", ended.stderr());
+}
+
+#[test]
+fn an_instance_that_was_called_often_is_replaced_and_its_source_goes_on() {
+    let file = "type = \"file\"\npath = \"events\"";
+    let bench = Bench::with_output(file, &[acme("do = \"count\"\npages = 1002")]);
+    bench.catch_up().expect(0);
+    let told = crate::bench::events(&bench.read("events"));
+    for (page, event) in told.iter().enumerate() {
+        assert_eq!((&event["page"], &event["asked"]), (&page.into(), &(page % 1_000).into()));
+    }
+    assert_eq!(told.len(), 1_002);
 }
 
 #[test]

@@ -65,8 +65,39 @@ impl Guest for Scripted {
         if found.is_empty() { Ok(()) } else { Err(found.into_iter().map(diagnostic).collect()) }
     }
 
-    fn check(_config: String) -> Result<Report, PollError> {
-        Err(error(ErrorKind::Protocol, "not scripted"))
+    fn check(config: String) -> Result<Report, PollError> {
+        let config: Value = serde_json::from_str(&config).unwrap();
+        match config["do"].as_str().unwrap_or_default() {
+            // What its own members say.
+            "report" => Ok(report(&config)),
+            // One request. Its failure is an error of the host's own name for it.
+            "fetch" | "follow" => {
+                let told = fetch(&config);
+                let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
+                match (told["status"].as_u64(), told["error"].as_str()) {
+                    (Some(200), _) => Ok(report(&config)),
+                    (Some(_), _) => Err(error(ErrorKind::Auth, "the API refuses the key")),
+                    (None, case) => {
+                        let kind = match case {
+                            Some("denied") => ErrorKind::Config,
+                            _ => ErrorKind::Transient,
+                        };
+                        Err(PollError { code: text("error"), ..error(kind, &text("why")) })
+                    }
+                }
+            }
+            "error" => Err(scripted_error(&config)),
+            "trap" => panic!("scripted"),
+            "loop" => spin(),
+            "largest numbers" => Ok(Report {
+                newest: Some(u64::MAX),
+                quota: Some(Quota { remaining: u64::MAX, reset_ms: u64::MAX }),
+                clock_offset_ms: Some(i64::MIN),
+                notices: Vec::new(),
+                stats: stats(),
+            }),
+            other => Err(error(ErrorKind::Config, &format!("nothing to check for {other:?}"))),
+        }
     }
 
     fn poll(config: String, cursor: Option<String>) -> Result<Batch, PollError> {
@@ -126,19 +157,7 @@ impl Guest for Scripted {
                 let random = wasi::random::random::get_random_bytes(number("count").unwrap_or(0));
                 Ok(batch(vec![event("1", json!({"length": random.len()}).to_string())], 1, false))
             }
-            "error" => {
-                let kind = match config["kind"].as_str().unwrap_or_default() {
-                    "auth" => ErrorKind::Auth,
-                    "config" => ErrorKind::Config,
-                    "cursor" => ErrorKind::Cursor,
-                    "protocol" => ErrorKind::Protocol,
-                    _ => ErrorKind::Transient,
-                };
-                let mut error = error(kind, config["message"].as_str().unwrap_or("scripted"));
-                error.retry_after_ms = number("retry_after_ms");
-                error.notices = vec![notice(config["message"].as_str().unwrap_or("scripted"))];
-                Err(error)
-            }
+            "error" => Err(scripted_error(&config)),
             // `pages` batches, the one after each a transient error.
             "stumble" => {
                 let asked = ASKED.with(|asked| asked.replace(asked.get() + 1));
@@ -152,12 +171,16 @@ impl Guest for Scripted {
                     more,
                 ))
             }
-            // How often this instance was polled before.
+            // How often this instance was polled before; `trap_at` is its last time.
             "count" => {
                 let asked = ASKED.with(|asked| asked.replace(asked.get() + 1));
+                assert!(Some(asked) != number("trap_at"), "scripted");
                 let more = page + 1 < number("pages").unwrap_or(1);
                 Ok(batch(
-                    vec![event(&page.to_string(), json!({"asked": asked}).to_string())],
+                    vec![event(
+                        &page.to_string(),
+                        json!({"asked": asked, "page": page}).to_string(),
+                    )],
                     page + 1,
                     more,
                 ))
@@ -200,7 +223,8 @@ impl Guest for Scripted {
             "made-up request" => {
                 let body = made_up(number("count").unwrap_or(0)).into_bytes();
                 let (method, url) = ("POST".to_owned(), "http://127.0.0.1/".to_owned());
-                let _ = http::send(&Request { method, url, headers: vec![], body, timeout_ms: None });
+                let _ =
+                    http::send(&Request { method, url, headers: vec![], body, timeout_ms: None });
                 Ok(batch(Vec::new(), 0, true))
             }
             // `count` notices with every event, without end.
@@ -346,6 +370,47 @@ fn error(kind: ErrorKind, message: &str) -> PollError {
         stats: stats(),
         quota: None,
     }
+}
+
+/// The error of these members, with a notice that says the same.
+fn scripted_error(config: &Value) -> PollError {
+    let kind = match config["kind"].as_str().unwrap_or_default() {
+        "auth" => ErrorKind::Auth,
+        "config" => ErrorKind::Config,
+        "cursor" => ErrorKind::Cursor,
+        "protocol" => ErrorKind::Protocol,
+        _ => ErrorKind::Transient,
+    };
+    let message = config["message"].as_str().unwrap_or("scripted");
+    PollError {
+        code: config["code"].as_str().unwrap_or("scripted").to_owned(),
+        retry_after_ms: config["retry_after_ms"].as_u64(),
+        notices: vec![notice(message)],
+        quota: quota(config),
+        ..error(kind, message)
+    }
+}
+
+fn report(config: &Value) -> Report {
+    let notices = config["notices"].as_array().cloned().unwrap_or_default();
+    let repeated = config["count"].as_u64().unwrap_or(1) as usize;
+    let notices = notices.iter().cycle().take(notices.len() * repeated).map(|given| Notice {
+        level: if given["level"] == "warn" { Level::Warn } else { Level::Info },
+        code: given["code"].as_str().unwrap_or("scripted").to_owned(),
+        message: given["message"].as_str().unwrap_or("scripted").to_owned(),
+    });
+    Report {
+        newest: config["newest"].as_u64(),
+        quota: quota(config),
+        clock_offset_ms: config["clock_offset_ms"].as_i64(),
+        notices: notices.collect(),
+        stats: stats(),
+    }
+}
+
+fn quota(config: &Value) -> Option<Quota> {
+    let reset_ms = config["reset_ms"].as_u64().unwrap_or(0);
+    config["remaining"].as_u64().map(|remaining| Quota { remaining, reset_ms })
 }
 
 fn notice(message: &str) -> Notice {
