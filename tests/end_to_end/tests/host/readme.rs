@@ -53,8 +53,9 @@ fn its_commands_are_there() {
         assert!(known.contains(&format!("--{option}")), "cargo xtask {command}");
     }
     let hosts = after("source-host run ").into_iter().map(|rest| format!("run {rest}"));
+    let checks = after("source-host check ").into_iter().map(|rest| format!("check {rest}"));
     let cursors = after("`source-host cursor ").into_iter().map(|rest| format!("cursor {rest}"));
-    for command in hosts.chain(cursors) {
+    for command in hosts.chain(checks).chain(cursors) {
         let words: Vec<_> = command.split(' ').take_while(|word| !word.starts_with('-')).collect();
         let options = help(&target, &words);
         for option in command.split(' ').filter(|word| word.starts_with("--")) {

@@ -70,13 +70,14 @@ impl Guest for Scripted {
         match config["do"].as_str().unwrap_or_default() {
             // What its own members say.
             "report" => Ok(report(&config)),
-            // One request. Its failure is an error of the host's own name for it.
+            // One request. A status other than 200 is the error of the configuration; no response is
+            // one of the host's own name for it.
             "fetch" | "follow" => {
                 let told = fetch(&config);
                 let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
                 match (told["status"].as_u64(), told["error"].as_str()) {
                     (Some(200), _) => Ok(report(&config)),
-                    (Some(_), _) => Err(error(ErrorKind::Auth, "the API refuses the key")),
+                    (Some(_), _) => Err(scripted_error(&config)),
                     (None, case) => {
                         let kind = match case {
                             Some("denied") => ErrorKind::Config,
@@ -372,7 +373,7 @@ fn error(kind: ErrorKind, message: &str) -> PollError {
     }
 }
 
-/// The error of these members, with a notice that says the same.
+/// The error of these members; unless they have notices, too, one says the same.
 fn scripted_error(config: &Value) -> PollError {
     let kind = match config["kind"].as_str().unwrap_or_default() {
         "auth" => ErrorKind::Auth,
@@ -385,27 +386,32 @@ fn scripted_error(config: &Value) -> PollError {
     PollError {
         code: config["code"].as_str().unwrap_or("scripted").to_owned(),
         retry_after_ms: config["retry_after_ms"].as_u64(),
-        notices: vec![notice(message)],
+        notices: if config["notices"].is_null() { vec![notice(message)] } else { notices(config) },
         quota: quota(config),
         ..error(kind, message)
     }
 }
 
 fn report(config: &Value) -> Report {
-    let notices = config["notices"].as_array().cloned().unwrap_or_default();
-    let repeated = config["count"].as_u64().unwrap_or(1) as usize;
-    let notices = notices.iter().cycle().take(notices.len() * repeated).map(|given| Notice {
-        level: if given["level"] == "warn" { Level::Warn } else { Level::Info },
-        code: given["code"].as_str().unwrap_or("scripted").to_owned(),
-        message: given["message"].as_str().unwrap_or("scripted").to_owned(),
-    });
     Report {
         newest: config["newest"].as_u64(),
         quota: quota(config),
         clock_offset_ms: config["clock_offset_ms"].as_i64(),
-        notices: notices.collect(),
+        notices: notices(config),
         stats: stats(),
     }
+}
+
+/// The notices of the configuration, `count` times.
+fn notices(config: &Value) -> Vec<Notice> {
+    let given = config["notices"].as_array().cloned().unwrap_or_default();
+    let count = given.len() * config["count"].as_u64().unwrap_or(1) as usize;
+    let notice = |given: &Value| Notice {
+        level: if given["level"] == "warn" { Level::Warn } else { Level::Info },
+        code: given["code"].as_str().unwrap_or("scripted").to_owned(),
+        message: given["message"].as_str().unwrap_or("scripted").to_owned(),
+    };
+    given.iter().cycle().take(count).map(notice).collect()
 }
 
 fn quota(config: &Value) -> Option<Quota> {
