@@ -359,7 +359,7 @@ mod tests {
         let (age, memory) = (Duration::from_secs(1_799), 16 << 20);
         assert!(is_within_bounds(999, age, memory));
         assert!(!is_within_bounds(1_000, age, memory));
-        assert!(!is_within_bounds(999, Duration::from_secs(1_800), memory));
+        assert!(!is_within_bounds(999, Duration::from_mins(30), memory));
         assert!(!is_within_bounds(999, age, memory + 1));
     }
 }
