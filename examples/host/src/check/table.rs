@@ -147,10 +147,10 @@ mod tests {
     #[test]
     fn a_sentence_is_wrapped_at_words_and_a_long_word_stays_whole() {
         let mut text = String::new();
-        wrap(&mut text, &format!("{} end  of it", "four".to_owned() + &" word".repeat(19)));
+        wrap(&mut text, &format!("{} end  of it", "words".to_owned() + &" word".repeat(19)));
         wrap(&mut text, &format!("a {}", "x".repeat(100)));
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "four".to_owned() + &" word".repeat(15));
+        assert_eq!(lines[0], "words".to_owned() + &" word".repeat(15));
         assert_eq!(lines[1], "  word word word word end of it");
         assert_eq!(lines[2..], ["a".to_owned(), format!("  {}", "x".repeat(100))]);
     }

@@ -1,10 +1,11 @@
 //! What the command `check` finds out, tells, and leaves alone.
 //!
-//! Fails when: warnings make the exit code 1, or failures do not; the clock, a notice of level `warn`
-//! or a spent wait is not judged; texts are not cleaned; notices have no bound; sources are checked
-//! one after the other, or without a bound; the order of the file is lost; the state is locked, opened
-//! or made; something is sent in spite of a fault; a signal is not heard; a case of the host's HTTP
-//! errors, or its remedy, is lost.
+//! Fails when: a warning makes the exit code 1; a fault of the configuration, a signal or an output
+//! that takes nothing has another exit code; the clock is not judged, or its side is turned; a text is
+//! not cleaned; notices, or the wish to wait, have no bound; nine sources are checked at a time; the
+//! order of the file is lost; the lock is taken; a remedy of an HTTP error is lost, or the entry that
+//! would allow an address; the failure of a component has no code; requests are miscounted; lines are a
+//! character narrower.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};

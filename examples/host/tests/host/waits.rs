@@ -1,4 +1,7 @@
 //! How long the host waits, what ends a source, and what ends the host.
+//!
+//! Fails when: a wish to wait, or a spent quota of an error, does not hold its budget; an instance is
+//! kept after a trap, or for 1,001 calls.
 
 use std::time::Duration;
 
