@@ -23,6 +23,7 @@ use std::net::IpAddr;
 use crate::row::{Field, Reading, Row};
 use members::{Members, Text};
 use ocsf::Class;
+use writer::quoted;
 
 /// A form of an event's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +66,13 @@ impl Format {
     /// The body of the event for a row: one JSON object on one line. With `keep_original` a form
     /// other than `raw` carries the raw one along, as text.
     pub(crate) fn body(self, row: &Row<'_>, keep_original: bool) -> String {
-        let original = || keep_original.then(|| raw(row));
+        let original = (keep_original && self != Self::Raw).then(|| quoted(&raw(row)));
+        let original = original.as_deref();
         let body = match self {
             Self::Raw => return raw(row).into_owned(),
-            Self::Ecs => ecs::event(row, original()),
-            Self::OcsfDetectionFinding => ocsf::event(Class::DetectionFinding, row, original()),
-            Self::OcsfEmailActivity => ocsf::event(Class::EmailActivity, row, original()),
+            Self::Ecs => ecs::event(row, original),
+            Self::OcsfDetectionFinding => ocsf::event(Class::DetectionFinding, row, original),
+            Self::OcsfEmailActivity => ocsf::event(Class::EmailActivity, row, original),
         };
         if row.has_line_breaks { on_one_line(&body) } else { body }
     }
@@ -78,9 +80,10 @@ impl Format {
 
 /// The row's text. What is no object becomes one.
 fn raw<'a>(row: &Row<'a>) -> Cow<'a, str> {
-    let text = match row.has_line_breaks {
-        true => Cow::Owned(on_one_line(row.text)),
-        false => Cow::Borrowed(row.text),
+    let text = if row.has_line_breaks {
+        Cow::Owned(on_one_line(row.text))
+    } else {
+        Cow::Borrowed(row.text)
     };
     if row.fields.is_some() { text } else { Cow::Owned(format!("{{\"row\":{text}}}")) }
 }

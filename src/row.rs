@@ -17,17 +17,19 @@ pub(crate) struct Row<'a> {
     /// What could be read of it. None if it is no object.
     pub(crate) fields: Option<RowFields<'a>>,
     /// All of its members, in their order; none if they were not wanted, or are very many.
-    members: Vec<Member<'a>>,
+    members: Vec<Member>,
 }
 
-/// A member of a row, as it is written.
+/// Where a member of a row stands in its text.
 #[derive(Clone)]
-pub(crate) struct Member<'a> {
-    /// Without its quotes.
-    pub(crate) name: &'a str,
+pub(crate) struct Member {
+    /// From the first quote of its name on.
+    pub(crate) start: usize,
+    /// Its value's first byte.
+    value: usize,
+    /// Past its value's last byte.
+    pub(crate) end: usize,
     pub(crate) field: Option<Field>,
-    /// From its first to its last byte.
-    pub(crate) value: &'a str,
     /// Whether the value is a string that says just what is written.
     is_plain: bool,
 }
@@ -102,12 +104,12 @@ impl Row<'_> {
     }
 
     /// All of its members, in their order.
-    pub(crate) fn members(&self) -> Cow<'_, [Member<'_>]> {
+    pub(crate) fn members(&self) -> Cow<'_, [Member]> {
         if self.fields.is_some() && self.members.is_empty() {
             let (mut walk, mut members) = (Walk::of(self.text), Vec::new());
             // It was walked before: it cannot be malformed now.
             let _ = walk.object(|walk, name| {
-                members.push(Member::read(walk, name)?);
+                members.push(Member::read(walk, name, 0)?);
                 Ok(())
             });
             return Cow::Owned(members);
@@ -121,6 +123,24 @@ impl Row<'_> {
 }
 
 impl<'a> Row<'a> {
+    /// A member's value, as it is written.
+    pub(crate) fn value(&self, member: &Member) -> &'a str {
+        &self.text[member.value..member.end]
+    }
+
+    /// What a member's value says, if it is a string.
+    pub(crate) fn said(&self, member: &Member) -> Option<Cow<'a, str>> {
+        said(self.value(member), member.is_plain)
+    }
+
+    /// Whether a member's value is a string of Unicode: an escape can stand for what is none.
+    pub(crate) fn is_text(&self, member: &Member) -> bool {
+        let value = self.value(member);
+        let may_be_none = || value.as_bytes().windows(2).any(|pair| pair == br"\u");
+        member.is_plain
+            || (value.starts_with('"') && (!may_be_none() || self.said(member).is_some()))
+    }
+
     /// Reads what stands where a row should.
     pub(crate) fn read(walk: &mut Walk<'a>, reading: Reading) -> Result<Self, Malformed> {
         let mut members = Vec::new();
@@ -157,13 +177,13 @@ impl<'a> RowFields<'a> {
     }
 
     /// The same, and the members on the way.
-    fn read_with(members: &mut Vec<Member<'a>>, walk: &mut Walk<'a>) -> Result<Self, Malformed> {
+    fn read_with(members: &mut Vec<Member>, walk: &mut Walk<'a>) -> Result<Self, Malformed> {
         let mut fields = Self::default();
-        let mut count = 0;
+        let (start, mut count) = (walk.at(), 0);
         members.reserve(MEMBERS_COMMON);
         walk.object(|walk, name| {
-            let member = Member::read(walk, name)?;
-            let said = || member.said();
+            let member = Member::read(walk, name, start)?;
+            let said = || said(walk.since(start + member.value), member.is_plain);
             match member.field {
                 Some(Field::Id) => fields.id = said().filter(|id| !id.is_empty()),
                 Some(Field::EventTime) => {
@@ -184,35 +204,21 @@ impl<'a> RowFields<'a> {
     }
 }
 
-impl<'a> Member<'a> {
-    fn read(walk: &mut Walk<'a>, name: Written<'a>) -> Result<Self, Malformed> {
+impl Member {
+    /// Walks the value. The row begins at `row_start`.
+    fn read(walk: &mut Walk<'_>, name: Written<'_>, row_start: usize) -> Result<Self, Malformed> {
         walk.peek();
-        let start = walk.at();
+        let value = walk.at() - row_start;
         let is_plain = walk.written_or_skip()?.is_some_and(|string| string.plain().is_some());
-        let value = walk.since(start);
-        Ok(Self { name: name.text(), field: Field::named(name), value, is_plain })
-    }
-
-    /// What the value says, if it is a string.
-    pub(crate) fn said(&self) -> Option<Cow<'a, str>> {
-        match self.value.get(1..self.value.len() - 1) {
-            Some(plain) if self.is_plain => Some(Cow::Borrowed(plain)),
-            _ => Walk::of(self.value).string_or_skip().ok().flatten(),
-        }
+        let (start, end) = (name.start() - row_start, walk.at() - row_start);
+        Ok(Self { start, value, end, field: Field::named(name), is_plain })
     }
 }
 
 impl Field {
     fn named(name: Written<'_>) -> Option<Self> {
-        let said;
-        let name = match name.plain() {
-            Some(plain) => plain,
-            None => {
-                said = name.read()?;
-                &*said
-            }
-        };
-        Some(match name {
+        let plain = name.plain().map(Cow::Borrowed);
+        Some(match &*plain.or_else(|| name.read())? {
             "id" => Self::Id,
             "eventTime" => Self::EventTime,
             "action" => Self::Action,
@@ -227,6 +233,14 @@ impl Field {
             "identifiers" => Self::Identifiers,
             _ => return None,
         })
+    }
+}
+
+/// What a value says, if it is a string.
+fn said(value: &str, is_plain: bool) -> Option<Cow<'_, str>> {
+    match value.get(1..value.len() - 1) {
+        Some(plain) if is_plain => Some(Cow::Borrowed(plain)),
+        _ => Walk::of(value).string_or_skip().ok().flatten(),
     }
 }
 

@@ -328,6 +328,11 @@ impl<'a> Written<'a> {
         self.end - self.start == name.len() && self.text() == name
     }
 
+    /// Where it begins, at its first quote.
+    pub(crate) const fn start(self) -> usize {
+        self.start - 1
+    }
+
     /// As it is written.
     pub(crate) fn text(self) -> &'a str {
         &self.walked[self.start..self.end]

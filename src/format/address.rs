@@ -3,30 +3,60 @@
 use std::borrow::Cow;
 
 use crate::format::members::Members;
+use crate::format::writer::quoted;
 use crate::row::Field;
 
-/// The addresses of a member of a row that fit. It is taken, unless it says more than they do.
-pub(crate) fn take<'a>(
-    members: &mut Members<'a>,
-    field: Field,
-    fits: impl Fn(&str) -> bool,
-) -> Vec<Cow<'a, str>> {
-    let Some(text) = members.text(field) else { return Vec::new() };
-    let mut found = addresses(&text.said);
-    found.retain(|address| fits(address));
-    if found == [&*text.said] {
-        members.take(&text);
-        return vec![text.said];
+/// The addresses of a member, each as a JSON string.
+pub(crate) enum Addresses<'a> {
+    /// The member is one, and has its place.
+    Whole(Cow<'a, str>),
+    /// The member says more than these do, and is left; or has none that fits.
+    Parts { fitting: Vec<Cow<'a, str>>, count: usize },
+}
+
+impl<'a> Addresses<'a> {
+    /// Takes those addresses of a member that fit.
+    pub(crate) fn take(
+        members: &mut Members<'a>,
+        field: Field,
+        fits: impl Fn(&str) -> bool,
+    ) -> Self {
+        let none = |count| Self::Parts { fitting: Vec::new(), count };
+        let Some(text) = members.text(field) else { return none(0) };
+        if bare(&text.said).is_some() {
+            if !fits(&text.said) {
+                return none(1);
+            }
+            members.take(&text);
+            return Self::Whole(Cow::Borrowed(text.written));
+        }
+        let found = addresses(&text.said);
+        let fitting = found.iter().filter(|address| fits(address));
+        let fitting = fitting.map(|address| Cow::Owned(quoted(address))).collect();
+        Self::Parts { fitting, count: found.len() }
     }
-    found.into_iter().map(|part| Cow::Owned(part.to_owned())).collect()
+
+    /// All that fit.
+    pub(crate) fn all(&self) -> &[Cow<'a, str>] {
+        match self {
+            Self::Whole(address) => std::slice::from_ref(address),
+            Self::Parts { fitting, .. } => fitting,
+        }
+    }
+
+    /// The one that there is: of several nobody knows which one is meant.
+    pub(crate) fn only(&self) -> Option<&str> {
+        match self {
+            Self::Whole(address) => Some(address),
+            Self::Parts { fitting, count: 1 } => fitting.first().map(|address| &**address),
+            Self::Parts { .. } => None,
+        }
+    }
 }
 
 /// The bare addresses of a text such as `Jane <jane@example.com>, joe@example.com`. Parts of it that
 /// are no address are left out.
 fn addresses(text: &str) -> Vec<&str> {
-    if let Some(address) = bare(text) {
-        return vec![address];
-    }
     parts(text).filter_map(|part| bare(in_angles(part).unwrap_or(part).trim())).collect()
 }
 

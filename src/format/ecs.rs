@@ -1,74 +1,69 @@
 //! A row as an event of the Elastic Common Schema 8.11, nested. The vendor's own fields, and what the
 //! schema has no place for, are in `mimecast`.
 
-use std::borrow::Cow;
-
-use crate::format::address;
+use crate::format::address::Addresses;
 use crate::format::members::{Members, Text};
-use crate::format::writer::{JsonWriter, name};
+use crate::format::writer::JsonWriter;
 use crate::row::{Field, Row};
 use crate::timestamp::EventTime;
 
-pub(crate) fn event(row: &Row<'_>, original: Option<Cow<'_, str>>) -> String {
+pub(crate) fn event(row: &Row<'_>, original: Option<&str>) -> String {
     let mut members = Members::of(row);
     let time = members.text(Field::EventTime).zip(row.time());
+    if let Some((text, _)) = &time {
+        members.take(text);
+    }
     let action = members.take_text(Field::Action);
-    let from = address::take(&mut members, Field::SenderAddress, |_| true);
-    let to = address::take(&mut members, Field::RecipientAddress, |_| true);
+    let from = Addresses::take(&mut members, Field::SenderAddress, |_| true);
+    let to = Addresses::take(&mut members, Field::RecipientAddress, |_| true);
     let ip = super::ip_address(&mut members);
+    let ip = ip.as_ref().map(|ip| ip.written);
     JsonWriter::object_text(row.text.len() + ROOM_BYTES, |out| {
         if let Some((text, time)) = &time {
             timestamp(out, text, *time);
         }
-        out.members(r#""ecs":{"version":"8.11.0"}"#);
-        out.object(name!("event"), |out| {
-            out.members(concat!(
-                r#""kind":"alert","category":["email"],"module":"mimecast","#,
-                r#""dataset":"mimecast.ttp_ip_logs","provider":"ttp-impersonation-protect","#,
-                r#""outcome":"success""#
-            ));
-            let is_denied = action.as_ref().is_some_and(is_denied);
-            out.json(name!("type"), if is_denied { r#"["denied"]"# } else { r#"["info"]"# });
-            out.text(name!("action"), action.as_ref());
-            out.text(name!("id"), members.take_text(Field::Id).as_ref());
-            if let Some((text, _)) = &time {
-                members.take(text);
-                out.json(name!("created"), text.written);
-            }
-            if let Some(original) = &original {
-                out.string(name!("original"), original);
-            }
-        });
-        out.object(name!("email"), |out| {
-            for (name, people) in [(name!("from"), &from), (name!("to"), &to)] {
-                if !people.is_empty() {
-                    out.object(name, |out| out.list(name!("address"), people));
-                }
-            }
-            out.text(name!("subject"), members.take_text(Field::Subject).as_ref());
-            out.text(name!("message_id"), members.take_text(Field::MessageId).as_ref());
-        });
-        out.object(name!("rule"), |out| {
-            out.text(name!("name"), members.take_text(Field::Definition).as_ref())
-        });
-        if let Some(ip) = &ip {
-            out.object(name!("source"), |out| out.json(name!("ip"), ip.written));
+        out.members(if action.as_ref().is_some_and(is_denied) { DENIED } else { ALLOWED });
+        out.optional(r#""action":"#, action.as_ref().map(|action| action.written));
+        out.optional(r#""id":"#, members.take_written(Field::Id));
+        out.optional(r#""created":"#, time.as_ref().map(|(text, _)| text.written));
+        out.optional(r#""original":"#, original);
+        out.close("}");
+        let mail = |out: &mut JsonWriter| {
+            addresses(out, r#""from":{"address":"#, &from);
+            addresses(out, r#""to":{"address":"#, &to);
+            out.optional(r#""subject":"#, members.take_written(Field::Subject));
+            out.optional(r#""message_id":"#, members.take_written(Field::MessageId));
+        };
+        out.within(r#""email":{"#, mail, "}");
+        if let Some(definition) = members.take_written(Field::Definition) {
+            out.member(r#""rule":{"name":"#, definition);
+            out.close("}");
         }
-        out.object(name!("related"), |out| {
-            if let Some(ip) = &ip {
-                out.list(name!("ip"), [&ip.said]);
+        if let Some(ip) = ip {
+            out.member(r#""source":{"ip":"#, ip);
+            out.close("}");
+        }
+        let related = |out: &mut JsonWriter| {
+            if let Some(ip) = ip {
+                out.list(r#""ip":"#, [ip]);
             }
-            let new_in_to = to.iter().filter(|one| !from.contains(*one));
-            let mut users = from.iter().chain(new_in_to).peekable();
+            let new_in_to = to.all().iter().filter(|one| !from.all().contains(*one));
+            let mut users = from.all().iter().chain(new_in_to).peekable();
             if users.peek().is_some() {
-                out.list(name!("user"), users);
+                out.list(r#""user":"#, users);
             }
-        });
+        };
+        out.within(r#""related":{"#, related, "}");
         out.members(r#""observer":{"vendor":"Mimecast","product":"Targeted Threat Protection"}"#);
-        out.object(name!("mimecast"), |out| {
-            members.left().for_each(|(name, value)| out.member(name, value))
-        });
+        out.within(r#""mimecast":{"#, |out| members.write_left(out), "}");
     })
+}
+
+fn addresses(out: &mut JsonWriter, head: &str, addresses: &Addresses<'_>) {
+    if !addresses.all().is_empty() {
+        out.list(head, addresses.all());
+        out.close("}");
+    }
 }
 
 fn is_denied(action: &Text<'_>) -> bool {
@@ -78,10 +73,25 @@ fn is_denied(action: &Text<'_>) -> bool {
 /// RFC 3339 in UTC. In all recordings the row's own time is in UTC already.
 fn timestamp(out: &mut JsonWriter, text: &Text<'_>, time: EventTime) {
     match text.written.strip_suffix("+0000\"") {
-        Some(local) => out.json_of_two(name!("@timestamp"), local, "Z\""),
-        None => out.string(name!("@timestamp"), &time.to_string()),
+        Some(local) => out.member(r#""@timestamp":"#, local),
+        None => out.member(r#""@timestamp":""#, time.to_string().trim_end_matches('Z')),
     }
+    out.close("Z\"");
 }
 
+macro_rules! event {
+    ($type:literal) => {
+        concat!(
+            r#""ecs":{"version":"8.11.0"},"event":{"kind":"alert","category":["email"],"#,
+            r#""module":"mimecast","dataset":"mimecast.ttp_ip_logs","#,
+            r#""provider":"ttp-impersonation-protect","outcome":"success","type":[""#,
+            $type,
+            r#""]"#
+        )
+    };
+}
+
+const DENIED: &str = event!("denied");
+const ALLOWED: &str = event!("info");
 /// What an event has besides its row.
 const ROOM_BYTES: usize = 768;

@@ -3,18 +3,18 @@
 
 use std::borrow::Cow;
 
+use crate::format::writer::JsonWriter;
 use crate::row::{FIELDS, Field, Member, Row};
 use crate::walk::Walk;
 
 /// The members of a row, and which of them no format has taken yet.
 pub(crate) struct Members<'a> {
-    all: Cow<'a, [Member<'a>]>,
+    all: Cow<'a, [Member]>,
     /// Where those are that a format may look for.
     places: [Option<usize>; FIELDS],
     /// Which of these it has taken.
     is_taken: [bool; FIELDS],
-    /// Of a row that is no object: all of it.
-    no_object: Option<&'a str>,
+    row: &'a Row<'a>,
 }
 
 /// A member that is a string.
@@ -27,7 +27,7 @@ pub(crate) struct Text<'a> {
 }
 
 impl<'a> Members<'a> {
-    pub(crate) fn of(row: &'a Row<'_>) -> Self {
+    pub(crate) fn of(row: &'a Row<'a>) -> Self {
         let all = row.members();
         let mut places = [None; FIELDS];
         for (index, member) in all.iter().enumerate() {
@@ -36,13 +36,12 @@ impl<'a> Members<'a> {
                 places[field as usize] = Some(index);
             }
         }
-        let no_object = row.fields.is_none().then_some(row.text);
-        Self { all, places, is_taken: [false; FIELDS], no_object }
+        Self { all, places, is_taken: [false; FIELDS], row }
     }
 
     /// A member as it is written. It is left.
     pub(crate) fn json(&self, field: Field) -> Option<&'a str> {
-        self.places[field as usize].map(|index| self.all[index].value)
+        self.places[field as usize].map(|index| self.row.value(&self.all[index]))
     }
 
     /// A member that is a string of common length. It is left, until it is taken.
@@ -51,10 +50,11 @@ impl<'a> Members<'a> {
     /// as long as its row. // I5
     pub(crate) fn text(&self, field: Field) -> Option<Text<'a>> {
         let member = &self.all[self.places[field as usize]?];
-        if member.value.len() > TEXT_BYTES_MAX {
+        let written = self.row.value(member);
+        if written.len() > TEXT_BYTES_MAX {
             return None;
         }
-        Some(Text { written: member.value, said: member.said()?, field })
+        Some(Text { written, said: self.row.said(member)?, field })
     }
 
     /// A member that is a list of strings, and of common length, as it is written. It is left.
@@ -80,15 +80,34 @@ impl<'a> Members<'a> {
         Some(text)
     }
 
-    /// What no place was found for: name and value as they are written.
-    pub(crate) fn left(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let is_left = |(index, member): &(usize, &Member<'_>)| {
+    /// The same, as it is written. Spares reading what it says.
+    pub(crate) fn take_written(&mut self, field: Field) -> Option<&'a str> {
+        let member = &self.all[self.places[field as usize]?];
+        let written = self.row.value(member);
+        let is_text = written.len() <= TEXT_BYTES_MAX && self.row.is_text(member);
+        self.is_taken[field as usize] |= is_text;
+        is_text.then_some(written)
+    }
+
+    /// Writes what no place was found for, just as it stands in the row: members that follow each
+    /// other there in one go.
+    pub(crate) fn write_left(&self, out: &mut JsonWriter) {
+        if self.row.fields.is_none() {
+            return out.member(r#""row":"#, self.row.text);
+        }
+        let mut run: Option<(usize, usize)> = None;
+        for (index, member) in self.all.iter().enumerate() {
             let taken = member.field.filter(|field| self.is_taken[*field as usize]);
-            taken.is_none_or(|field| self.places[field as usize] != Some(*index))
-        };
-        let members = self.all.iter().enumerate().filter(is_left);
-        let members = members.map(|(_, member)| (member.name, member.value));
-        members.chain(self.no_object.map(|text| ("row", text)))
+            let is_left = taken.is_none_or(|field| self.places[field as usize] != Some(index));
+            if is_left {
+                run = Some((run.map_or(member.start, |(start, _)| start), member.end));
+            } else if let Some((start, end)) = run.take() {
+                out.members(&self.row.text[start..end]);
+            }
+        }
+        if let Some((start, end)) = run {
+            out.members(&self.row.text[start..end]);
+        }
     }
 }
 

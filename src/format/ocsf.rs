@@ -4,9 +4,9 @@
 
 use std::borrow::Cow;
 
-use crate::format::address;
+use crate::format::address::Addresses;
 use crate::format::members::{Members, Text};
-use crate::format::writer::{JsonWriter, name};
+use crate::format::writer::{Digits, JsonWriter, quoted};
 use crate::row::{Field, Row};
 
 /// A class of the schema.
@@ -16,115 +16,116 @@ pub(crate) enum Class {
     EmailActivity,
 }
 
-pub(crate) fn event(class: Class, row: &Row<'_>, original: Option<Cow<'_, str>>) -> String {
+pub(crate) fn event(class: Class, row: &Row<'_>, original: Option<&str>) -> String {
     let mut members = Members::of(row);
     let mail = Mail::take(&mut members, class);
     let ip = super::ip_address(&mut members);
-    let definition = members.take_text(Field::Definition);
+    let definition = members.take_written(Field::Definition);
     let is_malicious = members.json(Field::TaggedMalicious) == Some("true");
-    let verdict = members.text(Field::Action).map(|action| Verdict::of(&action, is_malicious));
+    let action = members.text(Field::Action);
+    let verdict = action.as_ref().map(|action| Verdict::of(&action.said, is_malicious));
     let uid = uid(row, &mut members);
-    let time_ms = row.time().map(|time| time.unix_millis().to_string());
+    let time_ms = row.time().map(|time| Digits::of(time.unix_millis()));
+    let time_ms = time_ms.as_ref().map(Digits::as_str);
     JsonWriter::object_text(row.text.len() + ROOM_BYTES, |out| {
-        out.members(match class {
-            Class::DetectionFinding => {
-                r#""category_uid":2,"class_uid":2004,"activity_id":1,"type_uid":200401"#
-            }
-            Class::EmailActivity => {
-                r#""category_uid":4,"class_uid":4009,"activity_id":3,"type_uid":400903"#
-            }
-        });
         // Required. Where the row's own is unreadable nothing is known, and it stands at its origin.
-        out.json(name!("time"), time_ms.as_deref().unwrap_or("0"));
-        out.json(name!("severity_id"), severity_id(&members, is_malicious));
-        out.text(name!("message"), definition.as_ref());
-        out.object(name!("metadata"), |out| {
-            out.members(concat!(
-                r#""version":"1.5.0","profiles":["security_control"],"#,
-                r#""product":{"name":"Targeted Threat Protection - Impersonation Protect","#,
-                r#""vendor_name":"Mimecast"},"log_name":"ttp_impersonation""#
-            ));
-            out.said(name!("uid"), &uid);
-            out.text(name!("original_time"), members.take_text(Field::EventTime).as_ref());
-        });
+        out.member(class.head(), time_ms.unwrap_or("0"));
+        out.members(severity(&members, is_malicious));
+        out.optional(r#""message":"#, definition);
+        out.member(METADATA, &uid);
+        out.optional(r#""original_time":"#, members.take_written(Field::EventTime));
+        out.close("}");
         match class {
             Class::DetectionFinding => {
-                out.object(name!("finding_info"), |out| {
-                    out.said(name!("uid"), &uid);
-                    out.text(name!("title"), definition.as_ref());
-                    if let Some(time_ms) = &time_ms {
-                        out.json(name!("created_time"), time_ms);
-                    }
-                    if let Some(types) = members.texts(Field::Identifiers) {
-                        out.json(name!("types"), types);
-                    }
-                    if let Some(name) = &definition {
-                        out.object(name!("analytic"), |out| {
-                            out.json(name!("type_id"), "1");
-                            out.json(name!("name"), name.written);
-                        });
-                    }
-                });
-                out.list_of_one(name!("evidences"), |out| mail_and_source(out, &mail, ip.as_ref()));
+                out.member(r#""finding_info":{"uid":"#, &uid);
+                out.optional(r#""title":"#, definition);
+                out.optional(r#""created_time":"#, time_ms);
+                out.optional(r#""types":"#, members.texts(Field::Identifiers));
+                if let Some(name) = definition {
+                    out.member(r#""analytic":{"type_id":1,"name":"#, name);
+                    out.close("}");
+                }
+                out.close("}");
+                let evidence = |out: &mut JsonWriter| evidence(out, mail.as_ref(), ip.as_ref());
+                out.within(r#""evidences":[{"#, evidence, "}]");
             }
             Class::EmailActivity => {
-                out.json(name!("direction_id"), "0");
-                mail_and_source(out, &mail, ip.as_ref());
+                out.members(r#""direction_id":0"#);
+                evidence(out, mail.as_ref(), ip.as_ref());
             }
         }
-        if let Some(verdict) = &verdict {
-            verdict.write(out);
-        }
-        let is_alert = is_malicious || verdict.as_ref().is_some_and(|v| v.action_id == DENIED);
-        out.json(name!("is_alert"), if is_alert { "true" } else { "false" });
-        out.object(name!("policy"), |out| out.text(name!("name"), definition.as_ref()));
-        if let Some(original) = &original {
-            out.string(name!("raw_data"), original);
-        }
-        out.object(name!("unmapped"), |out| {
-            members.left().for_each(|(name, value)| out.member(name, value));
+        out.members(if is_malicious || verdict.as_ref().is_some_and(|it| it.is_denied) {
+            r#""is_alert":true"#
+        } else {
+            r#""is_alert":false"#
         });
+        if let (Some(verdict), Some(action)) = (&verdict, &action) {
+            out.members(verdict.ids);
+            if verdict.is_other {
+                out.member(r#""action":"#, action.written);
+                out.member(r#""disposition":"#, action.written);
+            }
+        }
+        if let Some(name) = definition {
+            out.member(r#""policy":{"name":"#, name);
+            out.close("}");
+        }
+        out.optional(r#""raw_data":"#, original);
+        out.within(r#""unmapped":{"#, |out| members.write_left(out), "}");
     })
 }
 
-/// What a row says of the mail, as far as the schema's `email` can hold it.
-#[derive(Default)]
+impl Class {
+    /// All that stands before the time.
+    const fn head(self) -> &'static str {
+        match self {
+            Self::DetectionFinding => {
+                r#""category_uid":2,"class_uid":2004,"activity_id":1,"type_uid":200401,"time":"#
+            }
+            Self::EmailActivity => {
+                r#""category_uid":4,"class_uid":4009,"activity_id":3,"type_uid":400903,"time":"#
+            }
+        }
+    }
+}
+
+/// What a row says of the mail.
 struct Mail<'a> {
-    from: Option<Cow<'a, str>>,
-    to: Vec<Cow<'a, str>>,
-    subject: Option<Text<'a>>,
+    from: Addresses<'a>,
+    to: Addresses<'a>,
+    subject: Option<&'a str>,
     message_id: Option<Text<'a>>,
-    is_required: bool,
 }
 
 impl<'a> Mail<'a> {
-    fn take(members: &mut Members<'a>, class: Class) -> Self {
-        let mut from = address::take(members, Field::SenderAddress, is_email_t);
-        // There is one place: of several nobody knows which one it is.
-        let from = if from.len() == 1 { from.pop() } else { None };
-        let to = address::take(members, Field::RecipientAddress, is_email_t);
-        let is_required = class == Class::EmailActivity;
-        if from.is_none() && to.is_empty() && !is_required {
-            // An `email` must have one of both. Its subject and id are left.
-            return Self::default();
+    /// None where the schema cannot hold it: an `email` must have a sender or recipients.
+    fn take(members: &mut Members<'a>, class: Class) -> Option<Self> {
+        let from = Addresses::take(members, Field::SenderAddress, is_email_t);
+        let to = Addresses::take(members, Field::RecipientAddress, is_email_t);
+        if class == Class::DetectionFinding && from.only().is_none() && to.all().is_empty() {
+            return None;
         }
-        let subject = members.take_text(Field::Subject);
+        let subject = members.take_written(Field::Subject);
         let message_id = members.take_text(Field::MessageId);
-        Self { from, to, subject, message_id, is_required }
+        Some(Self { from, to, subject, message_id })
     }
 
     fn write(&self, out: &mut JsonWriter) {
-        if let Some(from) = &self.from {
-            out.said(name!("from"), from);
+        let (from, to) = (self.from.only(), self.to.all());
+        out.optional(r#""from":"#, from);
+        // Where there is neither, the list is empty: the class requires an `email`.
+        if !to.is_empty() || from.is_none() {
+            out.list(r#""to":"#, to);
         }
-        if !self.to.is_empty() || (self.is_required && self.from.is_none()) {
-            out.list(name!("to"), &self.to);
-        }
-        out.text(name!("subject"), self.subject.as_ref());
-        if let Some(id) = &self.message_id {
-            match &id.said {
-                Cow::Borrowed(id) => out.said(name!("message_uid"), &without_brackets(id).into()),
-                Cow::Owned(id) => out.string(name!("message_uid"), without_brackets(id)),
+        out.optional(r#""subject":"#, self.subject);
+        match &self.message_id {
+            None => {}
+            Some(Text { said: Cow::Borrowed(plain), .. }) => {
+                out.member(r#""message_uid":""#, without_brackets(plain));
+                out.close("\"");
+            }
+            Some(Text { said: Cow::Owned(said), .. }) => {
+                out.member(r#""message_uid":"#, &quoted(without_brackets(said)));
             }
         }
     }
@@ -136,88 +137,89 @@ fn without_brackets(id: &str) -> &str {
 
 /// The schema's pattern for its type `email_t`, in which `+-/` is a range and takes in the comma.
 fn is_email_t(address: &str) -> bool {
-    let Some((local, domain)) = address.rsplit_once('@') else { return false };
-    let Some((first, rest)) = domain.split_once('.') else { return false };
-    let all = |text: &str, kind: u8| {
-        !text.is_empty() && text.bytes().all(|byte| EMAIL_T[usize::from(byte)] & kind != 0)
+    let span = |bytes: &[u8], kind: u8| {
+        bytes.iter().take_while(|byte| EMAIL_T[usize::from(**byte)] & kind != 0).count()
     };
-    all(local, LOCAL) && all(first, LABEL) && all(rest, LABEL | DOT)
+    let (local, rest) = address.as_bytes().split_at(span(address.as_bytes(), LOCAL));
+    let Some(domain) = rest.strip_prefix(b"@") else { return false };
+    let (label, rest) = domain.split_at(span(domain, LABEL));
+    let Some(rest) = rest.strip_prefix(b".") else { return false };
+    let is_to_the_end = span(rest, LABEL | DOT) == rest.len();
+    !local.is_empty() && !label.is_empty() && !rest.is_empty() && is_to_the_end
 }
 
-fn mail_and_source(out: &mut JsonWriter, mail: &Mail<'_>, ip: Option<&Text<'_>>) {
-    out.object(name!("email"), |out| mail.write(out));
+fn evidence(out: &mut JsonWriter, mail: Option<&Mail<'_>>, ip: Option<&Text<'_>>) {
+    if let Some(mail) = mail {
+        out.within(r#""email":{"#, |out| mail.write(out), "}");
+    }
     if let Some(ip) = ip {
-        out.object(name!("src_endpoint"), |out| out.json(name!("ip"), ip.written));
+        out.member(r#""src_endpoint":{"ip":"#, ip.written);
+        out.close("}");
     }
 }
 
-/// What became of the mail: `action_id` and `disposition_id`, and the source's own word where the
-/// schema has none that fits.
-struct Verdict<'a> {
-    action_id: &'static str,
-    disposition_id: &'static str,
-    word: Option<&'a str>,
+/// What became of the mail.
+struct Verdict {
+    ids: &'static str,
+    is_denied: bool,
+    /// The schema has no id for it, but a place for the source's own word.
+    is_other: bool,
 }
 
-impl<'a> Verdict<'a> {
-    /// The source's word is left: several have the same ids.
-    fn of(action: &Text<'a>, is_malicious: bool) -> Self {
-        let (action_id, disposition_id) = match (&*action.said, is_malicious) {
-            ("hold", _) => (DENIED, "3"),
-            ("bounce", _) => (DENIED, "25"),
-            ("delete" | "remove_email", _) => (DENIED, "5"),
-            ("none", true) => ("3", "15"),
-            ("none", false) => ("1", "16"),
-            _ => (OTHER, OTHER),
-        };
-        let word = (action_id == OTHER).then_some(action.written);
-        Self { action_id, disposition_id, word }
-    }
-
-    fn write(&self, out: &mut JsonWriter) {
-        out.json(name!("action_id"), self.action_id);
-        out.json(name!("disposition_id"), self.disposition_id);
-        if let Some(word) = self.word {
-            out.json(name!("action"), word);
-            out.json(name!("disposition"), word);
+impl Verdict {
+    /// The source's word is left as it is: several have the same ids.
+    fn of(action: &str, is_malicious: bool) -> Self {
+        let denied = |ids| Self { ids, is_denied: true, is_other: false };
+        let passed = |ids| Self { ids, is_denied: false, is_other: false };
+        match (action, is_malicious) {
+            ("hold", _) => denied(r#""action_id":2,"disposition_id":3"#),
+            ("bounce", _) => denied(r#""action_id":2,"disposition_id":25"#),
+            ("delete" | "remove_email", _) => denied(r#""action_id":2,"disposition_id":5"#),
+            ("none", true) => passed(r#""action_id":3,"disposition_id":15"#),
+            ("none", false) => passed(r#""action_id":1,"disposition_id":16"#),
+            _ => Self { is_other: true, ..passed(r#""action_id":99,"disposition_id":99"#) },
         }
     }
 }
 
 /// High, if it is tagged malicious; medium, if more than one identifier was hit; else low.
-fn severity_id(members: &Members<'_>, is_malicious: bool) -> &'static str {
+fn severity(members: &Members<'_>, is_malicious: bool) -> &'static str {
     let hits = members.json(Field::Hits).and_then(|hits| hits.parse::<u64>().ok());
     if is_malicious {
-        "4"
+        r#""severity_id":4"#
     } else if hits.is_some_and(|hits| hits > 1) {
-        "3"
+        r#""severity_id":3"#
     } else {
-        "2"
+        r#""severity_id":2"#
     }
 }
 
-/// Required, and so the row's identity where it has no id of its own.
+/// Required, and so the row's identity where it has no id of its own. As a JSON string.
 fn uid<'a>(row: &Row<'a>, members: &mut Members<'a>) -> Cow<'a, str> {
     match members.text(Field::Id).filter(|id| !id.said.is_empty()) {
         Some(id) => {
             members.take(&id);
-            id.said
+            Cow::Borrowed(id.written)
         }
-        None => Cow::Owned(row.digest()),
+        None => Cow::Owned(quoted(&row.digest())),
     }
 }
 
+const METADATA: &str = concat!(
+    r#""metadata":{"version":"1.5.0","profiles":["security_control"],"#,
+    r#""product":{"name":"Targeted Threat Protection - Impersonation Protect","#,
+    r#""vendor_name":"Mimecast"},"log_name":"ttp_impersonation","uid":"#
+);
 /// What each byte can be part of in an `email_t`.
 const EMAIL_T: [u8; 256] = {
     let mut kinds = [0; 256];
-    let mut byte = 0;
+    let mut byte = 0u8;
     while byte < 128 {
-        let c = byte as u8;
-        kinds[byte] = match c {
+        kinds[byte as usize] = match byte {
             b'-' => LOCAL | LABEL,
             b'.' => LOCAL | DOT,
             b'!' | b'#'..=b'\'' | b'*'..=b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~' => LOCAL,
-            c if c.is_ascii_alphanumeric() => LOCAL | LABEL,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => LOCAL | LABEL,
             _ => 0,
         };
         byte += 1;
@@ -227,7 +229,5 @@ const EMAIL_T: [u8; 256] = {
 const LOCAL: u8 = 1;
 const LABEL: u8 = 2;
 const DOT: u8 = 4;
-const DENIED: &str = "2";
-const OTHER: &str = "99";
 /// What an event has besides its row.
-const ROOM_BYTES: usize = 1_024;
+const ROOM_BYTES: usize = 832;

@@ -1,20 +1,12 @@
-//! A JSON text, written from front to back.
+//! A JSON text, written from front to back out of pieces that are JSON already.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::format::members::Text;
-use crate::walk::plain_len;
-
-/// The name of a member, as it stands before its value.
-macro_rules! name {
-    ($name:literal) => {
-        concat!("\"", $name, "\":")
-    };
-}
-pub(crate) use name;
-
-/// An object that is being written. Names come from [`name!`].
+/// An object that is being written.
+///
+/// A `head` is all that stands before a value, such as `"subject":`. It may open what the value stands
+/// in, such as `"rule":{"name":`, which [`JsonWriter::close`] ends. The fewer pieces there are, the
+/// less an event costs.
 pub(crate) struct JsonWriter {
     text: String,
 }
@@ -29,138 +21,92 @@ impl JsonWriter {
         writer.text
     }
 
-    /// Members that are written already, such as `"a":1,"b":2`.
-    pub(crate) fn members(&mut self, text: &str) {
-        self.comma();
-        self.text.push_str(text);
+    /// Members as they are written.
+    pub(crate) fn members(&mut self, members: &str) {
+        if !matches!(self.text.as_bytes().last(), Some(b'{' | b'[')) {
+            self.text.push(',');
+        }
+        self.text.push_str(members);
     }
 
-    /// A member whose value is JSON already.
-    pub(crate) fn json(&mut self, name: &str, value: &str) {
-        self.name(name);
+    /// A member.
+    pub(crate) fn member(&mut self, head: &str, value: &str) {
+        self.members(head);
         self.text.push_str(value);
     }
 
-    /// A member whose value is JSON in two parts.
-    pub(crate) fn json_of_two(&mut self, name: &str, first: &str, second: &str) {
-        self.json(name, first);
-        self.text.push_str(second);
-    }
-
-    /// A member whose name and value are JSON already, the name but for its quotes.
-    pub(crate) fn member(&mut self, name: &str, value: &str) {
-        self.comma();
-        self.text.push('"');
-        self.text.push_str(name);
-        self.text.push_str("\":");
-        self.text.push_str(value);
-    }
-
-    pub(crate) fn string(&mut self, name: &str, value: &str) {
-        self.name(name);
-        self.quoted(value);
-    }
-
-    /// A member of a row by another name.
-    pub(crate) fn text(&mut self, name: &str, text: Option<&Text<'_>>) {
-        if let Some(text) = text {
-            self.json(name, text.written);
+    /// A member, if there is one.
+    pub(crate) fn optional(&mut self, head: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.member(head, value);
         }
     }
 
-    /// A member that is what a text of the row said.
-    pub(crate) fn said(&mut self, name: &str, text: &Cow<'_, str>) {
-        self.name(name);
-        self.quoted_text(text);
-    }
-
-    /// A list of what texts of the row said.
-    pub(crate) fn list<'s>(
-        &mut self,
-        name: &str,
-        texts: impl IntoIterator<Item = &'s Cow<'s, str>>,
-    ) {
-        self.name(name);
-        self.text.push('[');
-        for text in texts {
-            self.comma();
-            self.quoted_text(text);
+    /// A member that is a list.
+    pub(crate) fn list(&mut self, head: &str, values: impl IntoIterator<Item = impl AsRef<str>>) {
+        self.member(head, "[");
+        for value in values {
+            self.members(value.as_ref());
         }
-        self.text.push(']');
+        self.close("]");
     }
 
-    /// An object; left out if it gets no member.
-    pub(crate) fn object(&mut self, name: &str, members: impl FnOnce(&mut Self)) {
-        self.unless_empty(name, "{", members, "}");
-    }
-
-    /// A list of one object; left out if that gets no member.
-    pub(crate) fn list_of_one(&mut self, name: &str, members: impl FnOnce(&mut Self)) {
-        self.unless_empty(name, "[{", members, "}]");
-    }
-
-    fn unless_empty(
-        &mut self,
-        name: &str,
-        open: &str,
-        members: impl FnOnce(&mut Self),
-        close: &str,
-    ) {
+    /// What a head has opened; left out if it gets no member.
+    pub(crate) fn within(&mut self, head: &str, members: impl FnOnce(&mut Self), close: &str) {
         let before = self.text.len();
-        self.name(name);
-        self.text.push_str(open);
+        self.members(head);
         let empty = self.text.len();
         members(self);
         if self.text.len() == empty {
             self.text.truncate(before);
         } else {
-            self.text.push_str(close);
+            self.close(close);
         }
     }
 
-    fn name(&mut self, name: &str) {
-        self.comma();
-        self.text.push_str(name);
+    /// Ends what a head has opened, or a value that was begun.
+    pub(crate) fn close(&mut self, close: &str) {
+        self.text.push_str(close);
     }
+}
 
-    fn comma(&mut self) {
-        if !matches!(self.text.as_bytes().last(), Some(b'{' | b'[')) {
-            self.text.push(',');
+/// A whole number, in decimal digits.
+pub(crate) struct Digits {
+    bytes: [u8; 20],
+    start: usize,
+}
+
+impl Digits {
+    pub(crate) fn of(mut number: u64) -> Self {
+        let mut digits = Self { bytes: [b'0'; 20], start: 20 };
+        while digits.start == 20 || number > 0 {
+            digits.start -= 1;
+            digits.bytes[digits.start] += (number % 10) as u8;
+            number /= 10;
         }
+        digits
     }
 
-    fn quoted_text(&mut self, text: &Cow<'_, str>) {
-        match text {
-            // It was written without an escape, and needs none now.
-            Cow::Borrowed(plain) => {
-                self.text.push('"');
-                self.text.push_str(plain);
-                self.text.push('"');
+    pub(crate) fn as_str(&self) -> &str {
+        str::from_utf8(&self.bytes[self.start..]).unwrap_or_default()
+    }
+}
+
+/// A text as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\0'..' ' => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
             }
-            Cow::Owned(said) => self.quoted(said),
+            c => quoted.push(c),
         }
     }
-
-    fn quoted(&mut self, value: &str) {
-        self.text.push('"');
-        let mut rest = value;
-        loop {
-            let (plain, special) = rest.split_at(plain_len(rest.as_bytes()));
-            self.text.push_str(plain);
-            let Some(byte) = special.bytes().next() else { break };
-            match byte {
-                byte @ (b'"' | b'\\') => {
-                    self.text.push('\\');
-                    self.text.push(char::from(byte));
-                }
-                byte => {
-                    let _ = write!(self.text, "\\u{byte:04x}");
-                }
-            }
-            rest = &special[1..];
-        }
-        self.text.push('"');
-    }
+    quoted.push('"');
+    quoted
 }
 
 #[cfg(test)]
@@ -168,28 +114,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_are_read_back_as_they_were() {
+    fn quoted_texts_are_read_back_as_they_were() {
         for text in ["", "a", "\"\\\u{0}\u{1f}\n/é😀\u{7f}", "\\", "a\"", "\u{2028}"] {
-            let written = JsonWriter::object_text(0, |out| {
-                out.list(name!("a"), [&Cow::Owned(text.to_owned())])
-            });
-            let read: serde_json::Value = serde_json::from_str(&written).unwrap();
-            assert_eq!(read, serde_json::json!({"a": [text]}));
+            assert_eq!(serde_json::from_str::<String>(&quoted(text)).unwrap(), text);
         }
     }
 
     #[test]
     fn what_gets_no_member_is_left_out() {
         let written = JsonWriter::object_text(0, |out| {
-            out.object(name!("a"), |_| {});
-            out.list_of_one(name!("b"), |_| {});
-            out.object(name!("c"), |out| {
-                out.object(name!("d"), |_| {});
-                out.json(name!("e"), "7");
-                out.list_of_one(name!("f"), |out| out.member("g", "null"));
-            });
-            out.members(r#""h":1"#);
+            out.within(r#""a":{"#, |_| {}, "}");
+            out.within(
+                r#""c":{"#,
+                |out| {
+                    out.within(r#""d":[{"#, |_| {}, "}]");
+                    out.member(r#""e":"#, Digits::of(0).as_str());
+                    out.within(r#""f":[{"#, |out| out.member(r#""g":"#, "null"), "}]");
+                    out.member(r#""i":"#, Digits::of(u64::MAX).as_str());
+                },
+                "}",
+            );
+            out.optional(r#""j":"#, None);
+            out.list(r#""k":"#, ["1", "2"]);
+            out.list(r#""l":"#, [""; 0]);
+            out.members(r#""m":1"#);
         });
-        assert_eq!(written, r#"{"c":{"e":7,"f":[{"g":null}]},"h":1}"#);
+        assert_eq!(
+            written,
+            r#"{"c":{"e":0,"f":[{"g":null}],"i":18446744073709551615},"k":[1,2],"l":[],"m":1}"#
+        );
     }
 }
