@@ -84,15 +84,13 @@ impl HttpError {
 
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, text) = match self {
-            Self::Denied(text) => ("the host denied the request", text),
-            Self::Dns(text) => ("the name was not resolved", text),
-            Self::Connect(text) => ("no connection", text),
-            Self::Tls(text) => ("TLS failed", text),
-            Self::Timeout(text) => ("no answer in time", text),
-            Self::TooLarge(text) => ("the answer is too large", text),
-            Self::Other(text) => ("the exchange failed", text),
-        };
-        write!(f, "{what}: {text}")
+        let (Self::Denied(text)
+        | Self::Dns(text)
+        | Self::Connect(text)
+        | Self::Tls(text)
+        | Self::Timeout(text)
+        | Self::TooLarge(text)
+        | Self::Other(text)) = self;
+        write!(f, "no answer of the API ({}): {text}", self.code())
     }
 }

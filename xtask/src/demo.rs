@@ -62,8 +62,9 @@ fn tell(simulation: &Simulation, count: usize) {
 
 What to try next: an API that goes on, in one terminal
     {release}/mimecast-sim --port {port} --seed 2 --live-rate 60
-and the host in another; it goes on where the demo stopped, and ends at Ctrl-C
+and in another whether it works, and the host; it goes on where the demo stopped, and ends at Ctrl-C
     . {keys}
+    {release}/source-host check --config {config}
     {release}/source-host run --config {config}
 What it needs for a real account is in {config}, and in the README.",
         release = release.display(),

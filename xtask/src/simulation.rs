@@ -17,6 +17,8 @@ use crate::component;
 #[derive(Deserialize)]
 struct Ready {
     base_url: String,
+    client_id: String,
+    client_secret: String,
     access_key: String,
     secret_key: String,
     app_id: String,
@@ -28,7 +30,7 @@ pub(crate) struct Simulation {
     pub(crate) base_url: String,
     /// The folder that holds the configuration, the state and the output.
     pub(crate) dir: PathBuf,
-    keys: [(&'static str, String); 4],
+    keys: [(&'static str, String); 6],
 }
 
 /// What the host does with the events, as its configuration says it.
@@ -71,6 +73,8 @@ impl Simulation {
             base_url: ready.base_url,
             dir,
             keys: [
+                ("MC_CLIENT_ID", ready.client_id),
+                ("MC_CLIENT_SECRET", ready.client_secret),
                 ("MC_ACCESS_KEY", ready.access_key),
                 ("MC_SECRET_KEY", ready.secret_key),
                 ("MC_APP_ID", ready.app_id),
@@ -119,7 +123,9 @@ allow = ["{base_url}"]
 
 [source.config]
 base_url = "{base_url}"
-auth = {{ type = "hmac", access_key = "${{MC_ACCESS_KEY}}", secret_key = "${{MC_SECRET_KEY}}", app_id = "${{MC_APP_ID}}", app_key = "${{MC_APP_KEY}}" }}
+format = "raw" # or "ecs", "ocsf_detection_finding", "ocsf_email_activity"
+auth = {{ type = "oauth2", client_id = "${{MC_CLIENT_ID}}", client_secret = "${{MC_CLIENT_SECRET}}" }}
+# API 1.0: auth = {{ type = "hmac", access_key = "${{MC_ACCESS_KEY}}", secret_key = "${{MC_SECRET_KEY}}", app_id = "${{MC_APP_ID}}", app_key = "${{MC_APP_KEY}}" }}
 "#
         )
     }

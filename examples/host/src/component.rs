@@ -347,7 +347,8 @@ const GIVEN: [(&str, &str); 3] = [
 const EXPORT: &str = "pipeline:source/source@0.1.0";
 const FILE_BYTES_MAX: u64 = 64 << 20;
 const KEPT_CALLS_MAX: u32 = 1_000;
-const KEPT_FOR_MAX: Duration = Duration::from_mins(30);
+/// Many times as long as the access tokens that an instance may keep are good for.
+const KEPT_FOR_MAX: Duration = Duration::from_hours(6);
 const KEPT_MEMORY_BYTES_MAX: usize = 16 << 20;
 
 #[cfg(test)]
@@ -356,10 +357,10 @@ mod tests {
 
     #[test]
     fn an_instance_is_kept_within_its_calls_its_age_and_its_memory() {
-        let (age, memory) = (Duration::from_secs(1_799), 16 << 20);
+        let (age, memory) = (KEPT_FOR_MAX - Duration::from_secs(1), 16 << 20);
         assert!(is_within_bounds(999, age, memory));
         assert!(!is_within_bounds(1_000, age, memory));
-        assert!(!is_within_bounds(999, Duration::from_mins(30), memory));
+        assert!(!is_within_bounds(999, KEPT_FOR_MAX, memory));
         assert!(!is_within_bounds(999, age, memory + 1));
     }
 }
