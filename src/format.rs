@@ -88,9 +88,10 @@ fn raw<'a>(row: &Row<'a>) -> Cow<'a, str> {
     if row.fields.is_some() { text } else { Cow::Owned(format!("{{\"row\":{text}}}")) }
 }
 
-/// The sender's address, if it is an address of the Internet. It has its place then.
-fn ip_address<'a>(members: &mut Members<'a>) -> Option<Text<'a>> {
-    let text = members.text(Field::SenderIpAddress)?;
+/// The sender's address, if it is an address of the Internet, and not longer than a schema has it. It
+/// has its place then.
+fn ip_address<'a>(members: &mut Members<'a>, bytes_max: usize) -> Option<Text<'a>> {
+    let text = members.text(Field::SenderIpAddress).filter(|text| text.said.len() <= bytes_max)?;
     text.said.parse::<IpAddr>().ok()?;
     members.take(&text);
     Some(text)

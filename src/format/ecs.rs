@@ -10,13 +10,14 @@ use crate::timestamp::EventTime;
 pub(crate) fn event(row: &Row<'_>, original: Option<&str>) -> String {
     let mut members = Members::of(row);
     let time = members.text(Field::EventTime).zip(row.time());
-    if let Some((text, _)) = &time {
+    let created = time.as_ref().map(|(text, _)| text).filter(|text| is_date(text));
+    if let Some(text) = created {
         members.take(text);
     }
     let action = members.take_text(Field::Action);
     let from = Addresses::take(&mut members, Field::SenderAddress, |_| true);
     let to = Addresses::take(&mut members, Field::RecipientAddress, |_| true);
-    let ip = super::ip_address(&mut members);
+    let ip = super::ip_address(&mut members, usize::MAX);
     let ip = ip.as_ref().map(|ip| ip.written);
     JsonWriter::object_text(row.text.len() + ROOM_BYTES, |out| {
         if let Some((text, time)) = &time {
@@ -25,7 +26,7 @@ pub(crate) fn event(row: &Row<'_>, original: Option<&str>) -> String {
         out.members(if action.as_ref().is_some_and(is_denied) { DENIED } else { ALLOWED });
         out.optional(r#""action":"#, action.as_ref().map(|action| action.written));
         out.optional(r#""id":"#, members.take_written(Field::Id));
-        out.optional(r#""created":"#, time.as_ref().map(|(text, _)| text.written));
+        out.optional(r#""created":"#, created.map(|text| text.written));
         out.optional(r#""original":"#, original);
         out.close("}");
         let mail = |out: &mut JsonWriter| {
@@ -72,11 +73,18 @@ fn is_denied(action: &Text<'_>) -> bool {
 
 /// RFC 3339 in UTC. In all recordings the row's own time is in UTC already.
 fn timestamp(out: &mut JsonWriter, text: &Text<'_>, time: EventTime) {
-    match text.written.strip_suffix("+0000\"") {
+    match text.written.strip_suffix("+0000\"").filter(|_| is_date(text)) {
         Some(local) => out.member(r#""@timestamp":"#, local),
         None => out.member(r#""@timestamp":""#, time.to_string().trim_end_matches('Z')),
     }
     out.close("Z\"");
+}
+
+/// Whether what is a time is a date of the schema, too: Elasticsearch reads nine digits of a fraction,
+/// and refuses an event with more.
+fn is_date(text: &Text<'_>) -> bool {
+    let fraction = text.said.split_once('.').map_or("", |(_, fraction)| fraction);
+    fraction.bytes().take_while(u8::is_ascii_digit).count() <= 9
 }
 
 macro_rules! event {

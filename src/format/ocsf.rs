@@ -19,7 +19,7 @@ pub(crate) enum Class {
 pub(crate) fn event(class: Class, row: &Row<'_>, original: Option<&str>) -> String {
     let mut members = Members::of(row);
     let mail = Mail::take(&mut members, class);
-    let ip = super::ip_address(&mut members);
+    let ip = super::ip_address(&mut members, IP_T_BYTES_MAX);
     let definition = members.take_written(Field::Definition);
     let is_malicious = members.json(Field::TaggedMalicious) == Some("true");
     let action = members.text(Field::Action);
@@ -106,7 +106,11 @@ impl<'a> Mail<'a> {
             return None;
         }
         let subject = members.take_written(Field::Subject);
-        let message_id = members.take_text(Field::MessageId);
+        let message_id = members.text(Field::MessageId);
+        // Of one without brackets nobody could tell afterwards whether it had any: it is left, too.
+        if let Some(id) = message_id.as_ref().filter(|id| in_brackets(&id.said).is_some()) {
+            members.take(id);
+        }
         Some(Self { from, to, subject, message_id })
     }
 
@@ -121,18 +125,18 @@ impl<'a> Mail<'a> {
         match &self.message_id {
             None => {}
             Some(Text { said: Cow::Borrowed(plain), .. }) => {
-                out.member(r#""message_uid":""#, without_brackets(plain));
+                out.member(r#""message_uid":""#, in_brackets(plain).unwrap_or(plain));
                 out.close("\"");
             }
             Some(Text { said: Cow::Owned(said), .. }) => {
-                out.member(r#""message_uid":"#, &quoted(without_brackets(said)));
+                out.member(r#""message_uid":"#, &quoted(in_brackets(said).unwrap_or(said)));
             }
         }
     }
 }
 
-fn without_brackets(id: &str) -> &str {
-    id.strip_prefix('<').and_then(|id| id.strip_suffix('>')).unwrap_or(id)
+fn in_brackets(id: &str) -> Option<&str> {
+    id.strip_prefix('<')?.strip_suffix('>')
 }
 
 /// The schema's pattern for its type `email_t`, in which `+-/` is a range and takes in the comma.
@@ -229,5 +233,7 @@ const EMAIL_T: [u8; 256] = {
 const LOCAL: u8 = 1;
 const LABEL: u8 = 2;
 const DOT: u8 = 4;
+/// Of the schema's type `ip_t`. The longest spelling of an address has 45.
+const IP_T_BYTES_MAX: usize = 40;
 /// What an event has besides its row.
 const ROOM_BYTES: usize = 832;

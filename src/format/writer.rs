@@ -99,6 +99,8 @@ pub(crate) fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
+            // A row can have any number of tabs between its tokens: not six bytes for each. // I5
+            '\t' => quoted.push_str("\\t"),
             '\0'..' ' => {
                 let _ = write!(quoted, "\\u{:04x}", u32::from(c));
             }
