@@ -9,6 +9,7 @@ mod component;
 mod demo;
 mod fuzz;
 mod licences;
+mod ocsf;
 mod simulation;
 mod soak;
 mod test;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::{cargo, command, run, run_printing};
-use crate::{component, demo, fuzz, licences, simulation};
+use crate::{component, demo, fuzz, licences, ocsf, simulation};
 
 struct Step {
     name: &'static str,
@@ -96,7 +96,7 @@ fn add_component(subcommand: &str, component: &str) -> Result<()> {
         .with_context(|| format!("`cargo {subcommand}` is missing: install {component}"))
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "fmt", what: "every file is formatted", run: fmt },
     Step { name: "clippy", what: "no lint warns", run: clippy },
     Step { name: "docs", what: "the documentation builds without a warning", run: docs },
@@ -113,6 +113,11 @@ const STEPS: [Step; 10] = [
         run: component::build_twice,
     },
     Step { name: "demo", what: "the demo gives events and nothing else", run: demo::test },
+    Step {
+        name: "ocsf",
+        what: "detection findings pass the models of another project",
+        run: ocsf::check,
+    },
     Step { name: "component", what: "the built component in wasmtime", run: component },
     Step {
         name: "end-to-end",

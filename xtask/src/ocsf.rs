@@ -1,0 +1,71 @@
+//! Holds OCSF events to the models of a library that knows nothing of this project: those that the
+//! tests keep, and those that the host collects from a simulated API.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::cargo::{command, run, target_dir, workspace};
+use crate::children::Children;
+use crate::simulation::{self, Output, Simulation};
+
+/// Fails with what the models say against an event.
+pub(crate) fn check() -> Result<()> {
+    let python = environment()?;
+    let collected = collect()?;
+    run(command(python)
+        .args(["-B", "tests/formats/validate.py", "tests/formats/golden/ocsf_detection_finding"])
+        .arg(collected))
+}
+
+/// The Python of an environment that has the models. It is made anew if others are asked for.
+fn environment() -> Result<PathBuf> {
+    let dir = target_dir().join("ocsf-models");
+    let python = dir.join("bin/python");
+    let required = workspace().join("tests/formats/requirements.txt");
+    let asked =
+        fs::read(&required).with_context(|| format!("cannot read {}", required.display()))?;
+    // Written last: what is half made has none.
+    let installed = dir.join("requirements.txt");
+    if fs::read(&installed).is_ok_and(|installed| installed == asked) && python.exists() {
+        return Ok(python);
+    }
+    run(command("python3").args(["-m", "venv", "--clear"]).arg(&dir)).context(
+        "install Python 3.10 or later with venv: Debian's packages python3, python3-venv",
+    )?;
+    run(command(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(["--no-input", "--requirement"])
+        .arg(&required))
+    .context("the models cannot be installed: pip tells why")?;
+    write(&installed, &asked)?;
+    Ok(python)
+}
+
+/// Lets the host collect from a simulated API, and gives the file of its events.
+fn collect() -> Result<PathBuf> {
+    simulation::build()?;
+    let children = Children::new()?;
+    let rows = ["--rows", "2000", "--span", "20h"];
+    let simulation = Simulation::start(&children, "ocsf", &rows, &Output::File(EVENTS))?;
+    let config = simulation.config_path();
+    // The last table is that of the source's own configuration.
+    fs::OpenOptions::new()
+        .append(true)
+        .open(&config)
+        .and_then(|mut file| file.write_all(FORMAT.as_bytes()))
+        .with_context(|| format!("cannot write {}", config.display()))?;
+    let (host, _) = children.start(&mut simulation.host())?;
+    let status = children.wait(host).context("source-host is lost")?;
+    ensure!(status.success(), "source-host failed: {status}");
+    Ok(simulation.dir.join(EVENTS))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+const EVENTS: &str = "events.ndjson";
+const FORMAT: &str = "format = \"ocsf_detection_finding\"\nkeep_original = true\n";
