@@ -2,7 +2,6 @@
 //! tests keep, and those that the host collects from a simulated API.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -51,12 +50,10 @@ fn collect() -> Result<PathBuf> {
     let rows = ["--rows", "2000", "--span", "20h"];
     let simulation = Simulation::start(&children, "ocsf", &rows, &Output::File(EVENTS))?;
     let config = simulation.config_path();
-    // The last table is that of the source's own configuration.
-    fs::OpenOptions::new()
-        .append(true)
-        .open(&config)
-        .and_then(|mut file| file.write_all(FORMAT.as_bytes()))
-        .with_context(|| format!("cannot write {}", config.display()))?;
+    let text =
+        fs::read_to_string(&config).with_context(|| format!("cannot read {}", config.display()))?;
+    ensure!(text.contains(RAW), "{} does not say {RAW}", config.display());
+    write(&config, text.replace(RAW, FORMAT).as_bytes())?;
     let (host, _) = children.start(&mut simulation.host())?;
     let status = children.wait(host).context("source-host is lost")?;
     ensure!(status.success(), "source-host failed: {status}");
@@ -68,4 +65,5 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 const EVENTS: &str = "events.ndjson";
-const FORMAT: &str = "format = \"ocsf_detection_finding\"\nkeep_original = true\n";
+const RAW: &str = "format = \"raw\"";
+const FORMAT: &str = "keep_original = true\nformat = \"ocsf_detection_finding\"";
