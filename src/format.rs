@@ -63,10 +63,23 @@ impl Format {
         }
     }
 
+    /// How long the event for a row can be, in bytes: a few of its texts stand in several places.
+    pub(crate) fn bytes_max(self, row: &Row<'_>, keep_original: bool) -> usize {
+        let len = row.text.len();
+        if self == Self::Raw {
+            return len;
+        }
+        let repeated = len.min(4 * members::TEXT_BYTES_MAX) * 3;
+        let is_kept = keep_original && len <= ORIGINAL_BYTES_MAX;
+        let original = if is_kept { 2 * len } else { 0 };
+        len + repeated + original + FIXED_BYTES_MAX
+    }
+
     /// The body of the event for a row: one JSON object on one line. With `keep_original` a form
-    /// other than `raw` carries the raw one along, as text.
+    /// other than `raw` carries the raw one along, as text, unless that is very long.
     pub(crate) fn body(self, row: &Row<'_>, keep_original: bool) -> String {
-        let original = (keep_original && self != Self::Raw).then(|| quoted(&raw(row)));
+        let is_kept = keep_original && row.text.len() <= ORIGINAL_BYTES_MAX;
+        let original = (is_kept && self != Self::Raw).then(|| quoted(&raw(row)));
         let original = original.as_deref();
         let body = match self {
             Self::Raw => return raw(row).into_owned(),
@@ -101,6 +114,11 @@ fn ip_address<'a>(members: &mut Members<'a>, bytes_max: usize) -> Option<Text<'a
 fn on_one_line(text: &str) -> String {
     text.replace(['\n', '\r'], "")
 }
+
+/// A longer row is not carried along: all of it is in its event anyway. // I5
+const ORIGINAL_BYTES_MAX: usize = 64 << 10;
+/// What an event has besides its row.
+const FIXED_BYTES_MAX: usize = 1_024;
 
 #[cfg(test)]
 mod tests {

@@ -132,6 +132,14 @@ impl Pending<'_> {
                 let message = "the API's page token holds a key".to_owned();
                 Err(self.exchange.fail(ErrorKind::Protocol, "page_token_refused", message))
             }
+            Reply::Page(page) if self.events_bytes_max(&page) > EVENTS_BYTES_MAX => {
+                let why = "its events would take too much memory";
+                if has_token {
+                    self.token_refused(why, answer.date, at)
+                } else {
+                    self.too_large(why, answer.date, at)
+                }
+            }
             Reply::Page(page) => self.page(&page, answer.date, at),
             Reply::TokenRefused(why) => self.token_refused(&why, answer.date, at),
             Reply::TooLarge(why) => self.too_large(&why, answer.date, at),
@@ -151,6 +159,11 @@ impl Pending<'_> {
 
     fn repeats_secret(&self, page: &Page<'_>) -> bool {
         page.next.as_ref().is_some_and(|token| self.exchange.secrets.are_repeated_in(token))
+    }
+
+    fn events_bytes_max(&self, page: &Page<'_>) -> usize {
+        let Config { format, keep_original, .. } = self.exchange.config;
+        page.rows.iter().map(|row| format.bytes_max(row, *keep_original)).sum()
     }
 
     fn page(
@@ -369,6 +382,8 @@ fn batch(
     }
 }
 
+/// The events of a page, beside the page itself, in the 64 MiB of memory that a guest may take. // I5
+const EVENTS_BYTES_MAX: usize = 24 << 20;
 const START_DEFAULT_SECS: i64 = 24 * 60 * 60;
 /// A difference between two clocks, or a change of it, that a person is told of.
 const CLOCK_TOLD_SECS: u64 = 60;

@@ -112,4 +112,4 @@ impl<'a> Members<'a> {
 }
 
 /// Far longer than an address, a subject or an id is.
-const TEXT_BYTES_MAX: usize = 4 * 1_024;
+pub(crate) const TEXT_BYTES_MAX: usize = 4 * 1_024;

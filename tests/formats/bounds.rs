@@ -1,26 +1,33 @@
-//! However long the texts of a page are, its events are not many times as long.
+//! However long the texts of a page are, its events fit into the memory of a guest; or less is asked
+//! for at once.
 
 use serde_json::json;
 
-use crate::event::{SCHEMAS, page_of, poll};
+use crate::event::{SCHEMAS, page_of};
+use crate::fake::{Host, codes, config_with};
 
-/// Bytes of the events at most, for a page of so many.
-const fn bytes_max(page_bytes: usize) -> usize {
-    3 * page_bytes + (20 << 20)
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    Taken,
+    Narrowed,
 }
 
 #[track_caller]
-fn hold(what: &str, rows: &[String]) {
+fn hold(what: &str, rows: &[String], fate: &Fate) {
     let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
     let page = page_of(&rows);
     let page_bytes = page.body.len();
     assert!(page_bytes <= REPLY_BYTES_MAX, "{what}: {page_bytes}");
     for format in SCHEMAS {
         // The row's own text comes on top of all else.
-        let events = poll(page.clone(), format, true);
-        assert_eq!(events.len(), rows.len());
-        let bytes: usize = events.iter().map(|event| event.body.len()).sum();
-        assert!(bytes <= bytes_max(page_bytes), "{what}, {format}: {bytes} of {page_bytes}");
+        let config = config_with(json!({"format": format, "keep_original": true}));
+        let batch = Host::new(&config).poll(page.clone()).unwrap();
+        let bytes: usize = batch.events.iter().map(|event| event.body.len()).sum();
+        assert!(bytes <= EVENTS_BYTES_MAX, "{what}, {format}: {bytes} of {page_bytes}");
+        let is_narrowed = codes(&batch.notices).contains(&"reply_too_large");
+        let found = if is_narrowed { Fate::Narrowed } else { Fate::Taken };
+        assert_eq!(&found, fate, "{what}, {format}");
+        assert_eq!(batch.events.len(), if found == Fate::Taken { rows.len() } else { 0 });
     }
 }
 
@@ -52,31 +59,34 @@ fn a_page_of_the_longest_texts_gives_events_within_bounds() {
                 )
             })
             .collect();
-        hold(piece, &rows);
+        hold(piece, &rows[..150], &Fate::Taken);
+        hold(piece, &rows, &Fate::Narrowed);
     }
 }
 
 #[test]
 fn a_page_with_one_text_of_megabytes_gives_events_within_bounds() {
     let text = "m".repeat(REPLY_BYTES_MAX - 1_000);
-    hold("definition", &[json!({"definition": text}).to_string()]);
-    hold("identifiers", &[json!({"identifiers": [text]}).to_string()]);
+    hold("definition", &[json!({"definition": text}).to_string()], &Fate::Taken);
+    hold("identifiers", &[json!({"identifiers": [text]}).to_string()], &Fate::Taken);
     let addresses = repeated("a@b.example,", REPLY_BYTES_MAX - 1_000);
-    hold("recipients", &[json!({"recipientAddress": addresses}).to_string()]);
+    hold("recipients", &[json!({"recipientAddress": addresses}).to_string()], &Fate::Taken);
     let escapes = repeated("\\\"", REPLY_BYTES_MAX - 1_000);
-    hold("escapes", &[format!(r#"{{"id":"{escapes}"}}"#)]);
+    hold("escapes", &[format!(r#"{{"id":"{escapes}"}}"#)], &Fate::Taken);
 }
 
 #[test]
 fn a_page_that_is_mostly_blanks_gives_events_within_bounds() {
     for blank in ["\t", "\n"] {
         let blanks = repeated(blank, REPLY_BYTES_MAX - 1_000);
-        hold(blank, &[format!(r#"{{"id":"a",{blanks}"identifiers":[]}}"#)]);
+        hold(blank, &[format!(r#"{{"id":"a",{blanks}"identifiers":[]}}"#)], &Fate::Taken);
     }
     let blanks = repeated("\t", REPLY_BYTES_MAX - 1_000);
-    hold("a list of blanks", &[format!(r#"{{"id":"a","identifiers":[{blanks}]}}"#)]);
+    hold("a list of blanks", &[format!(r#"{{"id":"a","identifiers":[{blanks}]}}"#)], &Fate::Taken);
 }
 
+/// Of the events of a page.
+const EVENTS_BYTES_MAX: usize = 24 << 20;
 /// The longest reply that is read.
 const REPLY_BYTES_MAX: usize = 16 << 20;
 /// Quotes not counted.

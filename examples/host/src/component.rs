@@ -357,7 +357,7 @@ mod tests {
 
     #[test]
     fn an_instance_is_kept_within_its_calls_its_age_and_its_memory() {
-        let (age, memory) = (KEPT_FOR_MAX - Duration::from_secs(1), 16 << 20);
+        let (age, memory) = (KEPT_FOR_MAX.saturating_sub(Duration::from_secs(1)), 16 << 20);
         assert!(is_within_bounds(999, age, memory));
         assert!(!is_within_bounds(1_000, age, memory));
         assert!(!is_within_bounds(999, KEPT_FOR_MAX, memory));

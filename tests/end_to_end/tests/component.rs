@@ -224,6 +224,32 @@ fn no_output_holds_a_secret_even_if_the_api_repeats_it() {
 }
 
 #[test]
+fn the_events_of_the_longest_pages_fit_into_the_memory_of_a_guest() {
+    for format in ["ecs", "ocsf_detection_finding", "ocsf_email_activity"] {
+        let keys = format!(r#""format":"{format}","keep_original":true,"#);
+        let mut config = page::config();
+        config.insert_str(1, &keys);
+        for (filler_bytes, events) in [(3_000, 500), (8_000, 0), (25_000, 0)] {
+            // Stands in several places of an event, as an id and addresses do.
+            let definition = "d".repeat(4_000);
+            let filler = "\\\"".repeat(filler_bytes / 2);
+            let row = |n| {
+                let id = format!(r#""id":"{n}","eventTime":"2026-11-01T00:00:00+0000""#);
+                format!(r#"{{{id},"definition":"{definition}","filler":"{filler}"}}"#)
+            };
+            let rows: Vec<String> = (0..500).map(row).collect();
+            let reply = page(&rows, 500, None);
+            assert!(reply.body.len() <= 16 << 20);
+            let polled = guest(move |_| Ok(reply.clone())).poll(&config, None);
+            let batch = polled.expect("no trap").unwrap();
+            assert_eq!(batch.events.len(), events, "{format}, {filler_bytes}");
+            let narrowed = batch.notices.iter().any(|notice| notice.code == "reply_too_large");
+            assert_eq!(narrowed, events == 0, "{:?}", batch.notices);
+        }
+    }
+}
+
+#[test]
 fn the_same_inputs_give_the_same_outputs_to_the_byte() {
     let run = || {
         let rows: Vec<String> = (0..500).map(row).collect();
