@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
-use mimecast_sim::{Keys, Running, api_date};
+use mimecast_sim::{ClientCredentials, Keys, Running, api_date};
 
 use crate::artifacts;
 
@@ -15,6 +15,34 @@ use crate::artifacts;
 pub struct Collector {
     dir: PathBuf,
     keys: Keys,
+    client: ClientCredentials,
+}
+
+/// What a source shows to the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// The keys of API 1.0.
+    Hmac,
+    /// Access tokens of API 2.0.
+    Oauth2,
+}
+
+impl Auth {
+    /// Both kinds.
+    pub const BOTH: [Self; 2] = [Self::Hmac, Self::Oauth2];
+
+    /// The setting `auth` of a source, with what the environment of a [`Collector`] holds.
+    #[must_use]
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::Hmac => {
+                r#"{ type = "hmac", access_key = "${MC_ACCESS_KEY}", secret_key = "${MC_SECRET_KEY}", app_id = "${MC_APP_ID}", app_key = "${MC_APP_KEY}" }"#
+            }
+            Self::Oauth2 => {
+                r#"{ type = "oauth2", client_id = "${MC_CLIENT_ID}", client_secret = "${MC_CLIENT_SECRET}" }"#
+            }
+        }
+    }
 }
 
 /// How a run of the host ended.
@@ -66,13 +94,50 @@ impl Collector {
     pub fn with_config(test: &str, keys: Keys, config: &str) -> Self {
         let dir = artifacts::scratch(test);
         fs::write(dir.join("host.toml"), config).expect("a scratch folder can be written");
-        Self { dir, keys }
+        Self { dir, keys, client: ClientCredentials::default() }
     }
 
     /// Other keys in the environment.
     #[must_use]
     pub fn with_keys(mut self, keys: Keys) -> Self {
         self.keys = keys;
+        self
+    }
+
+    /// Another API 2.0 application in the environment.
+    #[must_use]
+    pub fn with_client(mut self, client: ClientCredentials) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// Shows this to the API from the next start on.
+    #[must_use]
+    pub fn with_auth(self, auth: Auth) -> Self {
+        let text = Auth::BOTH
+            .iter()
+            .fold(self.config(), |text, other| text.replace(other.setting(), auth.setting()));
+        assert!(text.contains(auth.setting()), "no known auth in: {text}");
+        self.with_config_text(&text)
+    }
+
+    /// Asks another API from the next start on. What it has stays.
+    #[must_use]
+    pub fn with_api(self, api: &Running) -> Self {
+        let text = self.config();
+        let (_, rest) = text.split_once("base_url = \"").expect("a source has a base_url");
+        let (base_url, _) = rest.split_once('"').expect("a text ends");
+        let text = text.replace(base_url, &api.base_url());
+        let (keys, client) = (api.keys(), api.client());
+        self.with_config_text(&text).with_keys(keys).with_client(client)
+    }
+
+    fn config(&self) -> String {
+        fs::read_to_string(self.dir.join("host.toml")).expect("it was written")
+    }
+
+    fn with_config_text(self, text: &str) -> Self {
+        fs::write(self.dir.join("host.toml"), text).expect("a scratch folder can be written");
         self
     }
 
@@ -135,6 +200,8 @@ impl Collector {
             .env("MC_SECRET_KEY", &self.keys.secret_key)
             .env("MC_APP_ID", &self.keys.app_id)
             .env("MC_APP_KEY", &self.keys.app_key)
+            .env("MC_CLIENT_ID", &self.client.client_id)
+            .env("MC_CLIENT_SECRET", &self.client.client_secret)
             .stdin(Stdio::null())
             .stdout(create(&stdout))
             .stderr(create(&stderr))
@@ -288,11 +355,12 @@ allow = ["{base_url}"]
 [source.config]
 base_url = "{base_url}"
 start = "{start}"
-auth = {{ type = "hmac", access_key = "${{MC_ACCESS_KEY}}", secret_key = "${{MC_SECRET_KEY}}", app_id = "${{MC_APP_ID}}", app_key = "${{MC_APP_KEY}}" }}
+auth = {auth}
 {settings}
 
 "#,
         component = component.display(),
+        auth = Auth::Hmac.setting(),
     )
 }
 

@@ -1,8 +1,8 @@
-//! Whatever goes wrong on the way, nothing is lost and nothing comes twice.
+//! Whatever goes wrong on the way, nothing is lost and nothing comes twice, with API 1.0 and 2.0.
 
 use std::thread;
 
-use end_to_end::collector::Collector;
+use end_to_end::collector::{Auth, Collector};
 use end_to_end::rows::{assert_each_once, ledger};
 use mimecast_sim::{
     Fault, FaultRule, LedgerQuery, Options, Paging, PagingMode, Quota, Running, Scope, When,
@@ -76,11 +76,12 @@ fn a_quota_that_is_spent_is_waited_for() {
 fn everything_at_once_loses_nothing() {
     let faults = "503=3% cut=3% drop=3% meta-status=3% dead-token=5% same-token=3% html=2%";
     let faults = faults.split(' ').map(|fault| fault.parse().unwrap()).collect();
-    for mode in [PagingMode::Live, PagingMode::Snapshot] {
+    for (mode, auth) in [(PagingMode::Live, Auth::Hmac), (PagingMode::Snapshot, Auth::Oauth2)] {
         let paging = Paging { mode, ..Paging::default() };
         let options = Options { paging, world: world(5_000), ..Options::default() };
         let api = Options { faults: Vec::clone(&faults), ..options }.start().unwrap();
-        let collector = Collector::new(&format!("all-faults-{mode:?}"), &api, "page_size = 200");
+        let test = format!("all-faults-{mode:?}");
+        let collector = Collector::new(&test, &api, "page_size = 200").with_auth(auth);
         collector.catch_up();
         assert_each_once(&collector.events(), &ledger(&api, &LedgerQuery::default()));
         assert!(faults_met(&api) > 3, "{:?}", api.stats().outcomes);
@@ -106,16 +107,19 @@ fn a_server_that_is_down_ends_a_bounded_run_with_the_position_kept() {
 /// Collects over each of these faults. All at the same time, since most of it is waiting.
 fn nothing_is_lost(faults: &[(&str, Fault, Scope)]) {
     thread::scope(|scope| {
-        for (name, fault, on) in faults {
+        for (auth, (name, fault, on)) in
+            Auth::BOTH.iter().flat_map(|auth| faults.iter().map(move |fault| (*auth, fault)))
+        {
             scope.spawn(move || {
                 let rule = FaultRule::new(fault.clone(), When::Every(6)).on(*on);
                 let options =
                     Options { faults: vec![rule], world: world(2_000), ..Options::default() };
                 let api = options.start().unwrap();
-                let collector = Collector::new(&format!("fault-{name}"), &api, "page_size = 100");
+                let test = format!("fault-{name}-{auth:?}");
+                let collector = Collector::new(&test, &api, "page_size = 100").with_auth(auth);
                 collector.catch_up();
                 assert_each_once(&collector.events(), &ledger(&api, &LedgerQuery::default()));
-                assert!(faults_met(&api) > 0, "{name}: {:?}", api.stats().outcomes);
+                assert!(faults_met(&api) > 0, "{test}: {:?}", api.stats().outcomes);
             });
         }
     });
