@@ -4,6 +4,7 @@
 mod collecting;
 mod crashes;
 mod faults;
+mod oauth;
 mod readme;
 mod refusals;
 mod secrets;
