@@ -5,6 +5,8 @@ mod collecting;
 mod crashes;
 mod faults;
 mod oauth;
+mod position;
 mod readme;
 mod refusals;
 mod secrets;
+mod waits;
