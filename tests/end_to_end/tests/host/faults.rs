@@ -29,14 +29,17 @@ fn connections_that_break_are_waited_out() {
 
 #[test]
 fn a_slow_answer_is_an_answer() {
-    let slow = FaultRule::new(Fault::Slow { delay_ms: 500 }, When::Every(6));
-    let options = Options { faults: vec![slow], world: world(2_000), ..Options::default() };
-    let api = options.start().unwrap();
-    let collector = Collector::new("fault-slow", &api, "page_size = 100");
-    collector.catch_up();
-    assert_each_once(&collector.events(), &ledger(&api, &LedgerQuery::default()));
-    let outcomes = api.stats().outcomes;
-    assert_eq!(outcomes.keys().collect::<Vec<_>>(), ["page"], "nothing was asked for twice");
+    for (auth, met) in [(Auth::Hmac, &["page"][..]), (Auth::Oauth2, &["page", "token given"])] {
+        let slow = FaultRule::new(Fault::Slow { delay_ms: 500 }, When::Every(6));
+        let options = Options { faults: vec![slow], world: world(2_000), ..Options::default() };
+        let api = options.start().unwrap();
+        let test = format!("fault-slow-{auth:?}");
+        let collector = Collector::new(&test, &api, "page_size = 100").with_auth(auth);
+        collector.catch_up();
+        assert_each_once(&collector.events(), &ledger(&api, &LedgerQuery::default()));
+        let outcomes = api.stats().outcomes;
+        assert_eq!(outcomes.keys().collect::<Vec<_>>(), met, "something was asked for twice");
+    }
 }
 
 #[test]
