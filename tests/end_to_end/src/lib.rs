@@ -6,4 +6,5 @@ pub mod artifacts;
 pub mod collector;
 pub mod embedding;
 pub mod page;
+pub mod recorder;
 pub mod rows;
