@@ -9,4 +9,5 @@ mod position;
 mod readme;
 mod refusals;
 mod secrets;
+mod verdicts;
 mod waits;
