@@ -4,6 +4,7 @@
 mod collecting;
 mod crashes;
 mod faults;
+mod formats;
 mod oauth;
 mod position;
 mod readme;
