@@ -1,5 +1,7 @@
 //! In each format every row of the ledger is one event, under faults and with odd rows, too; and what
 //! it says is what its row says.
+//!
+//! Fails when: brackets stay around a message's id.
 
 use std::collections::BTreeMap;
 use std::thread;

@@ -1,5 +1,8 @@
 //! With access tokens of API 2.0 nothing is lost and nothing comes twice either, whatever becomes of
 //! the tokens and of their endpoint; and no more of them are asked for than are needed.
+//!
+//! Fails when: a token is not kept, or used in its last minute; one that is refused is not replaced; a
+//! status of the endpoint that may pass is taken for a refusal; a request ends before its slow answer.
 
 use std::fs;
 use std::thread;

@@ -1,6 +1,8 @@
 //! The position of a source outlives its credentials and the address of the API.
 //!
 //! A page token of one address is refused by the other: the window that it was of is read again.
+//!
+//! Fails when: a refused page token ends in an error.
 
 use std::fs;
 

@@ -1,4 +1,7 @@
 //! No secret in anything that the host writes, whatever happens to it.
+//!
+//! Fails when: a reply of the token endpoint is told and nothing redacts it; a notice holds an access
+//! token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};

@@ -1,4 +1,7 @@
 //! What `check` and a run say of a source that works, and of each way in which one does not.
+//!
+//! Fails when: a missing product is told as a missing permission; a failure of TLS as one of the
+//! connection; the clock's side is turned; the oldest row is told for the newest.
 
 use std::net::TcpListener;
 

@@ -1,4 +1,7 @@
 //! The API is left alone for as long as it asks, and no request comes before: by its own record.
+//!
+//! Fails when: one spelling of the headers is not read; seconds are taken for milliseconds; the token
+//! endpoint's wish is not heard; a budget is held by nobody.
 
 use std::thread;
 
