@@ -19,17 +19,23 @@ fn its_configuration_collects_with_another_address_and_nothing_else_changed() {
     let (_, rest) = README.split_once("```toml\n").unwrap();
     let (config, _) = rest.split_once("```").unwrap();
     let config = config
-        .replace("https://eu-api.mimecast.com", &api.base_url())
+        .replace("https://api.services.mimecast.com", &api.base_url())
         .replace(
             "target/component/mimecast-ttp-source.wasm",
             artifacts::component().to_str().unwrap(),
         )
         .replace("events.ndjson", "events.json");
-    let collector = Collector::with_config("readme", api.keys(), &config);
-    collector.catch_up();
+    // The other credentials stand beside in a comment.
+    let of_api_1 = config.replace("\nauth = ", "\n# auth = ").replace("# API 1.0: auth", "auth");
     let rows = ledger(&api, &LedgerQuery::default());
     assert!(rows.len() > 900, "{} rows", rows.len());
-    assert_each_once(&collector.events(), &rows);
+    for (name, config) in [("readme-2", &config), ("readme-1", &of_api_1)] {
+        let collector = Collector::with_config(name, api.keys(), config);
+        collector.catch_up();
+        assert_each_once(&collector.events(), &rows);
+    }
+    let stats = api.stats();
+    assert!(stats.tokens_given == 1 && stats.requests > 4, "{stats:?}");
 }
 
 #[test]
