@@ -114,11 +114,8 @@ impl<'c> Exchange<'c> {
                 self.logs_request(signing::headers(keys, PATH, self.made, request_id))
             }
             Auth::Oauth2(client) => {
-                match self.tokens.token(&config.base_url, client, at.second()) {
-                    Some(token) => {
-                        let token = token.to_owned();
-                        self.logs_request_with(token)
-                    }
+                match self.tokens.token(&config.base_url, client, at.second()).map(str::to_owned) {
+                    Some(token) => self.logs_request_with(token),
                     None => self.token_request(client, at),
                 }
             }
