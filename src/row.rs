@@ -165,7 +165,7 @@ impl<'a> RowFields<'a> {
         let mut fields = Self::default();
         walk.object(|walk, name| {
             if name.is("id") {
-                fields.id = walk.string_or_skip()?.filter(|id| !id.is_empty());
+                fields.id = walk.string_or_skip()?.filter(|id| is_usable(id));
             } else if name.is("eventTime") {
                 fields.time = walk.string_or_skip()?.and_then(|text| EventTime::parse(&text));
             } else {
@@ -185,7 +185,7 @@ impl<'a> RowFields<'a> {
             let member = Member::read(walk, name, start)?;
             let said = || said(walk.since(start + member.value), member.is_plain);
             match member.field {
-                Some(Field::Id) => fields.id = said().filter(|id| !id.is_empty()),
+                Some(Field::Id) => fields.id = said().filter(|id| is_usable(id)),
                 Some(Field::EventTime) => {
                     fields.time = said().and_then(|text| EventTime::parse(&text));
                 }
@@ -244,6 +244,11 @@ fn said(value: &str, is_plain: bool) -> Option<Cow<'_, str>> {
     }
 }
 
+/// Whether an id can be an event's: hosts take so many bytes and no more.
+fn is_usable(id: &str) -> bool {
+    (1..=ID_BYTES_MAX).contains(&id.len())
+}
+
 /// Lower-case hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -251,6 +256,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
+/// The contract's bound on the id of an event.
+const ID_BYTES_MAX: usize = 4 * 1_024;
 pub(crate) const FIELDS: usize = Field::Identifiers as usize + 1;
 /// A row of the recordings has fourteen members.
 const MEMBERS_COMMON: usize = 16;
@@ -282,7 +289,10 @@ mod tests {
 
     #[test]
     fn a_row_without_a_usable_id_is_known_by_all_of_its_bytes() {
-        for text in ["{}", r#"{"id":5}"#, r#"{"id":""}"#, r#"{"id":"\ud800"}"#, r#"{"id":null}"#] {
+        let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(ID_BYTES_MAX + 1));
+        let texts =
+            ["{}", r#"{"id":5}"#, r#"{"id":""}"#, r#"{"id":"\ud800"}"#, r#"{"id":null}"#, &long];
+        for text in texts {
             let row = row(text);
             assert_eq!(row.oddity(), Some("it has no usable id"), "{text}");
             assert_eq!(row.id(), hex(&Sha1::digest(text.as_bytes())), "{text}");
