@@ -20,7 +20,7 @@ impl Cause {
     pub(crate) fn denied(why: &str) -> Self {
         let what = format!("the host denied the request: {why}");
         Self {
-            remedy: "; allow base_url in the host's rules",
+            remedy: "; allow base_url in the host's rules, or correct it",
             ..Self::new(ErrorKind::Config, "denied", what)
         }
     }
@@ -38,6 +38,12 @@ impl Cause {
     /// The API says, or its status does, that it may pass by itself.
     pub(crate) const fn passing(what: String) -> Self {
         Self::new(ErrorKind::Transient, "api_failed", what)
+    }
+
+    /// API 2.0: a new access token is refused. That has been seen to pass by itself.
+    pub(crate) fn token_refused() -> Self {
+        let what = "the API refuses an access token that it has just given out".to_owned();
+        Self::new(ErrorKind::Transient, "token_refused", what)
     }
 
     /// Refused for good, and not for the credentials.

@@ -23,7 +23,7 @@ use crate::request::PATH;
 use crate::secret::Secrets;
 use crate::signing;
 use crate::timestamp::Second;
-use crate::token::{Granted, NotGranted, OauthClient, TOKEN_PATH, TokenCache};
+use crate::token::{Granted, NotGranted, OauthClient, TOKEN_PATH, TokenCache, form_encoded};
 
 /// What the core cannot know by itself: the host's time, and random bytes for a request's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(crate) struct Exchange<'c> {
     tokens: &'c mut TokenCache,
     body: Vec<u8>,
     quota: Option<Quota>,
-    /// When the request that is under way was made: what it was signed with, or by the host's clock.
+    /// When the request that is under way was signed, or when a token was asked for.
     made: Second,
     awaits: Awaits,
     /// Whether the one mending that a poll may try was tried, or was needless: its token is new.
@@ -131,6 +131,7 @@ impl<'c> Exchange<'c> {
             date = response.header("date").and_then(Second::parse_http_date);
             match reply::body_text(core::mem::take(&mut response.body), BODY_BYTES_MAX) {
                 Some((text, false)) => body = text,
+                Some((text, true)) if self.awaits == Awaits::Token => body = text,
                 Some((text, true)) => {
                     body = text;
                     self.notices.push(Notice::warn(
@@ -184,7 +185,11 @@ impl<'c> Exchange<'c> {
                 self.tokens.forget();
                 is_first_try.then(|| self.token_request(client, at))
             }
-            Auth::Oauth2(_) => None,
+            Auth::Oauth2(_) => {
+                // What the application may do can be part of its token: a person may be mending that.
+                self.tokens.forget();
+                None
+            }
         }
     }
 
@@ -217,12 +222,10 @@ impl<'c> Exchange<'c> {
     }
 
     /// Ends because the credentials, or what they may do, are refused by what was asked last.
-    pub(crate) fn fail_refused(self, refusal: Refusal) -> PollError {
+    pub(crate) fn fail_refused(self, refusal: Refusal, answer: &Answer) -> PollError {
         let auth = &self.config.auth;
         if self.awaits == Awaits::Logs && refusal.is_of_token() && matches!(auth, Auth::Oauth2(_)) {
-            let message = "the API refuses an access token that it has just given out: that has \
-                           been seen to pass by itself";
-            return self.fail(ErrorKind::Transient, "token_refused", message.to_owned());
+            return self.fail_for(&Cause::token_refused(), answer);
         }
         let (code, advice) = refusal.told(auth);
         self.fail(ErrorKind::Auth, code, advice.to_owned())
@@ -237,6 +240,7 @@ impl<'c> Exchange<'c> {
 
     fn logs_request_with(&mut self, token: String) -> Request {
         let authorization = ("authorization", format!("Bearer {token}"));
+        self.secrets.add(form_encoded(&token));
         self.secrets.add(token);
         self.logs_request(vec![authorization])
     }

@@ -91,6 +91,6 @@ impl fmt::Display for HttpError {
         | Self::Timeout(text)
         | Self::TooLarge(text)
         | Self::Other(text)) = self;
-        write!(f, "no answer of the API ({}): {text}", self.code())
+        write!(f, "no answer of the API: {text}")
     }
 }

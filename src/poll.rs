@@ -117,7 +117,7 @@ impl Pending<'_> {
             None => {}
             Some(Ok(request)) => return Step::Send(request, self),
             Some(Err(NotGranted::Credentials(refusal))) => {
-                return Step::Done(Err(self.exchange.fail_refused(refusal)));
+                return Step::Done(Err(self.exchange.fail_refused(refusal, &answer)));
             }
             Some(Err(NotGranted::Failed(cause))) => {
                 return Step::Done(Err(self.exchange.fail_for(&cause, &answer)));
@@ -146,7 +146,7 @@ impl Pending<'_> {
             Reply::Credentials(refusal, may_be_the_clock) => {
                 match self.exchange.mend(refusal, may_be_the_clock, answer.date, at) {
                     Some(request) => return Step::Send(request, self),
-                    None => Err(self.exchange.fail_refused(refusal)),
+                    None => Err(self.exchange.fail_refused(refusal, &answer)),
                 }
             }
             Reply::Failed(cause) if cause.kind == ErrorKind::Protocol && asks_newest => {

@@ -87,6 +87,10 @@ impl<'a> Reply<'a> {
             return Self::Failed(Cause::passing(told));
         }
         let page = match parsed {
+            _ if matches!(status, 300..400 | 404 | 405) => {
+                let remedy = ": check base_url";
+                Err(Cause { remedy, ..Cause::refused(told) })
+            }
             _ if failure.is_some() || status != 200 => Err(Cause::refused(told)),
             Ok(Page { fault: Some(why), .. }) | Err(why) => {
                 let what = format!("the API's answer cannot be understood: {why}");

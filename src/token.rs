@@ -161,7 +161,7 @@ fn not_understood(what: &str) -> NotGranted {
 }
 
 /// A value of a form. What a URL may hold unreserved stands as it is.
-fn form_encoded(text: &str) -> String {
+pub(crate) fn form_encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
