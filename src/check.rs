@@ -1,9 +1,10 @@
 //! The machine of a check: one small request, and what it tells.
 
-use crate::batch::{ErrorKind, Report};
+use crate::batch::{ErrorKind, Notice, Report};
 use crate::clock::offset_secs;
 use crate::config::Config;
 use crate::exchange::{Exchange, Moment, Step};
+use crate::filters::Filters;
 use crate::http::{HttpError, Response};
 use crate::page::Page;
 use crate::reply::Reply;
@@ -12,7 +13,7 @@ use crate::row::{Reading, Row};
 use crate::timestamp::{EventTime, Second};
 use crate::token::{NotGranted, TokenCache};
 
-/// Begins a check: asks for the newest row of the last `window_max_secs`.
+/// Begins a check: asks for the newest row of the last `window_max_secs`, but a day at least.
 #[must_use]
 pub fn check<'c>(
     config: &'c Config,
@@ -24,7 +25,7 @@ pub fn check<'c>(
         page_size: 1,
         page_token: None,
         oldest_first: false,
-        from: now - config.window_max_secs,
+        from: now - span_secs(config),
         to: now,
         filters: &config.filters,
     }
@@ -51,14 +52,16 @@ impl PendingCheck<'_> {
         let answer = self.exchange.receive(reply);
         let error = match self.exchange.after_token(&answer) {
             Some(Ok(request)) => return Step::Send(request, self),
-            Some(Err(NotGranted::Credentials(refusal))) => self.exchange.fail_refused(refusal),
+            Some(Err(NotGranted::Credentials(refusal))) => {
+                self.exchange.fail_refused(refusal, &answer)
+            }
             Some(Err(NotGranted::Failed(cause))) => self.exchange.fail_for(&cause, &answer),
             None => match Reply::read(&answer.reply, &answer.body, false, Reading::Text) {
                 Reply::Page(page) => return Step::Done(Ok(self.report(&page, answer.date, at))),
                 Reply::Credentials(refusal, may_be_the_clock) => {
                     match self.exchange.mend(refusal, may_be_the_clock, answer.date, at) {
                         Some(request) => return Step::Send(request, self),
-                        None => self.exchange.fail_refused(refusal),
+                        None => self.exchange.fail_refused(refusal, &answer),
                     }
                 }
                 Reply::Failed(cause) => self.exchange.fail_for(&cause, &answer),
@@ -74,6 +77,9 @@ impl PendingCheck<'_> {
 
     fn report(mut self, page: &Page<'_>, date: Option<Second>, at: Moment) -> Report {
         self.exchange.stats.rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
+        if page.rows.is_empty() {
+            self.exchange.notices.push(no_rows(self.exchange.config));
+        }
         let times = page.rows.iter().filter_map(Row::time);
         Report {
             newest_unix_nanos: times.max().and_then(EventTime::unix_nanos),
@@ -84,3 +90,19 @@ impl PendingCheck<'_> {
         }
     }
 }
+
+fn span_secs(config: &Config) -> i64 {
+    config.window_max_secs.max(SPAN_SECS_MIN)
+}
+
+/// That there is none may be right, and is what a wrong filter or a wrong clock looks like.
+fn no_rows(config: &Config) -> Notice {
+    let hours = span_secs(config) / 3_600;
+    let which =
+        if config.filters == Filters::default() { "" } else { " that the filters let pass" };
+    let message =
+        format!("there is no row{which} in the last {hours} hours by this machine's clock");
+    Notice::info("no_rows", message)
+}
+
+const SPAN_SECS_MIN: i64 = 24 * 60 * 60;

@@ -467,6 +467,17 @@ fn a_check_tells_the_newest_rows_time_and_the_apis_clock_and_asks_for_one_row() 
     assert_eq!((report.stats.requests, report.stats.rows), (1, 1));
     let nothing = checked(Ok(no_rows())).unwrap();
     assert_eq!((nothing.newest_unix_nanos, nothing.clock_offset_ms), (None, None));
+    assert_eq!(codes(&nothing.notices), ["no_rows"]);
+    assert!(report.notices.is_empty() && nothing.notices[0].message.contains("24 hours"));
+}
+
+#[test]
+fn a_status_of_another_server_points_to_the_base_url() {
+    for status in [301, 307, 404, 405] {
+        let reply = Ok(response(status, html()));
+        let error = fails_without_token("another server", &reply, ErrorKind::Protocol);
+        assert_says(&error, &["api_refused", &status.to_string(), "base_url"]);
+    }
 }
 
 #[test]
