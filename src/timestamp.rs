@@ -129,7 +129,7 @@ pub struct EventTime {
 impl EventTime {
     /// Reads `2021-10-15T17:10:46+0000`, the form of `eventTime` in all recorded rows, and with it
     /// the rest of RFC 3339: `Z`, `+01:00`, a fraction. None for all else, and for years before
-    /// 1970.
+    /// 1970 or past 9999.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
@@ -149,7 +149,7 @@ impl EventTime {
         )?;
         let (nanos, zone) = fraction(rest)?;
         let second = local - zone_offset_secs(zone)?;
-        (second.0 >= 0).then_some(Self { second, nanos })
+        (0..=LAST_SECOND).contains(&second.0).then_some(Self { second, nanos })
     }
 
     /// The whole second in which it lies.
@@ -338,6 +338,7 @@ mod tests {
             "1969-12-31T23:59:59Z",
             "2021-10-1éT17:10:46Z",
             "+021-10-15T17:10:46Z",
+            "9999-12-31T23:59:59-0001",
         ] {
             assert_eq!(EventTime::parse(text), None, "{text}");
         }

@@ -63,15 +63,25 @@ fn addresses(text: &str) -> Vec<&str> {
 /// The text itself, if it can be an address: something on both sides of an `@`, and nothing that only
 /// stands around addresses.
 fn bare(text: &str) -> Option<&str> {
-    let mut at = None;
+    let (mut at, mut is_ascii) = (None, true);
     for (index, byte) in text.bytes().enumerate() {
         match byte {
-            b'@' => at = Some(index),
-            0..=b' ' | b'"' | b'(' | b')' | b',' | b';' | b'<' | b'>' | 0x7f => return None,
-            _ => {}
+            b'@' if at.is_none() => at = Some(index),
+            b'@' | b'"' | b'(' | b')' | b',' | b':' | b';' | b'<' | b'>' => return None,
+            0..=b' ' | 0x7f => return None,
+            _ => is_ascii &= byte.is_ascii(),
         }
     }
-    at.is_some_and(|at| at > 0 && at + 1 < text.len()).then_some(text)
+    let fits = at.is_some_and(|at| at > 0 && at + 1 < text.len());
+    (fits && (is_ascii || !text.contains(is_blank))).then_some(text)
+}
+
+/// White space, and what shows nothing or turns the order of what follows: a text with one of these is
+/// made to look like another.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
 }
 
 /// What stands between the last `<` and the `>` after it, outside of quotes.
@@ -141,6 +151,11 @@ mod tests {
             ("Jane <jane@b.example", &[]),
             ("\"Jane <jane@b.example>", &[]),
             ("a@b\u{0}.example", &[]),
+            ("Jane\u{a0}Doe\u{3000}jane@b.example", &[]),
+            ("\u{200b}jane@b.example", &[]),
+            ("a\u{202e}b@c.example", &[]),
+            ("a@b@c.example", &[]),
+            ("mailto:a@b.example", &[]),
         ] {
             assert_eq!(addresses(text), found, "{text}");
         }
