@@ -205,7 +205,7 @@ fn uid<'a>(row: &Row<'a>, members: &mut Members<'a>) -> Cow<'a, str> {
             members.take(&id);
             Cow::Borrowed(id.written)
         }
-        None => Cow::Owned(quoted(&row.digest())),
+        None => Cow::Owned(quoted(&row.id())),
     }
 }
 
