@@ -6,8 +6,8 @@
 mod fake;
 
 use fake::{
-    DAY, Given, HOUR, Host, Reply, T, WithHeader as _, codes, config, config_with, failed, ids,
-    no_rows, page, page_of_text, response, row,
+    Asked, DAY, Given, HOUR, Host, Reply, T, WithHeader as _, codes, config, config_with, failed,
+    ids, no_responses, no_rows, page, page_of_text, response, row,
 };
 use mimecast_ttp_source::{
     Config, ErrorKind, HttpError, Level, Moment, PollError, Quota, Report, Response, Step,
@@ -260,13 +260,7 @@ fn server_errors_and_what_the_api_calls_retryable_are_transient() {
 
 #[test]
 fn a_request_without_a_response_is_transient() {
-    for (error, code) in [
-        (HttpError::Dns("why".into()), "dns"),
-        (HttpError::Connect("why".into()), "connect"),
-        (HttpError::Tls("why".into()), "tls"),
-        (HttpError::Timeout("why".into()), "timeout"),
-        (HttpError::Other("why".into()), "exchange_failed"),
-    ] {
+    for (error, code) in no_responses() {
         let told = fails_always(&format!("{error:?}"), &Err(error), ErrorKind::Transient);
         assert_eq!(told.code, code);
         assert!(told.message.contains("why") && told.retry_after_ms.is_none(), "{told:?}");
@@ -469,6 +463,18 @@ fn a_check_tells_the_newest_rows_time_and_the_apis_clock_and_asks_for_one_row() 
     assert_eq!((nothing.newest_unix_nanos, nothing.clock_offset_ms), (None, None));
     assert_eq!(codes(&nothing.notices), ["no_rows"]);
     assert!(report.notices.is_empty() && nothing.notices[0].message.contains("24 hours"));
+}
+
+#[test]
+fn a_check_looks_back_for_a_day_however_short_windows_are() {
+    let config = config_with(json!({"window_max_secs": 900})).to_string();
+    let config = Config::parse(&config).unwrap();
+    let mut tokens = TokenCache::new();
+    let at =
+        Moment { unix_nanos: u64::try_from(T + DAY).unwrap() * 1_000_000_000, random: [0; 16] };
+    let Step::Send(request, _) = check(&config, &mut tokens, at) else { panic!("nothing is sent") };
+    let asked = Asked::of(request);
+    assert_eq!((asked.from, asked.to), (T, T + DAY));
 }
 
 #[test]

@@ -225,6 +225,18 @@ impl From<Reply> for Given {
     }
 }
 
+/// Why there can be no response that may be there next time, and the code of each.
+pub(crate) fn no_responses() -> [(HttpError, &'static str); 5] {
+    let why = || "why".to_owned();
+    [
+        (HttpError::Dns(why()), "dns"),
+        (HttpError::Connect(why()), "connect"),
+        (HttpError::Tls(why()), "tls"),
+        (HttpError::Timeout(why()), "timeout"),
+        (HttpError::Other(why()), "exchange_failed"),
+    ]
+}
+
 /// A page of rows, with the count and the token of the next page where there is one.
 pub(crate) fn page(
     rows: &[Value],
