@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask build | demo | test | bench | soak | fuzz`.
+//! The project's commands: `cargo xtask build | demo | test | hosts | bench | soak | fuzz`.
 //!
 //! They tell what happens on stderr, so that a command whose output is data leaves stdout to it.
 
@@ -8,10 +8,14 @@ mod children;
 mod component;
 mod demo;
 mod fuzz;
+mod hosts;
 mod licences;
+mod node;
 mod ocsf;
+mod python;
 mod simulation;
 mod soak;
+mod step;
 mod test;
 
 use std::io;
@@ -41,8 +45,10 @@ fn run(args: &[&str]) -> Result<()> {
         ["soak", "--seed", seed] => soak::again(seed),
         ["fuzz", "--minutes", minutes] => fuzz::explore(None, minutes),
         ["fuzz", target, "--minutes", minutes] => fuzz::explore(Some(target), minutes),
-        ["test"] => test::all(),
-        ["test", step] => test::one(step),
+        ["test"] => test::STEPS.all(),
+        ["test", step] => test::STEPS.one(step),
+        ["hosts"] => hosts::STEPS.all(),
+        ["hosts", step] => hosts::STEPS.one(step),
         [] | ["help" | "--help" | "-h"] => {
             eprint!("{}", usage());
             Ok(())
@@ -52,7 +58,7 @@ fn run(args: &[&str]) -> Result<()> {
 }
 
 fn usage() -> String {
-    format!("{USAGE}{}", test::usage())
+    format!("{USAGE}{}{HOSTS_USAGE}{}", test::STEPS.usage(), hosts::STEPS.usage())
 }
 
 const USAGE: &str = "\
@@ -66,4 +72,8 @@ usage: cargo xtask COMMAND
                    --seed SEED: one of them again, with all that happens in it
   fuzz             [TARGET] --minutes N: each fuzz target, or one, for so long
   test             all that follows, up to the first step that fails
+";
+
+const HOSTS_USAGE: &str = "\
+  hosts            the component in hosts of other languages and makers: all that follows
 ";

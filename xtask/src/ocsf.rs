@@ -6,41 +6,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::cargo::{command, run, target_dir, workspace};
+use crate::cargo::{command, run};
 use crate::children::Children;
+use crate::python;
 use crate::simulation::{self, Output, Simulation};
 
 /// Fails with what the models say against an event.
 pub(crate) fn check() -> Result<()> {
-    let python = environment()?;
+    let python = python::environment("ocsf-models", "tests/formats/requirements.txt")?;
     let collected = collect()?;
     run(command(python)
         .args(["-B", "tests/formats/validate.py", "tests/formats/golden/ocsf_detection_finding"])
         .arg(collected))
-}
-
-/// The Python of an environment that has the models. It is made anew if others are asked for.
-fn environment() -> Result<PathBuf> {
-    let dir = target_dir().join("ocsf-models");
-    let python = dir.join("bin/python");
-    let required = workspace().join("tests/formats/requirements.txt");
-    let asked =
-        fs::read(&required).with_context(|| format!("cannot read {}", required.display()))?;
-    // Written last: what is half made has none.
-    let installed = dir.join("requirements.txt");
-    if fs::read(&installed).is_ok_and(|installed| installed == asked) && python.exists() {
-        return Ok(python);
-    }
-    run(command("python3").args(["-m", "venv", "--clear"]).arg(&dir)).context(
-        "install Python 3.10 or later with venv: Debian's packages python3, python3-venv",
-    )?;
-    run(command(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(["--no-input", "--requirement"])
-        .arg(&required))
-    .context("the models cannot be installed: pip tells why")?;
-    write(&installed, &asked)?;
-    Ok(python)
 }
 
 /// Lets the host collect from a simulated API, and gives the file of its events.

@@ -1,40 +1,10 @@
 //! All that must hold before a change goes in: one step after the other, or one alone.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::cargo::{cargo, command, run, run_printing};
+use crate::step::{Step, Steps};
 use crate::{component, demo, fuzz, licences, ocsf, simulation};
-
-struct Step {
-    name: &'static str,
-    what: &'static str,
-    run: fn() -> Result<()>,
-}
-
-/// Runs every step, up to the first that fails.
-pub(crate) fn all() -> Result<()> {
-    STEPS.iter().try_for_each(run_step)
-}
-
-/// Runs the one step of this name.
-pub(crate) fn one(name: &str) -> Result<()> {
-    match STEPS.iter().find(|step| step.name == name) {
-        Some(step) => run_step(step),
-        None => bail!("there is no such step: {name}\n\n{}", usage()),
-    }
-}
-
-/// The steps, a line each.
-pub(crate) fn usage() -> String {
-    let lines = STEPS.iter().map(|step| format!("  test {:<12}{}\n", step.name, step.what));
-    lines.collect::<Vec<_>>().concat()
-}
-
-fn run_step(step: &Step) -> Result<()> {
-    let Step { name, what, run } = step;
-    eprintln!("\n== {name}: {what}");
-    run().with_context(|| format!("step {name} failed (alone: `cargo xtask test {name}`)"))
-}
 
 fn fmt() -> Result<()> {
     add_component("fmt", "rustfmt")?;
@@ -96,32 +66,35 @@ fn add_component(subcommand: &str, component: &str) -> Result<()> {
         .with_context(|| format!("`cargo {subcommand}` is missing: install {component}"))
 }
 
-const STEPS: [Step; 11] = [
-    Step { name: "fmt", what: "every file is formatted", run: fmt },
-    Step { name: "clippy", what: "no lint warns", run: clippy },
-    Step { name: "docs", what: "the documentation builds without a warning", run: docs },
-    Step {
-        name: "licences",
-        what: "every dependency has a licence of deny.toml",
-        run: licences::check,
-    },
-    Step { name: "native", what: "the tests of each package", run: native },
-    Step { name: "fuzz", what: "the fuzz targets build, where a nightly is", run: fuzz::build },
-    Step {
-        name: "twice",
-        what: "two builds of the component from clean are equal",
-        run: component::build_twice,
-    },
-    Step { name: "demo", what: "the demo gives events and nothing else", run: demo::test },
-    Step {
-        name: "ocsf",
-        what: "detection findings pass the models of another project",
-        run: ocsf::check,
-    },
-    Step { name: "component", what: "the built component in wasmtime", run: component },
-    Step {
-        name: "end-to-end",
-        what: "the component in the host against the simulated API",
-        run: end_to_end,
-    },
-];
+pub(crate) const STEPS: Steps = Steps {
+    command: "test",
+    steps: &[
+        Step { name: "fmt", what: "every file is formatted", run: fmt },
+        Step { name: "clippy", what: "no lint warns", run: clippy },
+        Step { name: "docs", what: "the documentation builds without a warning", run: docs },
+        Step {
+            name: "licences",
+            what: "every dependency has a licence of deny.toml",
+            run: licences::check,
+        },
+        Step { name: "native", what: "the tests of each package", run: native },
+        Step { name: "fuzz", what: "the fuzz targets build, where a nightly is", run: fuzz::build },
+        Step {
+            name: "twice",
+            what: "two builds of the component from clean are equal",
+            run: component::build_twice,
+        },
+        Step { name: "demo", what: "the demo gives events and nothing else", run: demo::test },
+        Step {
+            name: "ocsf",
+            what: "detection findings pass the models of another project",
+            run: ocsf::check,
+        },
+        Step { name: "component", what: "the built component in wasmtime", run: component },
+        Step {
+            name: "end-to-end",
+            what: "the component in the host against the simulated API",
+            run: end_to_end,
+        },
+    ],
+};

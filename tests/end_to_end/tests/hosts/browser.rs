@@ -1,0 +1,1 @@
+//! The component in a page of its own, in headless Chromium.

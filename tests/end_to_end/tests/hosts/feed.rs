@@ -1,0 +1,1 @@
+//! Another source of the same contract in source-host.

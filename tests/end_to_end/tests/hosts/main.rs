@@ -1,0 +1,10 @@
+//! The component in hosts of other languages and makers: `cargo xtask hosts` runs these tests, and
+//! makes ready what they need.
+#![allow(clippy::unwrap_used)]
+
+mod browser;
+mod feed;
+mod node;
+mod python;
+mod rust;
+mod wasi;

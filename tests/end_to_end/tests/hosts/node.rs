@@ -1,0 +1,1 @@
+//! The example in Node against the simulated API.

@@ -1,0 +1,1 @@
+//! The example in Python against the simulated API.

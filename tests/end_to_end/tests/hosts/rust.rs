@@ -1,0 +1,1 @@
+//! The smallest host in Rust against the simulated API.

@@ -1,0 +1,1 @@
+//! The composed components in runtimes that know nothing of the contract.

@@ -1,0 +1,57 @@
+//! The component in hosts of other languages and makers, and another source in the project's own.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::cargo::{cargo, run_printing};
+use crate::step::{Step, Steps};
+use crate::{node, python, simulation};
+
+/// The steps of `cargo xtask hosts`.
+pub(crate) const STEPS: Steps = Steps {
+    command: "hosts",
+    steps: &[
+        Step { name: "python", what: "the example in Python", run: test_python },
+        Step { name: "node", what: "the example in Node", run: test_node },
+        Step { name: "rust", what: "the smallest host in Rust", run: || test("rust") },
+        Step { name: "wasi", what: "the component where WASI is all there is", run: test_wasi },
+        Step { name: "feed", what: "another source in the same host", run: || test("feed") },
+        Step { name: "browser", what: "the component in a page", run: test_browser },
+    ],
+};
+
+fn test_python() -> Result<()> {
+    python_environment()?;
+    test("python")
+}
+
+fn test_node() -> Result<()> {
+    node::install("examples/node")?;
+    test("node")
+}
+
+fn test_wasi() -> Result<()> {
+    python_environment()?;
+    test("wasi")
+}
+
+fn test_browser() -> Result<()> {
+    node::install("examples/browser")?;
+    test("browser")
+}
+
+fn python_environment() -> Result<PathBuf> {
+    python::environment("python-host", "examples/python/requirements.txt")
+}
+
+/// Runs the tests of one module of `tests/end_to_end/tests/hosts/`.
+fn test(module: &str) -> Result<()> {
+    simulation::build()?;
+    run_printing(
+        cargo()
+            .args(["test", "--release", "--locked", "--package", "end-to-end"])
+            .args(["--features", "hosts", "--test", "hosts", "--"])
+            .arg(format!("{module}::")),
+    )
+}
