@@ -47,7 +47,7 @@ impl wit::Guest for Component {
     }
 
     fn check(config: String) -> Result<wit::Report, wit::PollError> {
-        let config = Config::parse(&config).map_err(|faults| refused(&faults))?;
+        let config = Config::parse(&config).map_err(batch::PollError::from)?;
         let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
         let mut step = crate::check(&config, &mut tokens, moment());
         loop {
@@ -59,7 +59,7 @@ impl wit::Guest for Component {
     }
 
     fn poll(config: String, cursor: Option<String>) -> Result<wit::Batch, wit::PollError> {
-        let config = Config::parse(&config).map_err(|faults| refused(&faults))?;
+        let config = Config::parse(&config).map_err(batch::PollError::from)?;
         let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
         let mut step = crate::poll(&config, &mut tokens, cursor.as_deref(), moment());
         loop {
@@ -111,23 +111,6 @@ fn send(request: Request) -> Result<Response, HttpError> {
             wit_http::HttpError::TooLarge(text) => HttpError::TooLarge(text),
             wit_http::HttpError::Other(text) => HttpError::Other(text),
         }),
-    }
-}
-
-/// A host should have called `validate`; if it did not, the faults come with the poll.
-fn refused(faults: &[config::Diagnostic]) -> wit::PollError {
-    let faults: Vec<_> = faults
-        .iter()
-        .map(|fault| format!("{}: {}; {}", fault.path, fault.message, fault.remedy))
-        .collect();
-    wit::PollError {
-        kind: wit::ErrorKind::Config,
-        code: "config_refused".into(),
-        message: format!("the configuration is refused: {}", faults.join(" | ")),
-        retry_after_ms: None,
-        notices: Vec::new(),
-        stats: batch::Stats::default().into(),
-        quota: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! every fault in it, each with its path and its remedy.
 
 use crate::auth::Auth;
+use crate::batch::{ErrorKind, PollError, Stats};
 use crate::fields::{Fault, Fields, Noted, boolean, not_a_date, second, string};
 use crate::filters::{Filters, SearchField};
 use crate::format::Format;
@@ -20,6 +21,28 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub remedy: String,
+}
+
+/// A host should have asked for the faults; if it did not, they come with the poll.
+impl From<Vec<Diagnostic>> for PollError {
+    fn from(faults: Vec<Diagnostic>) -> Self {
+        let faults: Vec<_> = faults
+            .iter()
+            .map(|Diagnostic { path, message, remedy }| match path.as_str() {
+                "" => format!("{message}; {remedy}"),
+                path => format!("{path}: {message}; {remedy}"),
+            })
+            .collect();
+        Self {
+            kind: ErrorKind::Config,
+            code: "config_refused",
+            message: format!("the configuration is refused: {}", faults.join(" | ")),
+            retry_after_ms: None,
+            notices: Vec::new(),
+            stats: Stats::default(),
+            quota: None,
+        }
+    }
 }
 
 /// A configuration that was read and found to be right.

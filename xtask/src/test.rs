@@ -39,7 +39,7 @@ fn native() -> Result<()> {
 
 fn component() -> Result<()> {
     component::build()?;
-    cargo_test(&["--package", "end-to-end", "--test", "component"])
+    cargo_test(&["--package", "end-to-end", "--test", "component", "--test", "conformance"])
 }
 
 fn end_to_end() -> Result<()> {
