@@ -12,6 +12,11 @@ use crate::{node, python, simulation};
 pub(crate) const STEPS: Steps = Steps {
     command: "hosts",
     steps: &[
+        Step {
+            name: "conformance",
+            what: "the same transcripts in Python and in Node",
+            run: test_conformance,
+        },
         Step { name: "python", what: "the example in Python", run: test_python },
         Step { name: "node", what: "the example in Node", run: test_node },
         Step { name: "rust", what: "the smallest host in Rust", run: || test("rust") },
@@ -20,6 +25,12 @@ pub(crate) const STEPS: Steps = Steps {
         Step { name: "browser", what: "the component in a page", run: test_browser },
     ],
 };
+
+fn test_conformance() -> Result<()> {
+    python_environment()?;
+    node::install("examples/node")?;
+    test("conformance")
+}
 
 fn test_python() -> Result<()> {
     python_environment()?;

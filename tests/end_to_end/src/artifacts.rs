@@ -22,6 +22,12 @@ pub fn mimecast_sim() -> PathBuf {
     program("mimecast-sim")
 }
 
+/// The Python that has what the hosts in Python need.
+#[must_use]
+pub fn python() -> PathBuf {
+    built("python-host/bin/python", "cargo xtask hosts python")
+}
+
 /// An empty folder for a test. It is left as it is at the end, to be looked at after a failure.
 ///
 /// # Panics

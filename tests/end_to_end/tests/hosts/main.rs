@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod browser;
+mod conformance;
 mod feed;
 mod node;
 mod python;

@@ -1,0 +1,72 @@
+//! The scenarios of `tests/conformance/` in hosts of other languages: the same transcripts, to the
+//! byte.
+
+#[allow(dead_code, reason = "what a scenario gives to a host is read by that host")]
+#[path = "../../../conformance/scenario.rs"]
+mod scenario;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use end_to_end::artifacts;
+use scenario::Scenario;
+
+#[test]
+fn every_scenario_ends_as_it_says_in_python() {
+    let transcripts = artifacts::scratch("conformance-python");
+    let python = artifacts::python();
+    run(Command::new(python)
+        .arg("-B")
+        .arg(scenarios().join("run.py"))
+        .arg(artifacts::component())
+        .arg(scenarios())
+        .arg(&transcripts));
+    assert_as_expected(&transcripts);
+}
+
+#[test]
+fn every_scenario_ends_as_it_says_in_node() {
+    let transcripts = artifacts::scratch("conformance-node");
+    let transpiled = artifacts::scratch("conformance-transpiled");
+    let jco = workspace().join("examples/node/node_modules/.bin/jco");
+    run(Command::new(jco)
+        .arg("transpile")
+        .arg(artifacts::component())
+        .args(["--quiet", "--instantiation", "sync", "--name", "source", "--out-dir"])
+        .arg(&transpiled));
+    fs::write(transpiled.join("package.json"), r#"{"type": "module"}"#).unwrap();
+    run(Command::new("node")
+        .arg(scenarios().join("run.mjs"))
+        .arg(transpiled.join("source.js"))
+        .arg(scenarios())
+        .arg(&transcripts));
+    assert_as_expected(&transcripts);
+}
+
+#[track_caller]
+fn assert_as_expected(transcripts: &Path) {
+    let all = scenario::all(&scenarios());
+    assert!(all.len() >= 40, "{} scenarios", all.len());
+    for (name, text) in all {
+        let file = transcripts.join(&name).with_extension("json");
+        let transcript = fs::read_to_string(&file);
+        let transcript = transcript.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert_eq!(transcript, Scenario::parse(&name, &text).expected(), "{name}");
+    }
+}
+
+#[track_caller]
+fn run(command: &mut Command) {
+    let ended = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{command:?}: {}\n{told}", ended.status);
+}
+
+fn scenarios() -> PathBuf {
+    workspace().join("tests/conformance")
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
