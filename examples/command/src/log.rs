@@ -1,0 +1,151 @@
+//! Tells what happens, a line each, with secrets and control characters taken out.
+
+use std::cell::RefCell;
+use std::io::Write;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::bindings::{Batch, Level, Notice};
+
+/// Where it is told.
+pub(crate) struct Log<W> {
+    to: RefCell<W>,
+    /// Longest first, so that a secret within a longer one leaves nothing of it behind.
+    secrets: Vec<String>,
+}
+
+impl<W: Write> Log<W> {
+    pub(crate) fn new(to: W, mut secrets: Vec<String>) -> Self {
+        // Shorter ones, such as a region, would only make texts unreadable.
+        secrets.retain(|secret| secret.trim().len() >= SECRET_BYTES_MIN);
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Self { to: RefCell::new(to), secrets }
+    }
+
+    pub(crate) fn error(&self, code: &str, message: &str) {
+        self.line("error", code, message);
+    }
+
+    pub(crate) fn warn(&self, code: &str, message: &str) {
+        self.line("warn", code, message);
+    }
+
+    /// What came with a batch or an error. Of very many, the first.
+    pub(crate) fn notices(&self, notices: &[Notice]) {
+        for notice in notices.iter().take(NOTICES_MAX) {
+            let level = match notice.level {
+                Level::Info => "info",
+                Level::Warn => "warn",
+            };
+            self.line(level, &notice.code, &notice.message);
+        }
+        if let Some(more @ 1..) = notices.len().checked_sub(NOTICES_MAX) {
+            self.warn("notices", &format!("{more} more are left out"));
+        }
+    }
+
+    /// A batch that is delivered, in numbers.
+    pub(crate) fn batch(&self, batch: &Batch) {
+        let (events, more) = (batch.events.len(), batch.more);
+        let (rows, duplicates) = (batch.stats.rows, batch.stats.duplicates);
+        let requests = batch.stats.requests;
+        let complete = rfc3339(batch.progress.complete_until);
+        let told = format!(
+            "events={events} duplicates={duplicates} rows={rows} requests={requests} more={more} \
+             complete_until={complete}"
+        );
+        self.line("info", "batch", &told);
+    }
+
+    fn line(&self, level: &str, code: &str, message: &str) {
+        let line = format!("{level} {}: {}\n", self.clean(code), self.clean(message));
+        // Who closes stderr does not want to know.
+        let _ = self.to.borrow_mut().write_all(line.as_bytes());
+    }
+
+    fn clean(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.secrets {
+            text = text.replace(secret.as_str(), "[redacted]");
+        }
+        let mut clean = String::with_capacity(text.len().min(TEXT_BYTES_MAX));
+        for c in text.chars() {
+            if clean.len() >= TEXT_BYTES_MAX {
+                clean.push('…');
+                break;
+            }
+            // Line separators, and what turns the direction of text, count as control characters.
+            if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+                clean.extend(c.escape_unicode());
+            } else {
+                clean.push(c);
+            }
+        }
+        clean
+    }
+}
+
+/// A time in Unix nanoseconds as RFC 3339, to the second.
+fn rfc3339(unix_nanos: u64) -> String {
+    i64::try_from(unix_nanos / 1_000_000_000)
+        .ok()
+        .and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok())
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+const SECRET_BYTES_MIN: usize = 4;
+const TEXT_BYTES_MAX: usize = 2_000;
+const NOTICES_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::batch::tests::batch;
+
+    fn told(secrets: &[&str], tell: impl FnOnce(&Log<&mut Vec<u8>>)) -> String {
+        let mut lines = Vec::new();
+        tell(&Log::new(&mut lines, secrets.iter().map(ToString::to_string).collect()));
+        String::from_utf8(lines).unwrap()
+    }
+
+    #[test]
+    fn whatever_is_told_is_one_line() {
+        let line = told(&[], |log| log.error("co\nde", "a\r\nb\u{1b}[31m\u{2028}c"));
+        assert_eq!(line, "error co\\u{a}de: a\\u{d}\\u{a}b\\u{1b}[31m\\u{2028}c\n");
+    }
+
+    #[test]
+    fn secrets_are_taken_out_and_short_values_are_not() {
+        let line = told(&["hunter", "hunter22", "eu"], |log| log.warn("hunter", "<hunter22> eu"));
+        assert_eq!(line, "warn [redacted]: <[redacted]> eu\n");
+    }
+
+    #[test]
+    fn long_texts_and_many_notices_are_cut() {
+        let line = told(&[], |log| log.error("code", &"é".repeat(9_000)));
+        assert!(line.len() < TEXT_BYTES_MAX + 50 && line.ends_with("…\n"), "{}", line.len());
+        let notice =
+            || Notice { level: Level::Info, code: "code".into(), message: "message".into() };
+        let notices: Vec<Notice> = (0..40).map(|_| notice()).collect();
+        let lines = told(&[], |log| log.notices(&notices));
+        assert_eq!(lines.lines().count(), NOTICES_MAX + 1);
+        assert!(lines.ends_with("warn notices: 8 more are left out\n"), "{lines}");
+        assert_eq!(told(&[], |log| log.notices(&notices[..NOTICES_MAX])).lines().count(), 32);
+    }
+
+    #[test]
+    fn a_batch_is_told_in_numbers() {
+        let mut batch = batch("c", &["{}"]);
+        batch.progress.complete_until = 1_700_000_000_123_456_789;
+        let line = told(&[], |log| log.batch(&batch));
+        let wanted = "info batch: events=1 duplicates=0 rows=0 requests=1 more=true \
+                      complete_until=2023-11-14T22:13:20Z\n";
+        assert_eq!(line, wanted);
+        batch.progress.complete_until = u64::MAX;
+        assert!(told(&[], |log| log.batch(&batch)).contains("complete_until=2554-"));
+    }
+}

@@ -1,0 +1,76 @@
+//! Drives a polling source, any of the contract `pipeline:source`, as a WASI command.
+//!
+//! Composed with a source and an adapter for its HTTP, it is a whole collector for any WASI command
+//! runtime: configuration from a file or the environment, the cursor in a directory that the runtime
+//! grants, events as NDJSON on stdout, and what happens on stderr, a line each.
+//!
+//! Not for: several sources, other outputs, a secret store. That is a host's: see `examples/host`.
+
+mod batch;
+mod bindings;
+mod collect;
+mod config;
+mod environment;
+mod log;
+mod options;
+mod source;
+mod state;
+mod wait;
+
+use std::io;
+use std::process::ExitCode;
+
+use collect::Collector;
+use log::Log;
+use options::{Options, USAGE, Wish};
+use source::{Imported, Source as _};
+use state::State;
+use wait::Thread;
+
+fn main() -> ExitCode {
+    let wish = match Options::parse(std::env::args_os().skip(1)) {
+        Ok(wish) => wish,
+        Err(why) => {
+            let log = Log::new(io::stderr(), Vec::new());
+            log.error("usage", &format!("{why}; see --help"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match wish {
+        Wish::Help => match io::Write::write_all(&mut io::stdout(), USAGE.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Wish::Collect(options) if collect(&options) => ExitCode::SUCCESS,
+        Wish::Collect(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Collects as the options say. Whether all went well.
+fn collect(options: &Options) -> bool {
+    let config = config::load(options.config.as_deref(), &|name| std::env::var_os(name));
+    let config = match config {
+        Ok(config) => config,
+        Err(faults) => {
+            let log = Log::new(io::stderr(), Vec::new());
+            faults.iter().for_each(|fault| log.error("config", &fault.to_string()));
+            return false;
+        }
+    };
+    let log = Log::new(io::stderr(), config.secrets);
+    let source = Imported;
+    if let Err(faults) = source.validate(&config.json) {
+        faults.iter().for_each(|fault| log.error("config", &fault.to_string()));
+        return false;
+    }
+    let collector = Collector {
+        source,
+        config: config.json,
+        state: State::new(&options.state),
+        output: io::stdout(),
+        log,
+        waits: Thread,
+        until_caught_up: options.until_caught_up,
+    };
+    collector.run()
+}
