@@ -4,14 +4,30 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
-use wasmparser::{Encoding, Parser, Payload};
+use anyhow::{Context, Result, ensure};
 
 use crate::cargo::{cargo, command, output, packages, run, rustc, target_dir, workspace};
+use crate::imports;
 
-/// What the component is built for.
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
-const FILE: &str = "mimecast_ttp_source.wasm";
+/// A package of the workspace that is built as a component.
+pub(crate) struct Part {
+    pub(crate) package: &'static str,
+    /// What of the package is built, as arguments of cargo's.
+    pub(crate) kind: &'static [&'static str],
+    pub(crate) target: &'static str,
+    /// The file that comes out.
+    pub(crate) file: &'static str,
+}
+
+/// The source itself.
+pub(crate) const SOURCE: Part = Part {
+    package: "mimecast-ttp-source",
+    kind: &["--lib", "--crate-type", "cdylib"],
+    target: "wasm32-unknown-unknown",
+    file: "mimecast_ttp_source.wasm",
+};
+/// What the source is released as.
+pub(crate) const FILE: &str = "mimecast-ttp-source.wasm";
 const SIZE_MAX: usize = 260 * 1000;
 /// What has to be inlined for speed says so. By its own measure the compiler inlines much more, and
 /// the component is a quarter larger.
@@ -19,55 +35,41 @@ const INLINE_LESS: &str = "-Cllvm-args=--inline-threshold=75";
 
 /// Builds the component, checks it, and gives the file's path.
 pub(crate) fn build() -> Result<PathBuf> {
-    add_target()?;
-    let wasm = compile(&target_dir())?;
-    let path = target_dir().join("component/mimecast-ttp-source.wasm");
+    let wasm = compile(&SOURCE, &target_dir())?;
+    let path = target_dir().join("component").join(FILE);
     fs::write(&path, &wasm).with_context(|| format!("cannot write {}", path.display()))?;
     check(&wasm)?;
     eprintln!("{}: {} bytes", path.display(), wasm.len());
     Ok(path)
 }
 
-/// Builds the component twice from clean, in two folders, and compares the two to the byte.
-pub(crate) fn build_twice() -> Result<()> {
-    add_target()?;
-    let mut built = Vec::new();
-    for name in ["first", "second"] {
-        let dir = target_dir().join("twice").join(name);
-        if dir.exists() {
-            fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
-        }
-        built.push(compile(&dir)?);
-    }
-    ensure!(
-        built[0] == built[1],
-        "two builds from clean differ: compare the files below {}",
-        target_dir().join("twice").display()
-    );
-    check(&built[0])?;
-    eprintln!("two builds from clean are equal to the byte: {} bytes", built[0].len());
-    Ok(())
+/// Builds the component below `dir`, checks it, and gives its bytes.
+pub(crate) fn compile_source(dir: &Path) -> Result<Vec<u8>> {
+    let wasm = compile(&SOURCE, dir)?;
+    check(&wasm)?;
+    Ok(wasm)
 }
 
-/// Makes sure that the standard library for the target is there.
+/// Makes sure that the standard library for a target is there.
 ///
 /// `rust-toolchain.toml` names the target, but rustup adds it by itself only where it may install.
-pub(crate) fn add_target() -> Result<()> {
-    let libs = output(rustc().args(["--print", "target-libdir", "--target", TARGET]))?;
+pub(crate) fn add_target(target: &str) -> Result<()> {
+    let libs = output(rustc().args(["--print", "target-libdir", "--target", target]))?;
     if Path::new(&libs).is_dir() {
         return Ok(());
     }
-    run(command("rustup").args(["target", "add", TARGET])).with_context(|| {
+    run(command("rustup").args(["target", "add", target])).with_context(|| {
         format!(
-            "the target {TARGET} is missing: install it for {}, with `rustup target add {TARGET}` \
+            "the target {target} is missing: install it for {}, with `rustup target add {target}` \
              or from where your Rust came",
             output(rustc().arg("--version")).unwrap_or_else(|_| "your Rust".to_owned())
         )
     })
 }
 
-/// Builds the component below `dir`, and gives its bytes.
-fn compile(dir: &Path) -> Result<Vec<u8>> {
+/// Builds a part below `dir`, and gives its bytes.
+pub(crate) fn compile(part: &Part, dir: &Path) -> Result<Vec<u8>> {
+    add_target(part.target)?;
     let flags: Vec<String> = remapped(dir)?
         .iter()
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
@@ -76,12 +78,13 @@ fn compile(dir: &Path) -> Result<Vec<u8>> {
     // This variable goes before every other place where flags can be set: whatever a user's own are,
     // the component is the same.
     run(cargo()
-        .args(["rustc", "--locked", "--profile", "component", "--target", TARGET])
-        .args(["--package", "mimecast-ttp-source", "--lib", "--crate-type", "cdylib"])
+        .args(["rustc", "--locked", "--profile", "component", "--target", part.target])
+        .args(["--package", part.package])
+        .args(part.kind)
         .arg("--target-dir")
         .arg(dir)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")))?;
-    let path = dir.join(TARGET).join("component").join(FILE);
+    let path = dir.join(part.target).join("component").join(part.file);
     fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
@@ -115,21 +118,17 @@ fn dependency_dirs() -> Result<BTreeSet<PathBuf>> {
 
 /// Every rule that the component must keep.
 fn check(wasm: &[u8]) -> Result<()> {
-    let list = workspace().join("wit/imports.txt");
-    let listed =
-        fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
-    let mut imports = imports(wasm)?;
-    imports.sort();
-    let imports = imports.join("\n") + "\n";
-    ensure!(
-        imports == listed,
-        "the component's imports are not those of wit/imports.txt\nlisted:\n{listed}built:\n{imports}"
-    );
+    imports::check(wasm, "wit/imports.txt")?;
     ensure!(
         wasm.len() <= SIZE_MAX,
         "the component has {} bytes: {SIZE_MAX} are allowed",
         wasm.len()
     );
+    check_traces(wasm)
+}
+
+/// Fails if a component tells where it was built.
+pub(crate) fn check_traces(wasm: &[u8]) -> Result<()> {
     for path in traces() {
         ensure!(
             !contains(wasm, path.as_bytes()),
@@ -137,31 +136,6 @@ fn check(wasm: &[u8]) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// The full names of what a component imports.
-fn imports(wasm: &[u8]) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    // The modules and components inside have imports of their own, which are met inside.
-    let mut depth = 0_u32;
-    for payload in Parser::new(0).parse_all(wasm) {
-        match payload.context("the component cannot be read")? {
-            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
-                bail!(
-                    "the build gave a core module, not a component: is wasm-component-ld the linker?"
-                )
-            }
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                for import in section {
-                    names.push(import?.name.name.to_owned());
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(names)
 }
 
 /// What must not be inside: each would tell where, and by whom, the component was built.

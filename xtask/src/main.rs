@@ -6,9 +6,11 @@ mod bench;
 mod cargo;
 mod children;
 mod component;
+mod compose;
 mod demo;
 mod fuzz;
 mod hosts;
+mod imports;
 mod licences;
 mod node;
 mod ocsf;
@@ -37,8 +39,8 @@ fn main() -> ExitCode {
 
 fn run(args: &[&str]) -> Result<()> {
     match args {
-        ["build"] => component::build().map(drop),
-        ["build", "--twice"] => component::build_twice(),
+        ["build"] => compose::build(),
+        ["build", "--twice"] => compose::build_twice(),
         ["demo"] => demo::run(&mut io::stdout().lock()),
         ["bench"] => bench::run(),
         ["soak", "--minutes", minutes] => soak::fresh(minutes),
@@ -64,8 +66,9 @@ fn usage() -> String {
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  build            build the component into target/component/ and check its imports and size
-  build --twice    build it twice from clean, and compare the two to the byte
+  build            build the component, and its compositions for WASI, into target/component/, and
+                   check imports and size
+  build --twice    build them twice from clean, and compare the two to the byte
   demo             collect from a simulated API, events on stdout
   bench            print what the component costs, and the host's memory over a million rows
   soak             --minutes N: random worlds of fresh seeds; a failure tells its seed

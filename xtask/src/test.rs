@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use crate::cargo::{cargo, command, run, run_printing};
 use crate::step::{Step, Steps};
-use crate::{component, demo, fuzz, licences, ocsf, simulation};
+use crate::{component, compose, demo, fuzz, licences, ocsf, simulation};
 
 fn fmt() -> Result<()> {
     add_component("fmt", "rustfmt")?;
@@ -13,16 +13,18 @@ fn fmt() -> Result<()> {
 
 fn clippy() -> Result<()> {
     add_component("clippy", "clippy")?;
-    component::add_target()?;
     let deny = ["--", "--deny", "warnings"];
     run(cargo()
         .args(["clippy", "--release", "--locked", "--workspace", "--all-targets"])
         .args(deny))?;
-    // The one file that only the component has.
-    run(cargo()
-        .args(["clippy", "--release", "--locked", "--package", "mimecast-ttp-source", "--lib"])
-        .args(["--target", component::TARGET])
-        .args(deny))
+    // What only the built components have.
+    [&component::SOURCE].into_iter().chain(compose::PARTS).try_for_each(|part| {
+        component::add_target(part.target)?;
+        run(cargo()
+            .args(["clippy", "--release", "--locked", "--package", part.package])
+            .args(["--target", part.target])
+            .args(deny))
+    })
 }
 
 fn docs() -> Result<()> {
@@ -33,7 +35,7 @@ fn docs() -> Result<()> {
 
 fn native() -> Result<()> {
     // The host's tests build components of their own.
-    component::add_target()?;
+    component::add_target(component::SOURCE.target)?;
     cargo_test(&["--workspace", "--exclude", "end-to-end"])
 }
 
@@ -81,8 +83,8 @@ pub(crate) const STEPS: Steps = Steps {
         Step { name: "fuzz", what: "the fuzz targets build, where a nightly is", run: fuzz::build },
         Step {
             name: "twice",
-            what: "two builds of the component from clean are equal",
-            run: component::build_twice,
+            what: "two builds of the components from clean are equal",
+            run: compose::build_twice,
         },
         Step { name: "demo", what: "the demo gives events and nothing else", run: demo::test },
         Step {

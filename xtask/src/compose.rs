@@ -1,0 +1,112 @@
+//! Composes the component with the adapter and the driver of `examples/`, into components that need
+//! nothing but WASI, and checks what comes out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use wac_graph::types::Package;
+use wac_graph::{CompositionGraph, EncodeOptions, PackageId, plug};
+
+use crate::cargo::target_dir;
+use crate::component::{self, Part};
+use crate::imports;
+
+/// Maps the contract's HTTP to that of WASI.
+const ADAPTER: Part = Part {
+    package: "wasi-http-adapter",
+    kind: &["--lib", "--crate-type", "cdylib"],
+    target: "wasm32-unknown-unknown",
+    file: "wasi_http_adapter.wasm",
+};
+
+/// Drives a source as a WASI command.
+const DRIVER: Part = Part {
+    package: "source-command",
+    kind: &["--bin", "source-command"],
+    target: "wasm32-wasip2",
+    file: "source-command.wasm",
+};
+
+/// The parts that compositions add to the source.
+pub(crate) const PARTS: [&Part; 2] = [&ADAPTER, &DRIVER];
+
+/// A component that is built, under the name of its file.
+struct Built {
+    file: &'static str,
+    wasm: Vec<u8>,
+}
+
+/// Builds the component and its compositions into `target/component/`.
+pub(crate) fn build() -> Result<()> {
+    let source = component::build()?;
+    let source = fs::read(&source).with_context(|| format!("cannot read {}", source.display()))?;
+    for built in compose(&source, &target_dir())? {
+        let path = path(built.file);
+        fs::write(&path, &built.wasm)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        eprintln!("{}: {} bytes", path.display(), built.wasm.len());
+    }
+    Ok(())
+}
+
+/// Builds everything twice from clean, in two folders, and compares the two to the byte.
+pub(crate) fn build_twice() -> Result<()> {
+    let mut all = Vec::new();
+    for name in ["first", "second"] {
+        let dir = target_dir().join("twice").join(name);
+        if dir.exists() {
+            fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+        }
+        let source = component::compile_source(&dir)?;
+        let mut built = compose(&source, &dir)?;
+        built.push(Built { file: component::FILE, wasm: source });
+        all.push(built);
+    }
+    for (first, second) in all[0].iter().zip(&all[1]) {
+        ensure!(
+            first.wasm == second.wasm,
+            "two builds of {} from clean differ: compare the files below {}",
+            first.file,
+            target_dir().join("twice").display()
+        );
+        eprintln!("{}: two builds from clean are equal, {} bytes", first.file, first.wasm.len());
+    }
+    Ok(())
+}
+
+/// The compositions of a source, their other parts built below `dir`.
+fn compose(source: &[u8], dir: &Path) -> Result<Vec<Built>> {
+    let adapter = component::compile(&ADAPTER, dir)?;
+    let driver = component::compile(&DRIVER, dir)?;
+    let over_wasi = imports::oldest(&plugged(source, &adapter)?)?;
+    let command = imports::oldest(&plugged(&driver, &over_wasi)?)?;
+    let built = vec![
+        Built { file: "mimecast-ttp-source.wasi-http.wasm", wasm: over_wasi },
+        Built { file: "mimecast-ttp-source.command.wasm", wasm: command },
+    ];
+    for (built, list) in built.iter().zip(["wasi-http", "command"]) {
+        imports::check(&built.wasm, &format!("examples/{list}/imports.txt"))?;
+        component::check_traces(&built.wasm)?;
+    }
+    Ok(built)
+}
+
+/// A component whose imports are what another exports.
+fn plugged(socket: &[u8], exporter: &[u8]) -> Result<Vec<u8>> {
+    let mut graph = CompositionGraph::new();
+    let exporter = register(&mut graph, "part:exporter", exporter)?;
+    let socket = register(&mut graph, "part:socket", socket)?;
+    plug(&mut graph, vec![exporter], socket).context("the parts do not fit together")?;
+    graph.encode(EncodeOptions::default()).context("the composition cannot be written")
+}
+
+fn register(graph: &mut CompositionGraph, name: &str, wasm: &[u8]) -> Result<PackageId> {
+    let package = Package::from_bytes(name, None, wasm, graph.types_mut())
+        .with_context(|| format!("{name} cannot be read"))?;
+    Ok(graph.register_package(package)?)
+}
+
+fn path(file: &str) -> PathBuf {
+    target_dir().join("component").join(file)
+}

@@ -1,0 +1,123 @@
+//! What a component imports: read back, held to a list, and named by the oldest WASI that has it.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+use wasm_encoder::reencode::{ReencodeComponent as _, RoundtripReencoder};
+use wasm_encoder::{Component, ComponentImportSection, RawSection};
+use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+
+use crate::cargo::workspace;
+
+/// Fails unless a component imports what a list of the workspace says, to the byte.
+pub(crate) fn check(wasm: &[u8], list: &str) -> Result<()> {
+    let path = workspace().join(list);
+    let listed =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut imports = names(wasm)?;
+    imports.sort();
+    let imports = imports.join("\n") + "\n";
+    ensure!(
+        imports == listed,
+        "the component's imports are not those of {list}\nlisted:\n{listed}built:\n{imports}"
+    );
+    Ok(())
+}
+
+/// The full names of what a component imports.
+fn names(wasm: &[u8]) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for payload in top_level(wasm)? {
+        if let Payload::ComponentImportSection(section) = payload {
+            for import in section {
+                names.push(import?.name.name.to_owned());
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// The same component, with every import of WASI 0.2 named `@0.2.0`.
+///
+/// Linkers name whatever release their own definitions are of. What is used here was all there in the
+/// first, and every 0.2 is compatible with it, so that this is the name that the most runtimes know.
+pub(crate) fn oldest(wasm: &[u8]) -> Result<Vec<u8>> {
+    let mut component = Component::new();
+    for payload in top_level(wasm)? {
+        match payload {
+            Payload::ComponentImportSection(section) => {
+                let mut imports = ComponentImportSection::new();
+                for import in section {
+                    let import = import?;
+                    let ty = RoundtripReencoder
+                        .component_type_ref(import.ty)
+                        .context("an import cannot be written again")?;
+                    imports.import(&*oldest_name(import.name.name), ty);
+                }
+                component.section(&imports);
+            }
+            other => {
+                if let Some((id, range)) = other.as_section() {
+                    let (start, end) = (usize::try_from(range.start)?, usize::try_from(range.end)?);
+                    component.section(&RawSection { id, data: &wasm[start..end] });
+                }
+            }
+        }
+    }
+    let renamed = component.finish();
+    Validator::new_with_features(WasmFeatures::default())
+        .validate_all(&renamed)
+        .context("the component with renamed imports is not valid")?;
+    Ok(renamed)
+}
+
+fn oldest_name(name: &str) -> String {
+    match name.rsplit_once("@0.2.") {
+        Some((interface, _)) if interface.starts_with("wasi:") => format!("{interface}@0.2.0"),
+        _ => name.to_owned(),
+    }
+}
+
+/// What a component consists of; what its parts consist of is left out.
+fn top_level(wasm: &[u8]) -> Result<Vec<Payload<'_>>> {
+    let mut payloads = Vec::new();
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload.context("the component cannot be read")?;
+        match payload {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                bail!(
+                    "the build gave a core module, not a component: is wasm-component-ld the linker?"
+                )
+            }
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                if depth == 0 {
+                    payloads.push(payload);
+                }
+                depth += 1;
+            }
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            _ if depth == 0 => payloads.push(payload),
+            _ => {}
+        }
+    }
+    Ok(payloads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_of_wasi_0_2_alone_are_renamed() {
+        for (name, renamed) in [
+            ("wasi:io/poll@0.2.6", "wasi:io/poll@0.2.0"),
+            ("wasi:io/poll@0.2.12", "wasi:io/poll@0.2.0"),
+            ("wasi:http/types@0.3.0", "wasi:http/types@0.3.0"),
+            ("wasi:http/types@0.3.0-rc-2026", "wasi:http/types@0.3.0-rc-2026"),
+            ("pipeline:source/http@0.2.6", "pipeline:source/http@0.2.6"),
+        ] {
+            assert_eq!(oldest_name(name), renamed);
+        }
+    }
+}
