@@ -36,58 +36,35 @@ enum Undelivered {
     State(String),
 }
 
+/// Where collection stands.
+#[derive(Default)]
+struct Run {
+    cursor: Option<String>,
+    /// Failed polls, and failed deliveries, in a row.
+    polls: Backoff,
+    deliveries: Backoff,
+    errors: u32,
+    /// Batches without an event in a row.
+    empty: u32,
+}
+
 impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
     /// Collects until the end. Whether all went well.
     pub(crate) fn run(mut self) -> bool {
-        match self.collect() {
-            End::CaughtUp => true,
-            End::Failed => false,
-        }
-    }
-
-    fn collect(&mut self) -> End {
-        let mut cursor = match self.begin() {
-            Ok(cursor) => cursor,
+        let mut run = Run::default();
+        match self.begin() {
+            Ok(cursor) => run.cursor = cursor,
             Err(why) => {
                 self.log.error("state", &why);
-                return End::Failed;
+                return false;
             }
-        };
-        let (mut polls, mut deliveries) = (Backoff::default(), Backoff::default());
-        let (mut errors, mut empty) = (0_u32, 0_u32);
+        }
         loop {
-            let wait = match self.poll(cursor.as_deref()) {
-                Err(error) => {
-                    errors += 1;
-                    match self.failed(&error, errors, &mut polls) {
-                        Ok(wait) => wait,
-                        Err(end) => return end,
-                    }
-                }
-                Ok((batch, lines)) => match self.deliver(&batch, &lines) {
-                    Err(why) => match self.undelivered(why, &mut deliveries) {
-                        Ok(wait) => wait,
-                        Err(end) => return end,
-                    },
-                    Ok(()) => {
-                        self.log.batch(&batch);
-                        self.log.notices(&batch.notices);
-                        if self.until_caught_up && !batch.more {
-                            return End::CaughtUp;
-                        }
-                        polls.reset();
-                        deliveries.reset();
-                        errors = 0;
-                        empty = if batch.events.is_empty() { empty.saturating_add(1) } else { 0 };
-                        let moved =
-                            !batch.events.is_empty() || cursor.as_ref() != Some(&batch.cursor);
-                        cursor = Some(batch.cursor);
-                        wait::after_batch(batch.more, moved, empty, batch.next_poll_ms)
-                    }
-                },
-            };
-            if !wait.is_zero() {
-                self.waits.sleep(wait);
+            match self.step(&mut run) {
+                Ok(wait) if wait.is_zero() => {}
+                Ok(wait) => self.waits.sleep(wait),
+                Err(End::CaughtUp) => return true,
+                Err(End::Failed) => return false,
             }
         }
     }
@@ -103,8 +80,28 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
         Ok(cursor)
     }
 
+    /// One poll, and what follows from it. Gives the wait before the next.
+    fn step(&mut self, run: &mut Run) -> Result<Duration, End> {
+        let (batch, lines) = match self.poll(run.cursor.as_deref()) {
+            Ok(polled) => polled,
+            Err(error) => return self.failed(&error, run),
+        };
+        if let Err(why) = self.deliver(&batch, &lines) {
+            return self.undelivered(why, &mut run.deliveries);
+        }
+        self.log.batch(&batch);
+        self.log.notices(&batch.notices);
+        if self.until_caught_up && !batch.more {
+            return Err(End::CaughtUp);
+        }
+        let moved = !batch.events.is_empty() || run.cursor.as_ref() != Some(&batch.cursor);
+        let empty = if batch.events.is_empty() { run.empty.saturating_add(1) } else { 0 };
+        *run = Run { cursor: Some(batch.cursor), empty, ..Run::default() };
+        Ok(wait::after_batch(batch.more, moved, empty, batch.next_poll_ms))
+    }
+
     /// One page, and its lines. What breaks the contract is an error of it.
-    fn poll(&mut self, cursor: Option<&str>) -> Result<(Batch, Vec<u8>), PollError> {
+    fn poll(&mut self, cursor: Option<&str>) -> Result<(Batch, Vec<u8>), Box<PollError>> {
         let batch = self.source.poll(&self.config, cursor)?;
         let lines = batch::lines(&batch).map_err(|message| PollError {
             kind: ErrorKind::Protocol,
@@ -132,16 +129,13 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
     }
 
     /// Tells of a failed poll. The wait after it, unless waiting is of no use.
-    fn failed(
-        &mut self,
-        error: &PollError,
-        errors: u32,
-        backoff: &mut Backoff,
-    ) -> Result<Duration, End> {
+    fn failed(&mut self, error: &PollError, run: &mut Run) -> Result<Duration, End> {
         self.log.notices(&error.notices);
+        run.errors = run.errors.saturating_add(1);
+        let enough = run.errors >= ERRORS_MAX;
         let (kind, hopeless) = match error.kind {
-            ErrorKind::Transient => ("transient", errors >= ERRORS_MAX),
-            ErrorKind::Protocol => ("protocol", errors >= ERRORS_MAX),
+            ErrorKind::Transient => ("transient", enough),
+            ErrorKind::Protocol => ("protocol", enough),
             ErrorKind::Auth => ("auth", true),
             ErrorKind::Config => ("config", true),
             ErrorKind::Cursor => ("cursor", true),
@@ -152,7 +146,7 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
             return Err(End::Failed);
         }
         let hint = error.retry_after_ms.map(Duration::from_millis);
-        let wait = backoff.next(wait::cap(error.kind), hint, self.waits.chance());
+        let wait = run.polls.next(wait::cap(error.kind), hint, self.waits.chance());
         let message = format!("{} (next try in {} ms)", error.message, wait.as_millis());
         match error.kind {
             ErrorKind::Transient | ErrorKind::Protocol => self.log.warn(&code, &message),
@@ -186,3 +180,6 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
 
 /// Transient and protocol errors in a row that end what is only to catch up.
 const ERRORS_MAX: u32 = 10;
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ use std::io;
 use std::process::ExitCode;
 
 use collect::Collector;
+use config::Fault;
 use log::Log;
 use options::{Options, USAGE, Wish};
 use source::{Imported, Source as _};
@@ -53,14 +54,14 @@ fn collect(options: &Options) -> bool {
         Ok(config) => config,
         Err(faults) => {
             let log = Log::new(io::stderr(), Vec::new());
-            faults.iter().for_each(|fault| log.error("config", &fault.to_string()));
+            tell(&log, &faults);
             return false;
         }
     };
     let log = Log::new(io::stderr(), config.secrets);
     let source = Imported;
     if let Err(faults) = source.validate(&config.json) {
-        faults.iter().for_each(|fault| log.error("config", &fault.to_string()));
+        tell(&log, &faults);
         return false;
     }
     let collector = Collector {
@@ -73,4 +74,10 @@ fn collect(options: &Options) -> bool {
         until_caught_up: options.until_caught_up,
     };
     collector.run()
+}
+
+fn tell(log: &Log<io::Stderr>, faults: &[Fault]) {
+    for fault in faults {
+        log.error("config", &fault.to_string());
+    }
 }

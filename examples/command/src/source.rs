@@ -8,7 +8,7 @@ pub(crate) trait Source {
     /// Every fault of a configuration.
     fn validate(&self, config: &str) -> Result<(), Vec<Fault>>;
     /// One page.
-    fn poll(&mut self, config: &str, cursor: Option<&str>) -> Result<Batch, PollError>;
+    fn poll(&mut self, config: &str, cursor: Option<&str>) -> Result<Batch, Box<PollError>>;
 }
 
 /// The one that the composition plugs in.
@@ -24,7 +24,7 @@ impl Source for Imported {
         bindings::validate(config).map_err(|faults| faults.into_iter().map(told).collect())
     }
 
-    fn poll(&mut self, config: &str, cursor: Option<&str>) -> Result<Batch, PollError> {
-        bindings::poll(config, cursor)
+    fn poll(&mut self, config: &str, cursor: Option<&str>) -> Result<Batch, Box<PollError>> {
+        bindings::poll(config, cursor).map_err(Box::new)
     }
 }

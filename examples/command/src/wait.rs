@@ -25,7 +25,7 @@ impl Waits for Thread {
     }
 }
 
-/// The waits after errors: growing while they go on, and back to the first after a success.
+/// The waits after errors, growing while they go on. After a success a new one begins.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     errors: u32,
@@ -39,10 +39,6 @@ impl Backoff {
         // Collectors that failed together do not come back together.
         let jittered = doubled.mul_f64(0.8 + 0.4 * chance.clamp(0.0, 1.0)).min(cap);
         jittered.max(hint.unwrap_or_default().min(LONG))
-    }
-
-    pub(crate) fn reset(&mut self) {
-        self.errors = 0;
     }
 }
 
@@ -113,16 +109,6 @@ mod tests {
         assert_eq!(next(1).as_millis(), 500);
         assert_eq!(next(120_000).as_millis(), 120_000);
         assert_eq!(next(u64::MAX).as_millis(), 900_000);
-    }
-
-    #[test]
-    fn a_success_begins_anew() {
-        let mut backoff = Backoff::default();
-        for _ in 0..9 {
-            let _ = backoff.next(SHORT, None, 0.5);
-        }
-        backoff.reset();
-        assert_eq!(backoff.next(SHORT, None, 0.5), FIRST);
     }
 
     #[test]

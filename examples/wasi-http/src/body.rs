@@ -23,7 +23,7 @@ enum Content {
     /// Said to be gzip; too little of it is there to see.
     Begins(Vec<u8>),
     Plain(Bounded),
-    Gzip(MultiGzDecoder<Bounded>),
+    Gzip(Box<MultiGzDecoder<Bounded>>),
 }
 
 impl Body {
@@ -54,7 +54,7 @@ impl Body {
             let bounded = Bounded::new(self.bytes_max);
             // Runtimes that undo gzip by themselves may leave its header as it was.
             self.content = if begin.starts_with(&GZIP_MAGIC) {
-                Content::Gzip(MultiGzDecoder::new(bounded))
+                Content::Gzip(Box::new(MultiGzDecoder::new(bounded)))
             } else {
                 Content::Plain(bounded)
             };
