@@ -81,14 +81,16 @@ fn compose(source: &[u8], dir: &Path) -> Result<Vec<Built>> {
     let driver = component::compile(&DRIVER, dir)?;
     let over_wasi = imports::oldest(&plugged(source, &adapter)?)?;
     let command = imports::oldest(&plugged(&driver, &over_wasi)?)?;
+    imports::check(&over_wasi, "examples/wasi-http/imports.txt")?;
+    imports::check(&command, "examples/command/imports.txt")?;
     let built = vec![
         Built { file: "mimecast-ttp-source.wasi-http.wasm", wasm: over_wasi },
         Built { file: "mimecast-ttp-source.command.wasm", wasm: command },
+        // For other sources of the contract.
+        Built { file: "wasi-http-adapter.wasm", wasm: imports::oldest(&adapter)? },
+        Built { file: "source-command.wasm", wasm: imports::oldest(&driver)? },
     ];
-    for (built, list) in built.iter().zip(["wasi-http", "command"]) {
-        imports::check(&built.wasm, &format!("examples/{list}/imports.txt"))?;
-        component::check_traces(&built.wasm)?;
-    }
+    built.iter().try_for_each(|built| component::check_traces(&built.wasm))?;
     Ok(built)
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cargo::{cargo, run_printing};
 use crate::step::{Step, Steps};
-use crate::{node, python, simulation};
+use crate::{compose, node, python, simulation, wasmtime};
 
 /// The steps of `cargo xtask hosts`.
 pub(crate) const STEPS: Steps = Steps {
@@ -43,7 +43,8 @@ fn test_node() -> Result<()> {
 }
 
 fn test_wasi() -> Result<()> {
-    python_environment()?;
+    wasmtime::install()?;
+    compose::build()?;
     test("wasi")
 }
 

@@ -19,6 +19,7 @@ mod simulation;
 mod soak;
 mod step;
 mod test;
+mod wasmtime;
 
 use std::io;
 use std::process::ExitCode;

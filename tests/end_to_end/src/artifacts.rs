@@ -10,6 +10,19 @@ pub fn component() -> PathBuf {
     built("component/mimecast-ttp-source.wasm", "cargo xtask build")
 }
 
+/// One of its compositions, or a part of them, by the name of its file.
+#[must_use]
+pub fn composition(file: &str) -> PathBuf {
+    built(&format!("component/{file}"), "cargo xtask build")
+}
+
+/// The stock command line of wasmtime.
+#[must_use]
+pub fn wasmtime() -> PathBuf {
+    let file = format!("wasmtime-cli/bin/wasmtime{}", std::env::consts::EXE_SUFFIX);
+    built(&file, "cargo xtask hosts wasi")
+}
+
 /// The host's program.
 #[must_use]
 pub fn source_host() -> PathBuf {

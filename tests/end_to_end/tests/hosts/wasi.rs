@@ -1,1 +1,10 @@
 //! The composed components in runtimes that know nothing of the contract.
+
+mod adapter;
+mod command;
+mod component;
+mod crashes;
+mod faults;
+mod faulty;
+mod invoke;
+mod runtime;

@@ -1,0 +1,77 @@
+//! `kill -9` of the runtime at many moments.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use end_to_end::rows::{assert_each_once, ledger};
+use mimecast_sim::{Fault, FaultRule, LedgerQuery, Options, When, WorldOptions};
+use serde::de::IgnoredAny;
+
+use super::runtime::Collector;
+
+const PAGE_ROWS: usize = 50;
+
+#[test]
+fn a_kill_loses_nothing_and_repeats_a_page_at_most() {
+    let slow = FaultRule::new(Fault::Slow { delay_ms: 15 }, When::Every(1));
+    let world = WorldOptions { rows: 2_000, late_max_secs: 0, ..WorldOptions::default() };
+    let api = Options { world, faults: vec![slow], ..Options::default() }.start().unwrap();
+    let collector = Collector::new("killed", &api, &format!(r#", "page_size": {PAGE_ROWS}"#));
+    let mut stdout = String::new();
+    let mut kills = 0;
+    // At a start, while nothing is there yet; while a page is asked for; while one is being written,
+    // which the file's growth tells; and after its cursor is waiting.
+    for moment in 0..12 {
+        let mut process = collector.start(&["--until-caught-up"]);
+        let waiting = collector.granted().join("cursor.new");
+        let runs = match moment % 4 {
+            0 => {
+                thread::sleep(Duration::from_millis(40 * moment));
+                true
+            }
+            1 => process.wait_until("batches", |process| batches(&process.stderr()) >= 3),
+            2 => process.wait_until("output", |process| process.stdout().len() > 60_000),
+            _ => {
+                process.wait_until("batches", |process| batches(&process.stderr()) >= 2)
+                    && process.wait_until("a cursor that waits", |_| waiting.exists())
+            }
+        };
+        assert!(runs, "it ended before it was killed: {}", process.stderr());
+        kills += 1;
+        stdout += &process.kill();
+    }
+    stdout += &collector.catch_up().stdout;
+
+    // A line that was cut has its end before the next run's first, so that it takes no row with it.
+    let (whole, cut): (Vec<&str>, Vec<&str>) = stdout
+        .lines()
+        .filter(|line| !line.is_empty())
+        .partition(|line| serde_json::from_str::<IgnoredAny>(line).is_ok());
+    let rows = ledger(&api, &LedgerQuery::default());
+    let again = whole.len() - rows.len();
+    eprintln!("{kills} kills: {again} rows again, {} lines cut", cut.len());
+    assert!(cut.len() <= kills, "{} lines cut by {kills} kills", cut.len());
+    assert!(again <= kills * PAGE_ROWS, "{again} rows came again after {kills} kills");
+    let mut whole = whole;
+    whole.sort_unstable();
+    whole.dedup();
+    assert_each_once(&(whole.join("\n") + "\n"), &rows);
+}
+
+#[test]
+fn a_line_that_a_crash_cut_does_not_run_into_the_next() {
+    let world = WorldOptions { rows: 10, late_max_secs: 0, ..WorldOptions::default() };
+    let api = Options { world, ..Options::default() }.start().unwrap();
+    let collector = Collector::new("cut-line", &api, "");
+    // What a crash in the middle of a batch leaves: half a line, and the cursor that was to follow.
+    fs::write(collector.granted().join("cursor.new"), "{}").unwrap();
+    let stdout = format!("{{\"id\":\"ha{}", collector.catch_up().stdout);
+    let (cut, rest) = stdout.split_once('\n').unwrap();
+    assert_eq!(cut, "{\"id\":\"ha");
+    assert_each_once(rest, &ledger(&api, &LedgerQuery::default()));
+}
+
+fn batches(told: &str) -> usize {
+    told.lines().filter(|line| line.starts_with("info batch: ")).count()
+}
