@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::faulty::{answering, refused, silent, trickling};
-use super::invoke::{invoke, members, unquoted};
+use super::invoke::{invoke, invoke_with, members, unquoted};
 
 #[test]
 fn a_request_goes_out_as_it_was_asked_for() {
@@ -44,11 +44,14 @@ fn a_large_request_body_goes_out_whole() {
     // More would be too long for a command line.
     let body = vec!["120"; 25_000].join(", ");
     let call = format!(r#"send({{method: "PUT", url: "{url}/", headers: [], body: [{body}]}})"#);
-    let value = invoke(ADAPTER, &call);
-    assert!(value.starts_with("ok({status: 204, "), "{value}");
-    let request = requests.recv().unwrap();
-    let (_, sent) = request.split_once("\r\n\r\n").unwrap();
-    assert_eq!(sent, "x".repeat(25_000));
+    // A runtime may take all of it at once, or a little at a time.
+    for options in ["http", "http,http-outgoing-body-chunk-size=999"] {
+        let value = invoke_with(options, ADAPTER, &call);
+        assert!(value.starts_with("ok({status: 204, "), "{value}");
+        let request = requests.recv().unwrap();
+        let (_, sent) = request.split_once("\r\n\r\n").unwrap();
+        assert_eq!(sent, "x".repeat(25_000));
+    }
 }
 
 #[test]
@@ -79,10 +82,6 @@ fn gzip_is_undone_and_its_headers_are_gone() {
 
 #[test]
 fn a_response_beyond_16_mib_is_too_large_however_small_it_was_sent() {
-    let just = vec![b'a'; 16 << 20];
-    let (url, _requests) = answering(zipped_response(&gzip(&just)));
-    assert!(get(&url, None).starts_with("ok({status: 200, "));
-
     let more = vec![b'a'; (16 << 20) + 1];
     let zipped = gzip(&more);
     assert!(zipped.len() < 100_000);
@@ -137,7 +136,7 @@ fn what_cannot_be_reached_has_its_own_case() {
         (refused(), "err(connect(\"no connection to 127.0.0.1:"),
         ("http://no-such-name.invalid".to_owned(), "err(dns(\"the name in no-such-name.invalid:80"),
         (plain.replace("http://", "https://"), "err(tls(\"no TLS with 127.0.0.1:"),
-        ("ftp://127.0.0.1".to_owned(), "err(denied(\"the URL's scheme"),
+        ("ftp://127.0.0.1".to_owned(), "err(denied(\"the URL"),
     ] {
         let value = get(&format!("{url}/s3cret"), None);
         assert!(value.starts_with(wanted) && !value.contains("s3cret"), "{value}");

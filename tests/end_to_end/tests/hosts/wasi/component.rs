@@ -65,11 +65,11 @@ fn poll(base_url: &str, api: &Running, cursor: &str) -> String {
     let start = api_date(api.now_secs() - 5 * 86_400 - 3600).replace("+0000", "Z");
     let client = api.client();
     let config = format!(
-        r#"{{"base_url": "{base_url}", "start": "{start}", "page_size": 100, "auth": {{"type": "oauth2",
-           "client_id": "{}", "client_secret": "{}"}}}}"#,
+        r#"{{"base_url": "{base_url}", "start": "{start}", "page_size": 100,
+           "auth": {{"type": "oauth2", "client_id": "{}", "client_secret": "{}"}}}}"#,
         client.client_id, client.client_secret
     );
-    invoke(COMPOSITION, &format!("poll({}, {cursor})", quoted(&config)))
+    invoke(COMPOSITION, &format!("poll({}, {cursor})", quoted(&config.replace('\n', " "))))
 }
 
 fn api(rows: u32, faults: Vec<FaultRule>) -> Running {

@@ -70,7 +70,8 @@ fn read(stream: &mut TcpStream) -> String {
             let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
             body.len() >= digits.parse().unwrap_or(0)
         });
-        if length == 0 || whole {
+        // What is no text is a client that wants to speak TLS.
+        if length == 0 || whole || bytes.starts_with(b"\x16") {
             return text;
         }
     }

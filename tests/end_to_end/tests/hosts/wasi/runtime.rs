@@ -1,6 +1,7 @@
 //! The command in a stock runtime, before a simulated API.
 
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -97,6 +98,28 @@ impl Collector {
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     }
 
+    /// Collects until a reader that takes so many bytes blocks it in the middle of a page; then kills it.
+    /// Gives all that it had written.
+    pub(super) fn run_until_blocked(&self, bytes: usize) -> String {
+        let mut command = self.command(&["--env", "SOURCE_CONFIG"], &["--until-caught-up"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut pipe = child.stdout.take().unwrap();
+        let mut written = vec![0; bytes];
+        pipe.read_exact(&mut written).unwrap();
+        // A cursor that goes on waiting is that of a page which does not get out.
+        let waiting = self.granted().join("cursor.new");
+        let mut seen = 0;
+        while seen < 50 {
+            seen = if waiting.exists() { seen + 1 } else { 0 };
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it was blocked");
+            thread::sleep(LOOK_EVERY);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        pipe.read_to_end(&mut written).unwrap();
+        String::from_utf8_lossy(&written).into_owned()
+    }
+
     fn command(&self, grants: &[&str], args: &[&str]) -> Command {
         let mut command = Command::new(artifacts::wasmtime());
         command
@@ -142,6 +165,10 @@ impl Process {
             thread::sleep(LOOK_EVERY);
         }
         true
+    }
+
+    pub(super) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Ends it as `kill -9` does. Gives what it had written to stdout.
