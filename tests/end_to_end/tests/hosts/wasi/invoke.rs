@@ -7,14 +7,8 @@ use end_to_end::artifacts;
 /// Calls a function of a composition, and gives what it returns, in the text form of components' values.
 #[track_caller]
 pub(super) fn invoke(composition: &str, call: &str) -> String {
-    invoke_with("http", composition, call)
-}
-
-/// The same, with these options for the runtime's WASI.
-#[track_caller]
-pub(super) fn invoke_with(options: &str, composition: &str, call: &str) -> String {
     let output = Command::new(artifacts::wasmtime())
-        .args(["run", "-S", options, "--invoke", call])
+        .args(["run", "-S", "http", "--invoke", call])
         .arg(artifacts::composition(composition))
         .output()
         .unwrap();
