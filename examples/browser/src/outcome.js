@@ -1,0 +1,130 @@
+// The outcome of a call in words: of a poll a batch or an error, of a check a report.
+
+import { element, table } from './element.js';
+import { duration, ofNanos } from './moment.js';
+
+const REMEDIES = {
+  transient: 'It may pass by itself: the host waits and polls again.',
+  auth: 'The API refuses the credentials, or what they may do. A person must act.',
+  config: 'The configuration cannot be used, or the host denied the request. A person must act.',
+  cursor: 'The cursor is at fault. A person must decide; going on would be a guess.',
+  protocol: 'The API answered something that is not understood.',
+};
+
+/** One line on an outcome, for the status, the heading and the history. */
+export function inBrief({ ok, error, trap }) {
+  if (trap !== undefined) return 'the component broke off';
+  if (error) return `error ${error.kind}: ${error.code}`;
+  if (!('events' in ok)) return 'the check passed';
+  const count = ok.events.length;
+  const dropped = ok.stats.duplicates;
+  return (
+    `${count === 1 ? '1 event' : `${count} events`}` +
+    `${dropped > 0 ? `, ${dropped} known ${dropped === 1 ? 'row' : 'rows'} dropped` : ''}` +
+    `; ${ok.more ? 'more to come' : 'caught up'}`
+  );
+}
+
+/** What the call gave, apart from events and cursor. */
+export function outcomeFacts(outcome) {
+  const { ok, error, trap } = outcome;
+  if (trap !== undefined) {
+    return element(
+      'div',
+      { class: 'callout bad', id: 'outcome', data: { outcome: 'trap' } },
+      element('p', {}, `The component broke off: ${trap}.`),
+      element(
+        'p',
+        {},
+        'To a host this is an error of the kind protocol: the cursor stands, the instance was ' +
+          'thrown away and a fresh one takes the next call.',
+      ),
+    );
+  }
+  const given = ok ?? error;
+  return element(
+    'div',
+    { id: 'outcome', data: { outcome: error ? 'error' : 'ok' } },
+    error ? errorFacts(error) : null,
+    notices(given.notices),
+    element('dl', { class: 'facts' }, facts(given)),
+  );
+}
+
+function errorFacts(error) {
+  return element(
+    'div',
+    { class: 'callout bad' },
+    element(
+      'p',
+      {},
+      'kind ',
+      element('code', { data: { part: 'kind' } }, error.kind),
+      ', code ',
+      element('code', { data: { part: 'code' } }, error.code),
+    ),
+    element('p', { data: { part: 'message' } }, error.message),
+    element('p', {}, `${REMEDIES[error.kind]} The cursor that was handed in still stands.`),
+    error.retryAfterMs === undefined
+      ? null
+      : element(
+          'p',
+          {},
+          'Poll again no earlier than in ',
+          element('span', { data: { part: 'retry-after' } }, duration(error.retryAfterMs)),
+          ' (retry-after-ms ',
+          String(error.retryAfterMs),
+          '): the API’s own wish.',
+        ),
+  );
+}
+
+function notices(list) {
+  if (list.length === 0) return null;
+  return table(
+    'Notices',
+    ['level', 'notice', 'message'],
+    list.map(({ level, code, message }) =>
+      element(
+        'tr',
+        { data: { notice: code } },
+        element('td', {}, level),
+        element('td', {}, element('code', {}, code)),
+        element('td', {}, message),
+      ),
+    ),
+  );
+}
+
+function facts(given) {
+  const { stats, quota } = given;
+  const shown = [];
+  if ('events' in given) {
+    shown.push(
+      ['more', given.more ? 'true: poll again at once' : 'false: caught up'],
+      ['next-poll-ms', `${given.nextPollMs}${given.more ? '' : ` (${duration(given.nextPollMs)})`}`],
+      ['progress.complete-until', ofNanos(given.progress.completeUntil)],
+      ['progress.target', ofNanos(given.progress.target)],
+    );
+  }
+  if ('clockOffsetMs' in given || 'newest' in given) {
+    const { newest, clockOffsetMs } = given;
+    shown.push(
+      ['newest', newest === undefined ? 'none' : ofNanos(newest)],
+      ['clock-offset-ms', clockOffsetMs === undefined ? 'not told' : String(clockOffsetMs)],
+    );
+  }
+  shown.push(
+    ['stats', `${stats.requests} requests, ${stats.rows} rows, ${stats.duplicates} duplicates`],
+    ['bytes', `${stats.sentBytes} sent, ${stats.receivedBytes} received`],
+    [
+      'quota',
+      quota === undefined
+        ? 'not told'
+        : `${quota.remaining} left, filled up in ${duration(quota.resetMs)}`,
+    ],
+  );
+  return shown.map(([name, text]) =>
+    element('div', { data: { fact: name } }, element('dt', {}, name), element('dd', {}, text)),
+  );
+}

@@ -1,0 +1,74 @@
+// What a call gave, part by part.
+
+import { cursorChange, membersOf } from './cursor.js';
+import { byId, element, fill } from './element.js';
+import { eventList } from './events.js';
+import { ofNanos, millisOf } from './moment.js';
+import { inBrief, outcomeFacts } from './outcome.js';
+import { requests, rowsOf, windowOf } from './requests.js';
+import { timeline } from './timeline.js';
+
+/** Shows a call with all that belongs to it. */
+export async function showResult(call) {
+  const { outcome, exchanges, keys, scene, cursor, keptToken } = call;
+  const offset = Number(membersOf(cursor).clock_offset_secs ?? 0) * 1000;
+  const sent = await requests(exchanges, keys, scene.millis, offset, keptToken);
+  const after = outcome.ok?.cursor ?? cursor;
+  const isPoll = call.name === 'poll';
+  fill(
+    byId('result'),
+    element(
+      'h2',
+      { id: 'result-title', tabindex: '-1' },
+      `${isPoll ? 'Poll' : 'Check'} ${call.number}: ${inBrief(outcome)}`,
+    ),
+    isPoll ? picture(call) : null,
+    part('What came back', outcomeFacts(outcome), true),
+    isPoll && call.forms
+      ? part(`Events: ${call.forms[call.format].length}`, eventList(call.forms, call.format), true)
+      : null,
+    part(
+      `What the component sent: ${exchanges.length} ${exchanges.length === 1 ? 'request' : 'requests'}`,
+      sent.length > 0
+        ? element('div', { id: 'requests' }, sent)
+        : element('p', { id: 'requests' }, 'Nothing.'),
+      true,
+    ),
+    isPoll ? part(cursorTitle(cursor, after), cursorChange(cursor, after), true) : null,
+  );
+}
+
+const cursorTitle = (before, after) =>
+  before === after ? 'The cursor: it stands' : 'The cursor: what moved';
+
+const part = (title, content, open) =>
+  element(
+    'details',
+    { class: 'part', open },
+    element('summary', {}, element('h3', {}, title)),
+    content,
+  );
+
+function picture({ outcome, exchanges, scene, cursor, start, forms }) {
+  if (exchanges.length === 0) return null;
+  const ids = new Set((forms?.raw ?? []).map(({ body }) => idOf(body)));
+  const rows = rowsOf(exchanges).map((row) => ({ ...row, isNew: ids.delete(row.id) }));
+  const before = cursor === null ? null : millisOf(membersOf(cursor).watermark);
+  const batch = outcome.ok;
+  return timeline({
+    start: before === null ? start : Math.min(start, before),
+    clock: scene.millis,
+    asked: windowOf(exchanges),
+    rows,
+    before: before ?? start,
+    after: batch ? millisOf(ofNanos(batch.progress.completeUntil)) : before,
+  });
+}
+
+function idOf(body) {
+  try {
+    return JSON.parse(body).id;
+  } catch {
+    return undefined;
+  }
+}
