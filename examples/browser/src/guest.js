@@ -39,9 +39,10 @@ export class Guest {
     try {
       return { ok: this.#source[name](...args) };
     } catch (thrown) {
-      if (thrown instanceof Error && 'payload' in thrown) return { error: thrown.payload };
+      // The contract's own errors are thrown as the values that they are; all else is a trap.
+      if (!(thrown instanceof Error)) return { error: thrown };
       this.#source = null;
-      return { trap: thrown instanceof Error ? thrown.message : String(thrown) };
+      return { trap: thrown.message };
     } finally {
       this.#host = NO_HOST;
     }

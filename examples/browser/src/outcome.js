@@ -16,14 +16,15 @@ export function inBrief({ ok, error, trap }) {
   if (trap !== undefined) return 'the component broke off';
   if (error) return `error ${error.kind}: ${error.code}`;
   if (!('events' in ok)) return 'the check passed';
-  const count = ok.events.length;
   const dropped = ok.stats.duplicates;
   return (
-    `${count === 1 ? '1 event' : `${count} events`}` +
-    `${dropped > 0 ? `, ${dropped} known ${dropped === 1 ? 'row' : 'rows'} dropped` : ''}` +
+    counted(ok.events.length, 'event') +
+    (dropped > 0 ? `, ${counted(dropped, 'known row')} dropped` : '') +
     `; ${ok.more ? 'more to come' : 'caught up'}`
   );
 }
+
+const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** What the call gave, apart from events and cursor. */
 export function outcomeFacts(outcome) {
@@ -115,7 +116,14 @@ function facts(given) {
     );
   }
   shown.push(
-    ['stats', `${stats.requests} requests, ${stats.rows} rows, ${stats.duplicates} duplicates`],
+    [
+      'stats',
+      [
+        counted(stats.requests, 'request'),
+        counted(stats.rows, 'row'),
+        counted(stats.duplicates, 'duplicate'),
+      ].join(', '),
+    ],
     ['bytes', `${stats.sentBytes} sent, ${stats.receivedBytes} received`],
     [
       'quota',

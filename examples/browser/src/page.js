@@ -21,6 +21,7 @@ import {
   fit,
   fitIfNoneLiesWithin,
   judgeRows,
+  offerBody,
   offerReplies,
   restoreSample,
   scene,
@@ -33,6 +34,8 @@ import { tryToSend } from './policy.js';
 /** The wait of this page's host after an error for which the API named none. */
 const ERROR_WAIT_MS = 500;
 const MINUTE = 60_000;
+/** The height of the bar of buttons at the foot of a narrow page. */
+const BAR_PX = 120;
 
 const state = {
   /** What a host stores. */
@@ -51,7 +54,7 @@ async function run(name) {
   try {
     const config = configuration();
     const now = scene();
-    if (config === null) tell('The settings are no JSON object: see beside them.', 'settings');
+    if (config === null) tell('Not called: the settings are no JSON object.');
     else if (now.fault) tell(`Not called: ${now.fault}.`);
     else await made(name, config, now);
   } catch (error) {
@@ -89,8 +92,9 @@ async function made(name, config, now) {
   }
   await showResult(one);
   showState();
-  tell(`${name === 'poll' ? 'Poll' : 'Check'} ${number}: ${inBrief(given.outcome)}.`);
-  byId('result').scrollIntoView({ block: 'nearest' });
+  tell(`${name === 'poll' ? 'Poll' : 'Check'} ${number}: ${inBrief(given.outcome)}.`, true);
+  const { top, bottom } = byId('result-title').getBoundingClientRect();
+  if (top < 0 || bottom > window.innerHeight - BAR_PX) byId('result').scrollIntoView();
 }
 
 /** The events of the same poll in each form. */
@@ -141,8 +145,10 @@ function showState() {
   showHistory(state.calls, goBack);
 }
 
-function tell(text) {
+/** Says it to all readers. `isTitle`: where there is room for the result's title, that says it. */
+function tell(text, isTitle = false) {
   byId('told').textContent = text;
+  byId('told').classList.toggle('is-title', isTitle);
 }
 
 function restore() {
@@ -179,6 +185,7 @@ function listen() {
   on('configuration', 'input', configChanged);
   on('reply', 'input', () => {
     showReply();
+    offerBody();
     judgeRows();
   });
   on('rows', 'input', judgeRows);

@@ -125,6 +125,12 @@ const rows = [
 /** The sample as text, a row a line. */
 export const SAMPLE = rows.map((row) => JSON.stringify(row)).join('\n');
 
+/** The sample as the body of one reply. */
+export const SAMPLE_BODY = `{"meta": {"status": 200},
+ "data": [{"resultCount": ${rows.length}, "impersonationLogs": [
+${SAMPLE.replaceAll('\n', ',\n')}
+]}], "fail": []}`;
+
 /** Rows that the API shows only from this time on: it can be late, out of the order of its rows. */
 export const VISIBLE_FROM = new Map([['MTOKEN:sample-row-0006', '2026-11-01T01:00:30Z']]);
 

@@ -4,7 +4,7 @@ import { byId, element, fill } from './element.js';
 import { millisOf, rfc3339 } from './moment.js';
 import { readPaste } from './paste.js';
 import { REPLIES } from './replies.js';
-import { SAMPLE, SAMPLE_CLOCK, SAMPLE_SETTINGS } from './sample.js';
+import { SAMPLE, SAMPLE_BODY, SAMPLE_CLOCK, SAMPLE_SETTINGS } from './sample.js';
 
 const MINUTE = 60_000;
 
@@ -28,7 +28,19 @@ const choice = () => REPLIES.find(({ name }) => name === byId('reply').value);
 /** Says what the chosen reply is, and shows the fields that it needs. */
 export function showReply() {
   byId('reply-what').textContent = choice().what;
-  byId('own').hidden = choice().name !== 'own';
+  const isOwn = choice().name === 'own';
+  byId('own').hidden = !isOwn;
+  byId('rows-label').textContent = isOwn
+    ? 'the body'
+    : 'the API’s rows: paste yours over the sample';
+  byId('rows-hint').hidden = isOwn;
+}
+
+/** Has the sample as a whole body where a body is asked for, as long as nobody has changed it. */
+export function offerBody() {
+  const rows = byId('rows');
+  const [from, to] = choice().name === 'own' ? [SAMPLE, SAMPLE_BODY] : [SAMPLE_BODY, SAMPLE];
+  if (rows.value === from) rows.value = to;
 }
 
 /** The scene for a call: the reply chosen, what was pasted, the time; or `{fault}`. */
