@@ -59,7 +59,9 @@ export const REPLIES = [
   {
     name: 'keys',
     label: '401: keys refused',
-    what: 'The API does not take the keys. With API 2.0 the component asks for one new token first.',
+    what:
+      'The API does not take the keys. With API 2.0 this is said of the access token: credentials ' +
+      'are judged by the token endpoint alone.',
     logs: failing(401, fail('err_xdk_client_unauthorized', 'Unauthorized')),
   },
   {
@@ -120,7 +122,9 @@ export const REPLIES = [
   {
     name: 'token-expired',
     label: '401: access token expired, then a page',
-    what: 'API 2.0: the component gets a new token, once, and repeats the request with it.',
+    what:
+      'API 2.0, after a poll that got a token: the component gets a new one, once, and repeats the ' +
+      'request with it.',
     logs: firstThenPage(failing(401, gateway('token_expired', 'Access Token Expired'))),
   },
   {
