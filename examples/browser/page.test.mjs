@@ -1,30 +1,19 @@
 // The page in headless Chromium, opened as a person opens it: as a file, by hand.
 //
-//   node --test page.test.mjs      # the page is target/browser/index.html, or what PAGE names
+//   npm test      # the page is target/browser/index.html, or what PAGE names
 
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe } from 'node:test';
 
-import { closeBrowser, open, openBrowser } from './visitor.mjs';
+import { closeBrowser, inPage, openBrowser } from './visitor.mjs';
 
 const FORMATS = ['raw', 'ecs', 'ocsf_detection_finding', 'ocsf_email_activity'];
 const rows = new URL('../../tests/formats/', import.meta.url);
 
 before(openBrowser);
 after(closeBrowser);
-
-/** Runs a test in a page of its own, which must ask for nothing and report no error. */
-function inPage(name, body, options) {
-  test(name, async () => {
-    const visitor = await open(options);
-    await body(visitor);
-    assert.deepEqual(visitor.requests, [visitor.address], 'the page asks for itself alone');
-    assert.deepEqual(visitor.errors, []);
-    await visitor.close();
-  });
-}
 
 describe('the first look', () => {
   inPage('the component says who it is, and finds no fault in the sample', async (page) => {

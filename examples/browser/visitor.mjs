@@ -1,7 +1,9 @@
 // A person's hands and eyes in headless Chromium, for the tests of the page.
 
+import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import puppeteer from 'puppeteer-core';
@@ -51,6 +53,20 @@ export async function open({ prepare, width = 1280, scheme = 'light', withPolicy
   return visitor;
 }
 
+/** Runs a test in a page of its own, which must ask for nothing but itself and report no error. */
+export function inPage(name, body, options) {
+  test(name, async () => {
+    const visitor = await open(options);
+    try {
+      await body(visitor);
+      assert.deepEqual(visitor.requests, [visitor.address], 'the page asks for itself alone');
+      assert.deepEqual(visitor.errors, []);
+    } finally {
+      await visitor.close();
+    }
+  });
+}
+
 class Visitor {
   /** The addresses of all requests that left the page; none but its own gets an answer. */
   requests = [];
@@ -66,7 +82,8 @@ class Visitor {
     const { page } = this;
     await page.setRequestInterception(true);
     page.on('request', (request) => {
-      this.requests.push(request.url());
+      // What Chromium shows in place of a refused frame has its pictures in itself.
+      if (!request.url().startsWith('data:')) this.requests.push(request.url());
       if (request.url() === this.address) request.continue();
       else request.abort();
     });

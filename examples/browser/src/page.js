@@ -19,8 +19,8 @@ import { showResult } from './result.js';
 import {
   clockMillis,
   fit,
-  fitIfNoneLiesWithin,
   judgeRows,
+  lieAllOutside,
   offerBody,
   offerReplies,
   restoreSample,
@@ -166,8 +166,9 @@ function configChanged() {
 }
 
 function rowsPasted() {
-  if (fitIfNoneLiesWithin()) {
+  if (lieAllOutside()) {
     reset();
+    fit();
     tell('Clock and start were set to fit the rows; there is no cursor.');
     configChanged();
   }

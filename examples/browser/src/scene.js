@@ -105,12 +105,10 @@ const told = ({ length }) =>
   `${length === 1 ? 'one lies' : `${length} lie`} before start or after the clock, and will not be ` +
   'asked for.';
 
-/** After a paste of rows that all lie outside of start and clock, sets both to them. */
-export function fitIfNoneLiesWithin() {
+/** Whether all rows that were pasted lie outside of start and clock. */
+export function lieAllOutside() {
   const { rows } = readPaste(byId('rows').value);
-  const isFit = rows?.length > 0 && outsideOf(rows).length === rows.length;
-  if (isFit) fit();
-  return isFit;
+  return rows?.length > 0 && outsideOf(rows).length === rows.length;
 }
 
 /** Sets the clock a minute after the newest row, and `start` before the oldest. */
