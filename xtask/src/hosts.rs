@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cargo::{cargo, run_printing};
 use crate::step::{Step, Steps};
-use crate::{compose, node, python, simulation, wasmtime};
+use crate::{browser, compose, node, python, simulation, wasmtime};
 
 /// The steps of `cargo xtask hosts`.
 pub(crate) const STEPS: Steps = Steps {
@@ -22,7 +22,7 @@ pub(crate) const STEPS: Steps = Steps {
         Step { name: "rust", what: "the smallest host in Rust", run: || test("rust") },
         Step { name: "wasi", what: "the component where WASI is all there is", run: test_wasi },
         Step { name: "feed", what: "another source in the same host", run: || test("feed") },
-        Step { name: "browser", what: "the component in a page", run: test_browser },
+        Step { name: "browser", what: "the component in a page", run: browser::test },
     ],
 };
 
@@ -46,11 +46,6 @@ fn test_wasi() -> Result<()> {
     wasmtime::install()?;
     compose::build()?;
     test("wasi")
-}
-
-fn test_browser() -> Result<()> {
-    node::install("examples/browser")?;
-    test("browser")
 }
 
 fn python_environment() -> Result<PathBuf> {

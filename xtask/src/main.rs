@@ -3,6 +3,7 @@
 //! They tell what happens on stderr, so that a command whose output is data leaves stdout to it.
 
 mod bench;
+mod browser;
 mod cargo;
 mod children;
 mod component;

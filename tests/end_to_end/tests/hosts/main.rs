@@ -2,7 +2,6 @@
 //! makes ready what they need.
 #![allow(clippy::unwrap_used)]
 
-mod browser;
 mod conformance;
 mod feed;
 mod node;

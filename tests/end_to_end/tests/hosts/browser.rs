@@ -1,1 +1,0 @@
-//! The component in a page of its own, in headless Chromium.
