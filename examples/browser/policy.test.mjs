@@ -92,6 +92,17 @@ describe('nothing leaves the page', () => {
     await page.close();
   });
 
+  test('of the ways out that no policy closes, the page’s script has none', async () => {
+    const page = await open();
+    const script = await page.text('script');
+    assert.ok(script.length > 100_000);
+    for (const way of [/\blocation\b/, /RTCPeer/, /\bopen\(\s*["'`]/, /\.href\b/, /\bnavigation\b/]) {
+      assert.doesNotMatch(script, way);
+    }
+    assert.equal(await page.count('a, link, base, meta[http-equiv=refresh]'), 0);
+    await page.close();
+  });
+
   test('the page shows it by a try of its own', async () => {
     const page = await open();
     await page.click('#try-to-send');

@@ -12,12 +12,13 @@ const MEANINGS = {
   span_secs: 'how long the next window is to be',
   economy_passes: 'passes in a row that ended early, since nothing was new',
   count_trusted: 'whether the API’s resultCount is relied on',
+  pass: 'the way from the watermark to the present, in windows',
   'pass.planned': 'when the pass under way was planned',
   'pass.end': 'where it ends',
   'pass.refusals': 'page tokens refused since the last new row',
   'pass.asks_newest': 'the newest row alone is asked for first',
-  'pass.window.from': 'the window under way, from',
-  'pass.window.to': 'to',
+  'pass.window.from': 'the window under way: from',
+  'pass.window.to': 'the window under way: to',
   'pass.window.token.text': 'the API’s token for its next page',
   'pass.window.token.received': 'when the token came: an old one is not sent',
   'pass.window.shown': 'the newest time known when its reading began',
@@ -47,35 +48,63 @@ function seen(base64) {
   return count === 1 ? '1 row' : `${count} rows`;
 }
 
-/** What a poll did to the cursor. */
+/** What a poll did to the cursor: what matters and changed first, all else folded. */
 export function cursorChange(before, after) {
   const [old, now] = [membersOf(before), membersOf(after)];
-  const paths = [...new Set([...Object.keys(now), ...Object.keys(old)])].filter(
-    (path) => path !== 'version',
-  );
-  const rows = paths.map((path) => {
-    const isChanged = old[path] !== now[path];
-    return element(
-      'tr',
-      { class: isChanged ? 'changed' : null, data: { member: path } },
-      element('th', { scope: 'row' }, path, element('small', {}, MEANINGS[path] ?? '')),
-      element('td', { data: { part: 'before' } }, old[path] ?? '–'),
-      element(
-        'td',
-        { data: { part: 'after' } },
-        isChanged ? element('mark', {}, now[path] ?? '–') : (now[path] ?? '–'),
-      ),
-    );
-  });
+  const members = changesOf(old, now);
+  const counts = ({ path, isChanged }) => path === 'watermark' || (isChanged && path in MEANINGS);
+  const others = members.filter((member) => !counts(member));
   return element(
     'div',
     { id: 'cursor-change' },
-    table('The cursor before and after', ['member', 'before', 'after'], rows),
-    folded('the text that the host stores', () =>
-      block(after ?? before ?? '', { data: { part: 'cursor-text' }, 'aria-label': 'Cursor' }),
-    ),
-    folded('the same, indented', () =>
-      block(indented(after ?? before ?? ''), { 'aria-label': 'Cursor, indented' }),
+    members.length === 0 ? element('p', {}, 'There is none yet.') : null,
+    members.some(counts) ? change(members.filter(counts), before !== null) : null,
+    others.length > 0
+      ? folded(`${others.length} more members`, () => change(others, before !== null))
+      : null,
+    after === null
+      ? null
+      : folded('the text that the host stores', () =>
+          element(
+            'div',
+            {},
+            block(after, { data: { part: 'cursor-text' }, 'aria-label': 'Cursor' }),
+            block(indented(after), { 'aria-label': 'Cursor, indented' }),
+          ),
+        ),
+  );
+}
+
+/** A pass that has ended is one change, not one for each of its members. */
+function changesOf(old, now) {
+  const isOfPass = (path) => path.startsWith('pass.');
+  const hasEnded = Object.keys(old).some(isOfPass) && !Object.keys(now).some(isOfPass);
+  const paths = [...new Set([...Object.keys(now), ...Object.keys(old)])].filter(
+    (path) => path !== 'version' && !(hasEnded && isOfPass(path)),
+  );
+  const changes = paths.map((path) => ({
+    path,
+    before: old[path] ?? '–',
+    after: now[path] ?? '–',
+    isChanged: old[path] !== now[path],
+  }));
+  if (hasEnded) changes.push({ path: 'pass', before: 'under way', after: 'ended', isChanged: true });
+  return changes;
+}
+
+function change(members, hasBefore) {
+  const rows = members.map(({ path, before, after, isChanged }) =>
+    element(
+      'tr',
+      { class: isChanged ? 'changed' : null, data: { member: path } },
+      element('th', { scope: 'row' }, path, element('small', {}, MEANINGS[path] ?? '')),
+      element('td', { data: { part: 'before', label: 'before' } }, before),
+      element(
+        'td',
+        { data: { part: 'after', label: 'after' } },
+        isChanged && hasBefore ? element('mark', {}, after) : after,
+      ),
     ),
   );
+  return table('The cursor before and after', ['member', 'before', 'after'], rows);
 }

@@ -41,7 +41,7 @@ export function block(text, attributes = {}) {
 export function table(caption, head, rows) {
   return element(
     'div',
-    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
+    { class: 'stacks', role: 'region', 'aria-label': caption },
     element(
       'table',
       {},

@@ -4,38 +4,44 @@ import { byId, element, fill } from './element.js';
 import { inBrief } from './outcome.js';
 import { rfc3339 } from './moment.js';
 
-const CALLS_MAX = 200;
+/** What is kept of a call. */
+export const inHistory = ({ number, name, cursor, scene, outcome }) => ({
+  number,
+  name,
+  cursor,
+  after: outcome.ok?.cursor ?? cursor,
+  millis: scene.millis,
+  brief: inBrief(outcome),
+});
 
 /** Shows the newest calls first. `goBack` takes a call whose cursor is to be put back. */
 export function showHistory(calls, goBack) {
   byId('history').hidden = calls.length === 0;
   const rows = calls
-    .slice(-CALLS_MAX)
-    .reverse()
+    .toReversed()
     .map((call) =>
       element(
         'tr',
         { data: { call: String(call.number) } },
-        element('td', {}, String(call.number)),
-        element('td', {}, call.name),
-        element('td', {}, rfc3339(call.scene.millis).replace('T', ' ')),
-        element('td', {}, inBrief(call.outcome)),
-        element('td', {}, watermark(call.outcome.ok?.cursor ?? call.cursor)),
+        element('th', { scope: 'row' }, `${call.number} · ${call.name}`),
+        element('td', { data: { label: 'clock' } }, rfc3339(call.millis)),
+        element('td', { data: { label: 'outcome' } }, call.brief),
         element(
           'td',
-          {},
-          call.name === 'poll'
-            ? element(
-                'button',
-                { type: 'button', class: 'small', on: { click: () => goBack(call) } },
-                call.cursor === null ? 'back to no cursor' : 'back to its cursor',
-              )
-            : null,
+          { data: { label: 'complete before' } },
+          watermark(call.after),
         ),
+        element('td', {}, call.name === 'poll' ? back(call, goBack) : null),
       ),
     );
   fill(byId('calls'), rows);
 }
 
-const watermark = (cursor) =>
-  cursor === null ? '–' : JSON.parse(cursor).watermark.replace('T', ' ');
+const back = (call, goBack) =>
+  element(
+    'button',
+    { type: 'button', class: 'small', on: { click: () => goBack(call) } },
+    call.cursor === null ? 'back to no cursor' : 'back to its cursor',
+  );
+
+const watermark = (cursor) => (cursor === null ? '–' : JSON.parse(cursor).watermark);

@@ -12,7 +12,7 @@ import {
   showFaults,
 } from './configuration.js';
 import { byId } from './element.js';
-import { showHistory } from './history.js';
+import { inHistory, showHistory } from './history.js';
 import { inBrief } from './outcome.js';
 import { tokenIn } from './requests.js';
 import { showResult } from './result.js';
@@ -34,12 +34,15 @@ import { tryToSend } from './policy.js';
 /** The wait of this page's host after an error for which the API named none. */
 const ERROR_WAIT_MS = 500;
 const MINUTE = 60_000;
+const CALLS_MAX = 100;
 /** The height of the bar of buttons at the foot of a narrow page. */
 const BAR_PX = 120;
 
 const state = {
   /** What a host stores. */
   cursor: null,
+  /** How many calls were made, and what is kept of the newest. */
+  count: 0,
   calls: [],
   /** The access token that was given out last. */
   token: null,
@@ -67,7 +70,7 @@ async function run(name) {
 }
 
 async function made(name, config, now) {
-  const number = state.calls.length + 1;
+  const number = state.count + 1;
   const cursor = name === 'poll' ? state.cursor : null;
   const args = name === 'poll' ? [config, cursor ?? undefined] : [config];
   const random = () => (byId('repeatable').checked ? repeatable(number) : unforeseen());
@@ -85,7 +88,9 @@ async function made(name, config, now) {
     forms: name === 'poll' && given.outcome.ok ? await forms(cursor, now, given.outcome.ok) : null,
   };
   state.token = given.exchanges.map(tokenIn).findLast((token) => token !== null) ?? state.token;
-  state.calls.push(one);
+  state.count = number;
+  state.calls.push(inHistory(one));
+  state.calls.splice(0, state.calls.length - CALLS_MAX);
   if (name === 'poll') {
     state.begun ??= now.millis;
     moveOn(given.outcome, now);
@@ -101,7 +106,7 @@ async function made(name, config, now) {
 async function forms(cursor, now, batch) {
   const made = { [format()]: batch.events };
   for (const other of FORMATS.filter((one) => one !== format())) {
-    const bytes = repeatable(state.calls.length + 1);
+    const bytes = repeatable(state.count + 1);
     const events = await eventsInForm(configuration(other), cursor ?? undefined, now, bytes);
     if (events !== null) made[other] = events;
   }
@@ -118,6 +123,7 @@ function moveOn({ ok, error }, now) {
 function reset() {
   state.cursor = null;
   state.calls = [];
+  state.count = 0;
   state.token = null;
   guest.discard();
   if (state.begun !== null) setClock(state.begun);
@@ -131,7 +137,7 @@ function reset() {
 /** As after a crash, or with a backup put back: an earlier cursor is polled from again. */
 function goBack(one) {
   state.cursor = one.cursor;
-  setClock(one.scene.millis);
+  setClock(one.millis);
   showState();
   judgeRows();
   tell(`The cursor is the one that poll ${one.number} began with.`);

@@ -126,7 +126,7 @@ function stageTable(stages) {
       'p',
       { class: 'hint' },
       length === 0
-        ? 'What is marked “not sent” never leaves a host: that the signature is equal proves it.'
+        ? 'What is marked “not sent” never leaves a host: the equal signature shows that it went in.'
         : `${length} of these differ from what the component sent.`,
     ),
   );

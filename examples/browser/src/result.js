@@ -3,7 +3,7 @@
 import { cursorChange, membersOf } from './cursor.js';
 import { byId, element, fill } from './element.js';
 import { eventList } from './events.js';
-import { ofNanos, millisOf } from './moment.js';
+import { duration, ofNanos, millisOf } from './moment.js';
 import { inBrief, outcomeFacts } from './outcome.js';
 import { requests, rowsOf, windowOf } from './requests.js';
 import { timeline } from './timeline.js';
@@ -22,6 +22,7 @@ export async function showResult(call) {
       { id: 'result-title', tabindex: '-1' },
       `${isPoll ? 'Poll' : 'Check'} ${call.number}: ${inBrief(outcome)}`,
     ),
+    isPoll ? element('p', { class: 'hint', data: { part: 'next-step' } }, nextStep(outcome)) : null,
     isPoll ? picture(call) : null,
     part('What came back', outcomeFacts(outcome), true),
     isPoll && call.forms
@@ -38,6 +39,21 @@ export async function showResult(call) {
   );
 }
 
+/** What a host does now, and what can be seen by it here. */
+function nextStep({ ok }) {
+  if (!ok) {
+    return (
+      'Nothing moved. Let the API answer with a page again and poll: it goes on where it stood.'
+    );
+  }
+  if (ok.more) return 'There is more: a host polls again at once, from the new cursor.';
+  return (
+    `A host waits ${duration(ok.nextPollMs)} now, and the clock here was moved on by that. Poll ` +
+    'again: the last minutes are read once more, rows that are known are dropped, and those that ' +
+    'showed up late are found.'
+  );
+}
+
 const cursorTitle = (before, after) =>
   before === after ? 'The cursor: it stands' : 'The cursor: what moved';
 
@@ -50,7 +66,7 @@ const part = (title, content, open) =>
   );
 
 function picture({ outcome, exchanges, scene, cursor, start, forms }) {
-  if (exchanges.length === 0) return null;
+  if (windowOf(exchanges) === null) return null;
   const ids = new Set((forms?.raw ?? []).map(({ body }) => idOf(body)));
   const rows = rowsOf(exchanges).map((row) => ({ ...row, isNew: ids.delete(row.id) }));
   const before = cursor === null ? null : millisOf(membersOf(cursor).watermark);
