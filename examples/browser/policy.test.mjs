@@ -1,6 +1,7 @@
 // Keys stay in the page since the browser keeps them there; and the page can be read by all.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
 import { closeBrowser, inPage, open, openBrowser } from './visitor.mjs';
@@ -50,6 +51,21 @@ describe('nothing leaves the page', () => {
       await page.close();
     });
   }
+
+  inPage('the policy allows one script and one style by their hashes, and nothing else', async (page) => {
+    const [policy] = await page.attributes('meta[http-equiv=Content-Security-Policy]', 'content');
+    const hash = async (name) =>
+      createHash('sha256').update(await page.text(name)).digest('base64');
+    assert.deepEqual(policy.split('; '), [
+      "default-src 'none'",
+      `script-src 'sha256-${await hash('script')}' 'wasm-unsafe-eval'`,
+      `style-src 'sha256-${await hash('style')}'`,
+      "base-uri 'none'",
+      "form-action 'none'",
+      "require-trusted-types-for 'script'",
+      "trusted-types 'none'",
+    ]);
+  });
 
   test('without its policy the same would be seen to leave it', async () => {
     const page = await open({ withPolicy: false });
