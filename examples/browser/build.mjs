@@ -2,7 +2,7 @@
 //
 //   node build.mjs [COMPONENT [PAGE]]
 //
-// The page's policy names its one script and its one style by their hashes, so it is made here, last.
+// The page's policy names its one script and its one style by their hashes: it is made here, last.
 
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -29,7 +29,9 @@ async function readComponent() {
   try {
     return await readFile(component);
   } catch (error) {
-    console.error(`cannot read the component: ${error.message}; build it with \`cargo xtask build\``);
+    console.error(
+      `cannot read the component: ${error.message}; build it with \`cargo xtask build\``,
+    );
     process.exit(1);
   }
 }

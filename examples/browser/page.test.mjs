@@ -55,31 +55,34 @@ describe('the first look', () => {
 });
 
 describe('the signature', () => {
-  inPage('each stage is what the component sent, and what another program computes', async (page) => {
-    await page.poll();
-    const stages = await page.stages();
-    assert.deepEqual(verdicts(stages), {
-      date: 'equal',
-      'request id': 'equal',
-      'string to sign': 'not sent',
-      key: 'not sent',
-      'HMAC-SHA1': 'equal',
-      signature: 'equal',
-      Authorization: 'equal',
-      'x-mc-app-id': 'equal',
-    });
-    const headers = await page.headers();
-    const date = 'Sun, 01 Nov 2026 01:00:00 UTC';
-    const toSign =
-      `${date}:${headers['x-mc-req-id']}:/api/ttp/impersonation/get-logs:invented-app-key`;
-    const key = Buffer.from('aW52ZW50ZWQtc2VjcmV0LWtleQ==', 'base64');
-    const mac = createHmac('sha1', key).update(toSign).digest();
-    assert.equal(stages['string to sign'].computed, toSign);
-    assert.equal(stages.key.computed, key.toString('hex'));
-    assert.equal(stages['HMAC-SHA1'].computed, mac.toString('hex'));
-    assert.equal(headers.authorization, `MC invented-access-key:${mac.toString('base64')}`);
-    assert.equal(headers['x-mc-date'], date);
-  });
+  inPage(
+    'each stage is what the component sent, and what another program computes',
+    async (page) => {
+      await page.poll();
+      const stages = await page.stages();
+      assert.deepEqual(verdicts(stages), {
+        date: 'equal',
+        'request id': 'equal',
+        'string to sign': 'not sent',
+        key: 'not sent',
+        'HMAC-SHA1': 'equal',
+        signature: 'equal',
+        Authorization: 'equal',
+        'x-mc-app-id': 'equal',
+      });
+      const headers = await page.headers();
+      const date = 'Sun, 01 Nov 2026 01:00:00 UTC';
+      const path = '/api/ttp/impersonation/get-logs';
+      const toSign = `${date}:${headers['x-mc-req-id']}:${path}:invented-app-key`;
+      const key = Buffer.from('aW52ZW50ZWQtc2VjcmV0LWtleQ==', 'base64');
+      const mac = createHmac('sha1', key).update(toSign).digest();
+      assert.equal(stages['string to sign'].computed, toSign);
+      assert.equal(stages.key.computed, key.toString('hex'));
+      assert.equal(stages['HMAC-SHA1'].computed, mac.toString('hex'));
+      assert.equal(headers.authorization, `MC invented-access-key:${mac.toString('base64')}`);
+      assert.equal(headers['x-mc-date'], date);
+    },
+  );
 
   for (const key of ['secret_key', 'app_key']) {
     inPage(`another ${key} gives another signature, equal again`, async (page) => {
@@ -131,7 +134,10 @@ describe('the signature', () => {
       client_secret: 'equal',
     });
     const { Authorization } = await page.stages(1);
-    assert.deepEqual([Authorization.verdict, Authorization.computed.slice(0, 7)], ['equal', 'Bearer ']);
+    assert.deepEqual(
+      [Authorization.verdict, Authorization.computed.slice(0, 7)],
+      ['equal', 'Bearer '],
+    );
     await page.poll();
     assert.equal(await page.count('[data-request]'), 1);
     assert.deepEqual(verdicts(await page.stages(0)), { Authorization: 'equal' });
@@ -143,22 +149,33 @@ describe('the configuration', () => {
     await page.set('secret_key', 'no base64!');
     await page.set('settings', '{"page_size": 900, "filters": {"acton": []}}');
     const paths = ['auth.secret_key', 'page_size', 'filters.acton'];
-    await page.waits((paths) => paths.every((path) => document.querySelector(`[data-path="${path}"]`)), paths);
+    await page.waits(
+      (paths) => paths.every((path) => document.querySelector(`[data-path="${path}"]`)),
+      paths,
+    );
     assert.deepEqual((await page.attributes('#faults li', 'data-path')).sort(), paths.sort());
     assert.match(await page.text('[data-path=page_size]'), /page_size: .+ → .+/);
-    assert.deepEqual((await page.attributes('[aria-invalid]', 'id')).sort(), ['secret_key', 'settings']);
+    assert.deepEqual((await page.attributes('[aria-invalid]', 'id')).sort(), [
+      'secret_key',
+      'settings',
+    ]);
     assert.match(await page.poll(), /error config: config_refused/);
     assert.equal(await page.count('[data-request]'), 0);
   });
 
-  inPage('settings that are no JSON are judged by the component, and no object by the page', async (page) => {
-    await page.set('settings', '{"page_size": }');
-    await page.waits(() => document.querySelector('#faults li'));
-    assert.match(await page.text('#faults'), /not JSON/);
-    await page.set('settings', 'page_size = 4');
-    await page.waits(() => document.querySelector('#faults').textContent.includes('no JSON object'));
-    assert.match(await page.poll(), /^Not called: /);
-  });
+  inPage(
+    'settings that are no JSON are judged by the component, and no object by the page',
+    async (page) => {
+      await page.set('settings', '{"page_size": }');
+      await page.waits(() => document.querySelector('#faults li'));
+      assert.match(await page.text('#faults'), /not JSON/);
+      await page.set('settings', 'page_size = 4');
+      await page.waits(() =>
+        document.querySelector('#faults').textContent.includes('no JSON object'),
+      );
+      assert.match(await page.poll(), /^Not called: /);
+    },
+  );
 });
 
 describe('the forms of an event', () => {
@@ -172,12 +189,16 @@ describe('the forms of an event', () => {
       await page.click('input[value="all four"]');
       for (const form of FORMATS) {
         const kept =
-          form === 'raw' ? row : await readFile(new URL(`golden/${form}/common.json`, rows), 'utf8');
+          form === 'raw'
+            ? row
+            : await readFile(new URL(`golden/${form}/common.json`, rows), 'utf8');
         const shown = JSON.parse(await page.text(`[data-event="0"] [data-form=${form}] pre`));
         assert.deepEqual(shown, JSON.parse(kept), `${form} in a poll of ${polled}`);
       }
       await page.click(`input[name=form][value=${polled}]`);
-      assert.deepEqual(await page.attributes('[data-event="0"] [data-form]', 'data-form'), [polled]);
+      assert.deepEqual(await page.attributes('[data-event="0"] [data-form]', 'data-form'), [
+        polled,
+      ]);
     }
   });
 });
@@ -208,13 +229,16 @@ describe('the cursor', () => {
     assert.deepEqual(seen, ids(1, 2, 3, 4, 5, 7, 6));
   });
 
-  inPage('an earlier cursor put back gives the same events again, as after a crash', async (page) => {
-    await page.poll();
-    await page.poll();
-    await page.click('[data-call="1"] button');
-    assert.equal(await page.poll(), 'Poll 3: 4 events; more to come.');
-    assert.deepEqual(await page.eventIds(), ids(1, 2, 3, 4));
-  });
+  inPage(
+    'an earlier cursor put back gives the same events again, as after a crash',
+    async (page) => {
+      await page.poll();
+      await page.poll();
+      await page.click('[data-call="1"] button');
+      assert.equal(await page.poll(), 'Poll 3: 4 events; more to come.');
+      assert.deepEqual(await page.eventIds(), ids(1, 2, 3, 4));
+    },
+  );
 });
 
 describe('answers that are no page', () => {
@@ -256,15 +280,18 @@ describe('answers that are no page', () => {
     assert.deepEqual(seen.sort(), ids(5, 6, 7));
   });
 
-  inPage('an endpoint that repeats the credentials does not bring them into the error', async (page) => {
-    await page.click('input[value=oauth2]');
-    await page.set('client_secret', 'pomegranate');
-    await page.choose('reply', 'client');
-    assert.equal(await page.poll(), 'Poll 1: error auth: client_refused.');
-    assert.doesNotMatch(await page.text('#outcome'), /pomegranate/);
-    await page.open('.exchange details');
-    assert.match(await page.text('[data-part=response-body]'), /pomegranate/);
-  });
+  inPage(
+    'an endpoint that repeats the credentials does not bring them into the error',
+    async (page) => {
+      await page.click('input[value=oauth2]');
+      await page.set('client_secret', 'pomegranate');
+      await page.choose('reply', 'client');
+      assert.equal(await page.poll(), 'Poll 1: error auth: client_refused.');
+      assert.doesNotMatch(await page.text('#outcome'), /pomegranate/);
+      await page.open('.exchange details');
+      assert.match(await page.text('[data-part=response-body]'), /pomegranate/);
+    },
+  );
 
   inPage('status, headers and body can be one’s own', async (page) => {
     await page.choose('reply', 'own');

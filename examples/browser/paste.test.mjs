@@ -34,8 +34,8 @@ describe('pasted rows', () => {
 
   inPage('rows keep their bytes: numbers, escapes, the order of members', async (page) => {
     const text =
-      '{"id":"x","eventTime":"2026-11-01T00:10:46+0000","hits":1.50e0,"b":"\\u00fc\\/ \\"]},{\\"",' +
-      '"a":[{},[ ],{"n":-0.0}],"subject":"Überweisung 緊急 😀"}';
+      '{"id":"x","eventTime":"2026-11-01T00:10:46+0000","hits":1.50e0,' +
+      '"b":"\\u00fc\\/ \\"]},{\\"","a":[{},[ ],{"n":-0.0}],"subject":"Überweisung 緊急 😀"}';
     await page.set('rows', `[ ${text} , ${JSON.stringify(row('y'))}]`);
     await page.poll();
     const shown = await page.text('[data-event="0"] [data-form=raw] pre');
@@ -160,7 +160,7 @@ describe('what cannot be used', () => {
   );
 });
 
-/** Puts itself between the page and the instances: the next call of poll traps, as by `unreachable`. */
+/** Puts itself between the page and its instances: the next poll traps, as by `unreachable`. */
 function trapWhenAsked() {
   const instantiate = WebAssembly.instantiate;
   window.instances = 0;

@@ -52,32 +52,41 @@ describe('nothing leaves the page', () => {
     });
   }
 
-  inPage('the policy allows one script and one style by their hashes, and nothing else', async (page) => {
-    const [policy] = await page.attributes('meta[http-equiv=Content-Security-Policy]', 'content');
-    const hash = async (name) =>
-      createHash('sha256').update(await page.text(name)).digest('base64');
-    assert.deepEqual(policy.split('; '), [
-      "default-src 'none'",
-      `script-src 'sha256-${await hash('script')}' 'wasm-unsafe-eval'`,
-      `style-src 'sha256-${await hash('style')}'`,
-      "base-uri 'none'",
-      "form-action 'none'",
-      "require-trusted-types-for 'script'",
-      "trusted-types 'none'",
-    ]);
-  });
+  inPage(
+    'the policy allows one script and one style by their hashes, and nothing else',
+    async (page) => {
+      const [policy] = await page.attributes('meta[http-equiv=Content-Security-Policy]', 'content');
+      const hash = async (name) =>
+        createHash('sha256')
+          .update(await page.text(name))
+          .digest('base64');
+      assert.deepEqual(policy.split('; '), [
+        "default-src 'none'",
+        `script-src 'sha256-${await hash('script')}' 'wasm-unsafe-eval'`,
+        `style-src 'sha256-${await hash('style')}'`,
+        "base-uri 'none'",
+        "form-action 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+      ]);
+    },
+  );
 
   test('without its policy the same would be seen to leave it', async () => {
     const page = await open({ withPolicy: false });
     await violations(page, WAYS_OUT.fetch);
     await violations(page, WAYS_OUT['an image']);
-    assert.deepEqual(page.requests, [page.address, 'https://thief.invalid/', 'https://thief.invalid/']);
+    assert.deepEqual(page.requests, [
+      page.address,
+      'https://thief.invalid/',
+      'https://thief.invalid/',
+    ]);
     await page.close();
   });
 
   test('no text becomes markup or script, even if a script asks for it', async () => {
     const page = await open();
-    // From a timer: a script that is run by the browser's own tools may use eval whatever the policy.
+    // From a timer: what the browser's own tools run may use eval, whatever the policy.
     const outcomes = await page.does(async () => {
       await new Promise((resolve) => setTimeout(resolve));
       return new Promise((resolve) => setTimeout(() => resolve(tried())));
@@ -99,11 +108,13 @@ describe('nothing leaves the page', () => {
       }
     });
     assert.ok(!outcomes.includes('done'), outcomes.join());
-    await page.does(() => {
-      const script = document.createElement('script');
-      script.append('window.isTaken = true');
-      document.body.append(script);
-    }).catch(() => {});
+    await page
+      .does(() => {
+        const script = document.createElement('script');
+        script.append('window.isTaken = true');
+        document.body.append(script);
+      })
+      .catch(() => {});
     assert.equal(await page.does(() => window.isTaken), undefined);
     await page.close();
   });
@@ -112,7 +123,13 @@ describe('nothing leaves the page', () => {
     const page = await open();
     const script = await page.text('script');
     assert.ok(script.length > 100_000);
-    for (const way of [/\blocation\b/, /RTCPeer/, /\bopen\(\s*["'`]/, /\.href\b/, /\bnavigation\b/]) {
+    for (const way of [
+      /\blocation\b/,
+      /RTCPeer/,
+      /\bopen\(\s*["'`]/,
+      /\.href\b/,
+      /\bnavigation\b/,
+    ]) {
       assert.doesNotMatch(script, way);
     }
     assert.equal(await page.count('a, link, base, meta[http-equiv=refresh]'), 0);
@@ -131,16 +148,19 @@ describe('nothing leaves the page', () => {
     await page.close();
   });
 
-  inPage('nothing is stored either, and no field asks the browser to remember or check it', async (page) => {
-    await page.poll();
-    assert.deepEqual(
-      await page.does(() => [localStorage.length, sessionStorage.length, document.cookie]),
-      [0, 0, ''],
-    );
-    assert.equal(await page.count('#form[autocomplete=off]'), 1);
-    const fields = 'form :is(input:not([type=radio], [type=checkbox]), textarea)';
-    assert.equal(await page.count(`${fields}:not([spellcheck=false], [inputmode])`), 0);
-  });
+  inPage(
+    'nothing is stored either, and no field asks the browser to remember or check it',
+    async (page) => {
+      await page.poll();
+      assert.deepEqual(
+        await page.does(() => [localStorage.length, sessionStorage.length, document.cookie]),
+        [0, 0, ''],
+      );
+      assert.equal(await page.count('#form[autocomplete=off]'), 1);
+      const fields = 'form :is(input:not([type=radio], [type=checkbox]), textarea)';
+      assert.equal(await page.count(`${fields}:not([spellcheck=false], [inputmode])`), 0);
+    },
+  );
 });
 
 describe('anybody can use it', () => {

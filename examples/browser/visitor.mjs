@@ -38,8 +38,8 @@ export async function openBrowser() {
 export const closeBrowser = () => browser?.close();
 
 /**
- * Opens the page. `prepare` runs in it before its own script; `width` is of the window; `withPolicy`
- * false takes the page's Content Security Policy away.
+ * Opens the page. `prepare` runs in it before its own script; `width` is of the window;
+ * `withPolicy` false takes the page's Content Security Policy away.
  */
 export async function open({ prepare, width = 1280, scheme = 'light', withPolicy = true } = {}) {
   const page = await browser.newPage();
@@ -156,7 +156,9 @@ class Visitor {
   /** Opens every folded part that a selector names. */
   async open(selector) {
     await this.page.$$eval(selector, (parts) => parts.forEach((part) => (part.open = true)));
-    await this.does(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+    await this.does(
+      () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))),
+    );
   }
 
   poll() {

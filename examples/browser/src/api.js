@@ -33,7 +33,7 @@ export function page(rows, request, clockMillis) {
   found.sort((a, b) => order * ((a.millis || 0) - (b.millis || 0)));
   const { pageSize = 100, pageToken } = request.meta?.pagination ?? {};
   const next = Number(/^rows-from-(\d+)$/.exec(pageToken ?? '')?.[1] ?? 0);
-  // As an API does whose rows may have moved since the page before, it gives that page's last again.
+  // As an API does whose rows may have moved since the page before, it gives its last again.
   const from = pageSize > 1 ? Math.max(next - 1, 0) : next;
   const to = from + pageSize;
   const pagination = { pageSize, totalCount: found.length };
@@ -68,6 +68,8 @@ function holdsQuery(value, { query, searchField = 'all' }) {
       ? ['senderAddress', 'recipientAddress', 'subject', 'definition']
       : [searchField === 'policy' ? 'definition' : searchField];
   return fields.some((field) =>
-    String(value[field] ?? '').toLowerCase().includes(query.toLowerCase()),
+    String(value[field] ?? '')
+      .toLowerCase()
+      .includes(query.toLowerCase()),
   );
 }

@@ -47,8 +47,8 @@ export async function call(name, args, scene, random, by = guest) {
 }
 
 /**
- * The events of the same poll in another form: from the same cursor, at the same time, with the same
- * answers. Null where there is no batch.
+ * The events of the same poll in another form: from the same cursor, at the same time, with the
+ * same answers. Null where there is no batch.
  */
 export async function eventsInForm(config, cursor, scene, random) {
   onlooker.discard();

@@ -1,5 +1,5 @@
-// The cursor before and after a poll, and what moved. A host takes it as a text and looks no further;
-// this page looks into it to show how it works.
+// The cursor before and after a poll, and what moved. A host takes it as a text and looks no
+// further; this page looks into it to show how it works.
 
 import { block, element, folded, table } from './element.js';
 import { indented } from './json_text.js';
@@ -88,7 +88,8 @@ function changesOf(old, now) {
     after: now[path] ?? '–',
     isChanged: old[path] !== now[path],
   }));
-  if (hasEnded) changes.push({ path: 'pass', before: 'under way', after: 'ended', isChanged: true });
+  if (hasEnded)
+    changes.push({ path: 'pass', before: 'under way', after: 'ended', isChanged: true });
   return changes;
 }
 

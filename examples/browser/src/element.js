@@ -49,7 +49,11 @@ export function table(caption, head, rows) {
       element(
         'thead',
         {},
-        element('tr', {}, head.map((cell) => element('th', { scope: 'col' }, cell))),
+        element(
+          'tr',
+          {},
+          head.map((cell) => element('th', { scope: 'col' }, cell)),
+        ),
       ),
       element('tbody', {}, rows),
     ),

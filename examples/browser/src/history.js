@@ -26,11 +26,7 @@ export function showHistory(calls, goBack) {
         element('th', { scope: 'row' }, `${call.number} · ${call.name}`),
         element('td', { data: { label: 'clock' } }, rfc3339(call.millis)),
         element('td', { data: { label: 'outcome' } }, call.brief),
-        element(
-          'td',
-          { data: { label: 'complete before' } },
-          watermark(call.after),
-        ),
+        element('td', { data: { label: 'complete before' } }, watermark(call.after)),
         element('td', {}, call.name === 'poll' ? back(call, goBack) : null),
       ),
     );

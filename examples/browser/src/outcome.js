@@ -24,7 +24,8 @@ export function inBrief({ ok, error, trap }) {
   );
 }
 
-const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+/** `1 row`, `2 rows` */
+export const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** What the call gave, apart from events and cursor. */
 export function outcomeFacts(outcome) {
@@ -103,7 +104,10 @@ function facts(given) {
   if ('events' in given) {
     shown.push(
       ['more', given.more ? 'true: poll again at once' : 'false: caught up'],
-      ['next-poll-ms', `${given.nextPollMs}${given.more ? '' : ` (${duration(given.nextPollMs)})`}`],
+      [
+        'next-poll-ms',
+        `${given.nextPollMs}${given.more ? '' : ` (${duration(given.nextPollMs)})`}`,
+      ],
       ['progress.complete-until', ofNanos(given.progress.completeUntil)],
       ['progress.target', ofNanos(given.progress.target)],
     );

@@ -8,13 +8,15 @@ export const PASTE_CHARS_MAX = 4 * 1024 * 1024;
 const ROWS_MAX = 10_000;
 
 /**
- * Reads a pasted text: `{rows}`, the text and time of each; `{body}`, a whole reply; or `{fault}`, a
- * sentence that says what to do.
+ * Reads a pasted text: `{rows}`, the text and time of each; `{body}`, a whole reply; or `{fault}`,
+ * a sentence that says what to do.
  */
 export function readPaste(text) {
   const trimmed = text.trim();
   if (text.length > PASTE_CHARS_MAX) {
-    return { fault: `the text has ${text.length} characters: at most ${PASTE_CHARS_MAX} are taken` };
+    return {
+      fault: `the text has ${text.length} characters: at most ${PASTE_CHARS_MAX} are taken`,
+    };
   }
   if (trimmed === '') return { fault: 'there are no rows: paste some, or restore the sample' };
   const read = trimmed.startsWith('[') ? readArray(trimmed) : readObjects(trimmed);
@@ -48,8 +50,8 @@ function readObjects(text) {
     if (row.error) {
       return {
         fault:
-          `line ${index + 1} is no JSON: ${faultOf(row.error)}. Give a JSON array of rows, one row ` +
-          'a line, or the whole body of a reply',
+          `line ${index + 1} is no JSON: ${faultOf(row.error)}. Give a JSON array of rows, one ` +
+          'row a line, or the whole body of a reply',
       };
     }
     rows.push(rowOf(line.trim(), row.value));

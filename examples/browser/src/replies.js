@@ -13,8 +13,10 @@ const html = (title) => `<html><body><h1>${title}</h1></body></html>`;
 const MINUTES_10 = 600_000;
 
 /** A reply without a page, its headers those of every reply and these. */
-const failing = (status, body, headers = []) => (asked) =>
-  reply(status, [...headersAt(asked.millis), ...headers], body);
+const failing =
+  (status, body, headers = []) =>
+  (asked) =>
+    reply(status, [...headersAt(asked.millis), ...headers], body);
 
 /** No reply: the contract's http-error. */
 const noReply = (tag, val) => () => {
@@ -60,8 +62,8 @@ export const REPLIES = [
     name: 'keys',
     label: '401: keys refused',
     what:
-      'The API does not take the keys. With API 2.0 this is said of the access token: credentials ' +
-      'are judged by the token endpoint alone.',
+      'The API does not take the keys. With API 2.0 this is said of the access token: ' +
+      'credentials are judged by the token endpoint alone.',
     logs: failing(401, fail('err_xdk_client_unauthorized', 'Unauthorized')),
   },
   {
@@ -80,8 +82,8 @@ export const REPLIES = [
     name: 'clock',
     label: '401: wrong clock, then a page',
     what:
-      'The host’s clock is ten minutes slow. With API 1.0 the date is signed: the component signs ' +
-      'once more, by the clock of the API’s own Date header.',
+      'The host’s clock is ten minutes slow. With API 1.0 the date is signed: the component ' +
+      'signs once more, by the clock of the API’s own Date header.',
     logs: firstThenPage((asked) => reply(401, headersAt(asked.millis + MINUTES_10), '')),
   },
   {
@@ -112,8 +114,8 @@ export const REPLIES = [
     name: 'page-token',
     label: '400: page token refused',
     what:
-      'A request that carries a page token is refused; one without gets its page. Poll twice: the ' +
-      'window is read again in halves, and no row comes twice.',
+      'A request that carries a page token is refused; one without gets its page. Poll twice: ' +
+      'the window is read again in halves, and no row comes twice.',
     logs: (asked) =>
       asked.body?.meta?.pagination?.pageToken === undefined
         ? givePage(asked)
@@ -123,16 +125,16 @@ export const REPLIES = [
     name: 'token-expired',
     label: '401: access token expired, then a page',
     what:
-      'API 2.0, after a poll that got a token: the component gets a new one, once, and repeats the ' +
-      'request with it.',
+      'API 2.0, after a poll that got a token: the component gets a new one, once, and repeats ' +
+      'the request with it.',
     logs: firstThenPage(failing(401, gateway('token_expired', 'Access Token Expired'))),
   },
   {
     name: 'client',
     label: '401 of the token endpoint',
     what:
-      'API 2.0: the endpoint refuses the client, and its answer repeats the credentials: they must ' +
-      'not come out in the error. (With API 1.0 no token is asked for.)',
+      'API 2.0: the endpoint refuses the client, and its answer repeats the credentials: they ' +
+      'must not come out in the error. (With API 1.0 no token is asked for.)',
     logs: givePage,
     token: (asked) =>
       reply(

@@ -8,8 +8,8 @@ import { millisOf } from './moment.js';
 const decoder = new TextDecoder();
 
 /**
- * All exchanges of a call at this time. `keys` are those of the configuration, `offsetMillis` is the
- * cursor's, and `keptToken` the access token that was given out last, or null.
+ * All exchanges of a call at this time. `keys` are those of the configuration, `offsetMillis` is
+ * the cursor's, and `keptToken` the access token that was given out last, or null.
  */
 export async function requests(exchanges, keys, millis, offsetMillis, keptToken) {
   let token = keptToken;
@@ -57,7 +57,11 @@ function oneRequest({ request, response, failure }, stages, index, count) {
     'section',
     { class: 'exchange', data: { request: String(index) } },
     element('h3', {}, `Request${number}: `, element('code', {}, path)),
-    element('p', { class: 'line' }, element('code', { data: { part: 'url' } }, request.method, ' ', request.url)),
+    element(
+      'p',
+      { class: 'line' },
+      element('code', { data: { part: 'url' } }, request.method, ' ', request.url),
+    ),
     headers('Headers of the request', request.headers, 'request-headers'),
     block(bodyText(request), { data: { part: 'request-body' }, 'aria-label': 'Body' }),
     element('h4', {}, 'How it is authorized, computed here once more'),
@@ -126,7 +130,7 @@ function stageTable(stages) {
       'p',
       { class: 'hint' },
       length === 0
-        ? 'What is marked “not sent” never leaves a host: the equal signature shows that it went in.'
+        ? 'What is marked “not sent” never leaves a host: the equal signature shows it went in.'
         : `${length} of these differ from what the component sent.`,
     ),
   );

@@ -4,7 +4,7 @@ import { cursorChange, membersOf } from './cursor.js';
 import { byId, element, fill } from './element.js';
 import { eventList } from './events.js';
 import { duration, ofNanos, millisOf } from './moment.js';
-import { inBrief, outcomeFacts } from './outcome.js';
+import { counted, inBrief, outcomeFacts } from './outcome.js';
 import { requests, rowsOf, windowOf } from './requests.js';
 import { timeline } from './timeline.js';
 
@@ -29,7 +29,7 @@ export async function showResult(call) {
       ? part(`Events: ${call.forms[call.format].length}`, eventList(call.forms, call.format), true)
       : null,
     part(
-      `What the component sent: ${exchanges.length} ${exchanges.length === 1 ? 'request' : 'requests'}`,
+      `What the component sent: ${counted(exchanges.length, 'request')}`,
       sent.length > 0
         ? element('div', { id: 'requests' }, sent)
         : element('p', { id: 'requests' }, 'Nothing.'),
@@ -42,9 +42,7 @@ export async function showResult(call) {
 /** What a host does now, and what can be seen by it here. */
 function nextStep({ ok }) {
   if (!ok) {
-    return (
-      'Nothing moved. Let the API answer with a page again and poll: it goes on where it stood.'
-    );
+    return 'Nothing moved. Let the API answer with a page and poll: it goes on where it stood.';
   }
   if (ok.more) return 'There is more: a host polls again at once, from the new cursor.';
   return (

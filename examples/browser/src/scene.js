@@ -102,8 +102,8 @@ export function judgeRows() {
 }
 
 const told = ({ length }) =>
-  `${length === 1 ? 'one lies' : `${length} lie`} before start or after the clock, and will not be ` +
-  'asked for.';
+  `${length === 1 ? 'one lies' : `${length} lie`} before start or after the clock, and will not ` +
+  'be asked for.';
 
 /** Whether all rows that were pasted lie outside of start and clock. */
 export function lieAllOutside() {

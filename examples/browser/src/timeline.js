@@ -6,8 +6,8 @@ import { rfc3339 } from './moment.js';
 const ROWS_SHOWN_MAX = 500;
 
 /**
- * All times in milliseconds. `rows` have a time and whether they became events; `before` and `after`
- * are watermarks, null if there is none.
+ * All times in milliseconds. `rows` have a time and whether they became events; `before` and
+ * `after` are watermarks, null if there is none.
  */
 export function timeline({ start, clock, asked, rows, before, after }) {
   const times = [start, clock, asked?.from, asked?.to, before, after].filter(Number.isFinite);
