@@ -164,6 +164,23 @@ describe('nothing leaves the page', () => {
 });
 
 describe('anybody can use it', () => {
+  for (const type of ['hmac', 'oauth2']) {
+    inPage(`keys of the type ${type} can be hidden from those who look on`, async (page) => {
+      await page.click(`input[value=${type}]`);
+      await page.poll();
+      await page.open('details');
+      const keys = await page.does(() =>
+        [...document.querySelectorAll('.key')]
+          .filter((key) => key.checkVisibility())
+          .map((key) => key.value),
+      );
+      assert.equal(keys.length, { hmac: 3, oauth2: 1 }[type]);
+      assert.ok((await page.does(legible, keys)).length > 0);
+      await page.click('#hide-keys');
+      assert.deepEqual(await page.does(legible, keys), []);
+    });
+  }
+
   inPage('every field and button has a name', async (page) => {
     await page.poll();
     const nameless = await page.does(() =>
@@ -214,6 +231,23 @@ async function violations(page, way) {
   await page.does(way, 'https://thief.invalid/').catch(() => {});
   await page.does(() => new Promise((resolve) => setTimeout(resolve, 200)));
   return page.does(() => window.refused);
+}
+
+/** The texts that hold one of these words and are not made illegible. */
+function legible(words) {
+  const texts = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (texts.nextNode()) {
+    const { data, parentElement } = texts.currentNode;
+    const holder = parentElement.closest('.secret');
+    const isHidden = holder && getComputedStyle(holder).filter.startsWith('blur');
+    if (!isHidden && words.some((word) => data.includes(word))) found.push(data.slice(0, 60));
+  }
+  for (const field of document.querySelectorAll('.key')) {
+    const isHidden = getComputedStyle(field).webkitTextSecurity === 'disc';
+    if (!isHidden && words.includes(field.value)) found.push(field.id);
+  }
+  return found;
 }
 
 /** The text with the least contrast to what is behind it. */

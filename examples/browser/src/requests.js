@@ -63,7 +63,11 @@ function oneRequest({ request, response, failure }, stages, index, count) {
       element('code', { data: { part: 'url' } }, request.method, ' ', request.url),
     ),
     headers('Headers of the request', request.headers, 'request-headers'),
-    block(bodyText(request), { data: { part: 'request-body' }, 'aria-label': 'Body' }),
+    block(bodyText(request), {
+      class: isTokenRequest(request) ? 'secret' : null,
+      data: { part: 'request-body' },
+      'aria-label': 'Body',
+    }),
     element('h4', {}, 'How it is authorized, computed here once more'),
     typeof stages === 'string' ? element('p', {}, stages) : stageTable(stages),
     element('h4', {}, 'The answer: ', answerLine(response, failure)),
@@ -74,6 +78,7 @@ function oneRequest({ request, response, failure }, stages, index, count) {
           {},
           headers('Headers of the answer', response.headers, 'response-headers'),
           block(indented(decoder.decode(response.body)) || '(no body)', {
+            class: isTokenRequest(request) ? 'secret' : null,
             data: { part: 'response-body' },
           }),
         ),
