@@ -301,8 +301,10 @@ describe('answers that are no page', () => {
     assert.equal(await page.text('[data-part=retry-after]'), '7 s');
     await page.set('own-headers', 'no header');
     assert.match(await page.poll(), /^Not called: this is no header: no header/);
-    await page.set('own-status', 'many');
-    assert.match(await page.poll(), /^Not called: the status is no number/);
+    for (const status of ['many', '', '99', '600', '2.5']) {
+      await page.set('own-status', status);
+      assert.match(await page.poll(), /^Not called: the status is no number/, status);
+    }
   });
 });
 
