@@ -78,9 +78,11 @@ describe('pasted rows', () => {
     const early = row('early', { eventTime: '2026-10-31T23:00:00+0000' });
     await page.set('rows', lines([row('a'), early]));
     assert.match(await page.text('#rows-state'), /^2 rows: one lies before start/);
+    assert.equal(await page.count('#fit:not([hidden])'), 1);
     assert.equal(await page.poll(), 'Poll 1: 1 event; caught up.');
     await page.click('#reset');
     await page.click('#fit');
+    assert.equal(await page.count('#fit:not([hidden])'), 0);
     assert.equal(await page.poll(), 'Poll 1: 2 events; caught up.');
   });
 

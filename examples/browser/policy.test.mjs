@@ -36,6 +36,8 @@ const WAYS_OUT = {
     document.body.append(form);
     form.submit();
   },
+  'a web socket': (address) => void new WebSocket(address.replace('https', 'wss')),
+  'a script': (address) => import(address),
   'an event source': (address) => void new EventSource(address),
   'a font': (address) => new FontFace('f', `url(${address})`).load(),
 };
