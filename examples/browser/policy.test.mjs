@@ -206,20 +206,29 @@ describe('anybody can use it', () => {
       async (page) => {
         await page.poll();
         await page.click('input[value="all four"]');
-        await page.open('details');
-        const [width, room] = await page.does(() => [
-          document.documentElement.scrollWidth,
-          window.innerWidth,
-        ]);
-        assert.ok(width <= room, `${width} > ${room}`);
-        const worst = await page.does(contrasts);
-        assert.ok(worst.ratio >= 4.5, JSON.stringify(worst));
-        assert.equal(worst.isDark, scheme === 'dark');
+        await holdsItsWidth(page, scheme);
+        await page.choose('reply', 'rate');
+        await page.set('settings', '{"page_size": 0}');
+        await page.waits(() => document.querySelector('#faults li'));
+        await page.poll();
+        await holdsItsWidth(page, scheme);
       },
       { width: 360, scheme },
     );
   }
 });
+
+async function holdsItsWidth(page, scheme) {
+  await page.open('details');
+  const [width, room] = await page.does(() => [
+    document.documentElement.scrollWidth,
+    window.innerWidth,
+  ]);
+  assert.ok(width <= room, `${width} > ${room}`);
+  const worst = await page.does(contrasts);
+  assert.ok(worst.ratio >= 4.5, JSON.stringify(worst));
+  assert.equal(worst.isDark, scheme === 'dark');
+}
 
 /** What the policy says that it refused while a way out was tried. */
 async function violations(page, way) {
