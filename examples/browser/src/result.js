@@ -42,7 +42,10 @@ export async function showResult(call) {
 /** What a host does now, and what can be seen by it here. */
 function nextStep({ ok }) {
   if (!ok) {
-    return 'Nothing moved. Let the API answer with a page and poll: it goes on where it stood.';
+    return (
+      'Nothing moved. Mend what is named, or let the API answer with a page, and poll: it goes on ' +
+      'where it stood.'
+    );
   }
   if (ok.more) return 'There is more: a host polls again at once, from the new cursor.';
   return (
