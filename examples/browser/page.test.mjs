@@ -299,6 +299,8 @@ describe('answers that are no page', () => {
     await page.set('own-headers', 'Retry-After: 7');
     assert.equal(await page.poll(), 'Poll 1: error transient: rate_limited.');
     assert.equal(await page.text('[data-part=retry-after]'), '7 s');
+    await page.set('rows', '{"id":"old","eventTime":"2001-01-01T00:00:00+0000"}');
+    assert.match(await page.value('clock'), /^2026/, 'a body is not looked into');
     await page.set('own-headers', 'no header');
     assert.match(await page.poll(), /^Not called: this is no header: no header/);
     for (const status of ['many', '', '99', '600', '2.5']) {
