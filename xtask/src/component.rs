@@ -10,43 +10,76 @@ use crate::cargo::{cargo, command, output, packages, run, rustc, target_dir, wor
 use crate::imports;
 
 /// A package of the workspace that is built as a component.
-pub(crate) struct Part {
-    pub(crate) package: &'static str,
-    /// What of the package is built, as arguments of cargo's.
-    pub(crate) kind: &'static [&'static str],
-    pub(crate) target: &'static str,
-    /// The file that comes out.
-    pub(crate) file: &'static str,
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) package: &'a str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Imports what its world names, and nothing else.
+    Library,
+    /// Has the standard library's files, environment and clock, over WASI.
+    Program,
 }
 
 /// The source itself.
-pub(crate) const SOURCE: Part = Part {
-    package: "mimecast-ttp-source",
-    kind: &["--lib", "--crate-type", "cdylib"],
-    target: "wasm32-unknown-unknown",
-    file: "mimecast_ttp_source.wasm",
-};
-/// What the source is released as.
-pub(crate) const FILE: &str = "mimecast-ttp-source.wasm";
+pub(crate) const SOURCE: Part<'static> = Part::library("mimecast-ttp-source");
+
+/// Another source of the same contract.
+pub(crate) const FEED: Part<'static> = Part::library("feed-source");
 const SIZE_MAX: usize = 260 * 1000;
 /// What has to be inlined for speed says so. By its own measure the compiler inlines much more, and
 /// the component is a quarter larger.
 const INLINE_LESS: &str = "-Cllvm-args=--inline-threshold=75";
 
+impl<'a> Part<'a> {
+    pub(crate) const fn library(package: &'a str) -> Self {
+        Self { package, kind: Kind::Library }
+    }
+
+    pub(crate) const fn program(package: &'a str) -> Self {
+        Self { package, kind: Kind::Program }
+    }
+
+    pub(crate) const fn target(self) -> &'static str {
+        match self.kind {
+            Kind::Library => "wasm32-unknown-unknown",
+            Kind::Program => "wasm32-wasip2",
+        }
+    }
+
+    /// The name of the file that it is released as.
+    pub(crate) fn file(self) -> String {
+        format!("{}.wasm", self.package)
+    }
+}
+
 /// Builds the component, checks it, and gives the file's path.
 pub(crate) fn build() -> Result<PathBuf> {
-    let wasm = compile(&SOURCE, &target_dir())?;
-    let path = target_dir().join("component").join(FILE);
+    build_source(SOURCE)
+}
+
+/// The same for any package that is a source of the contract.
+pub(crate) fn build_source(source: Part<'_>) -> Result<PathBuf> {
+    let wasm = compile_source(source, &target_dir())?;
+    let path = target_dir().join("component").join(source.file());
     fs::write(&path, &wasm).with_context(|| format!("cannot write {}", path.display()))?;
-    check(&wasm)?;
     eprintln!("{}: {} bytes", path.display(), wasm.len());
     Ok(path)
 }
 
-/// Builds the component below `dir`, checks it, and gives its bytes.
-pub(crate) fn compile_source(dir: &Path) -> Result<Vec<u8>> {
-    let wasm = compile(&SOURCE, dir)?;
-    check(&wasm)?;
+/// Builds a source below `dir`, checks it, and gives its bytes.
+pub(crate) fn compile_source(source: Part<'_>, dir: &Path) -> Result<Vec<u8>> {
+    let wasm = compile(source, dir)?;
+    imports::check(&wasm, "wit/imports.txt")?;
+    ensure!(
+        wasm.len() <= SIZE_MAX,
+        "the component has {} bytes: {SIZE_MAX} are allowed",
+        wasm.len()
+    );
+    check_traces(&wasm)?;
     Ok(wasm)
 }
 
@@ -68,23 +101,28 @@ pub(crate) fn add_target(target: &str) -> Result<()> {
 }
 
 /// Builds a part below `dir`, and gives its bytes.
-pub(crate) fn compile(part: &Part, dir: &Path) -> Result<Vec<u8>> {
-    add_target(part.target)?;
+pub(crate) fn compile(part: Part<'_>, dir: &Path) -> Result<Vec<u8>> {
+    let target = part.target();
+    add_target(target)?;
     let flags: Vec<String> = remapped(dir)?
         .iter()
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
         .chain([INLINE_LESS.to_owned()])
         .collect();
+    let (kind, file) = match part.kind {
+        Kind::Library => (&["--lib", "--crate-type", "cdylib"][..], part.file().replace('-', "_")),
+        Kind::Program => (&["--bins"][..], part.file()),
+    };
     // This variable goes before every other place where flags can be set: whatever a user's own are,
     // the component is the same.
     run(cargo()
-        .args(["rustc", "--locked", "--profile", "component", "--target", part.target])
+        .args(["rustc", "--locked", "--profile", "component", "--target", target])
         .args(["--package", part.package])
-        .args(part.kind)
+        .args(kind)
         .arg("--target-dir")
         .arg(dir)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")))?;
-    let path = dir.join(part.target).join("component").join(part.file);
+    let path = dir.join(target).join("component").join(file);
     fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
@@ -114,17 +152,6 @@ fn dependency_dirs() -> Result<BTreeSet<PathBuf>> {
     let dependencies = packages.iter().filter(|package| package.source.is_some());
     let manifests = dependencies.map(|package| package.manifest_path.as_path());
     Ok(manifests.filter_map(|path| Some(path.parent()?.parent()?.to_path_buf())).collect())
-}
-
-/// Every rule that the component must keep.
-fn check(wasm: &[u8]) -> Result<()> {
-    imports::check(wasm, "wit/imports.txt")?;
-    ensure!(
-        wasm.len() <= SIZE_MAX,
-        "the component has {} bytes: {SIZE_MAX} are allowed",
-        wasm.len()
-    );
-    check_traces(wasm)
 }
 
 /// Fails if a component tells where it was built.

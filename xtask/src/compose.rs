@@ -9,31 +9,21 @@ use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, PackageId, plug};
 
 use crate::cargo::target_dir;
-use crate::component::{self, Part};
+use crate::component::{self, Part, SOURCE};
 use crate::imports;
 
 /// Maps the contract's HTTP to that of WASI.
-const ADAPTER: Part = Part {
-    package: "wasi-http-adapter",
-    kind: &["--lib", "--crate-type", "cdylib"],
-    target: "wasm32-unknown-unknown",
-    file: "wasi_http_adapter.wasm",
-};
+const ADAPTER: Part<'static> = Part::library("wasi-http-adapter");
 
 /// Drives a source as a WASI command.
-const DRIVER: Part = Part {
-    package: "source-command",
-    kind: &["--bin", "source-command"],
-    target: "wasm32-wasip2",
-    file: "source-command.wasm",
-};
+const DRIVER: Part<'static> = Part::program("source-command");
 
 /// The parts that compositions add to the source.
-pub(crate) const PARTS: [&Part; 2] = [&ADAPTER, &DRIVER];
+pub(crate) const PARTS: [Part<'static>; 2] = [ADAPTER, DRIVER];
 
 /// A component that is built, under the name of its file.
 struct Built {
-    file: &'static str,
+    file: String,
     wasm: Vec<u8>,
 }
 
@@ -42,7 +32,7 @@ pub(crate) fn build() -> Result<()> {
     let source = component::build()?;
     let source = fs::read(&source).with_context(|| format!("cannot read {}", source.display()))?;
     for built in compose(&source, &target_dir())? {
-        let path = path(built.file);
+        let path = path(&built.file);
         fs::write(&path, &built.wasm)
             .with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("{}: {} bytes", path.display(), built.wasm.len());
@@ -58,9 +48,9 @@ pub(crate) fn build_twice() -> Result<()> {
         if dir.exists() {
             fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
         }
-        let source = component::compile_source(&dir)?;
+        let source = component::compile_source(SOURCE, &dir)?;
         let mut built = compose(&source, &dir)?;
-        built.push(Built { file: component::FILE, wasm: source });
+        built.push(Built { file: SOURCE.file(), wasm: source });
         all.push(built);
     }
     for (first, second) in all[0].iter().zip(&all[1]) {
@@ -77,18 +67,18 @@ pub(crate) fn build_twice() -> Result<()> {
 
 /// The compositions of a source, their other parts built below `dir`.
 fn compose(source: &[u8], dir: &Path) -> Result<Vec<Built>> {
-    let adapter = component::compile(&ADAPTER, dir)?;
-    let driver = component::compile(&DRIVER, dir)?;
+    let adapter = component::compile(ADAPTER, dir)?;
+    let driver = component::compile(DRIVER, dir)?;
     let over_wasi = imports::oldest(&plugged(source, &adapter)?)?;
     let command = imports::oldest(&plugged(&driver, &over_wasi)?)?;
     imports::check(&over_wasi, "examples/wasi-http/imports.txt")?;
     imports::check(&command, "examples/command/imports.txt")?;
     let built = vec![
-        Built { file: "mimecast-ttp-source.wasi-http.wasm", wasm: over_wasi },
-        Built { file: "mimecast-ttp-source.command.wasm", wasm: command },
+        Built { file: composition("wasi-http"), wasm: over_wasi },
+        Built { file: composition("command"), wasm: command },
         // For other sources of the contract.
-        Built { file: "wasi-http-adapter.wasm", wasm: imports::oldest(&adapter)? },
-        Built { file: "source-command.wasm", wasm: imports::oldest(&driver)? },
+        Built { file: ADAPTER.file(), wasm: imports::oldest(&adapter)? },
+        Built { file: DRIVER.file(), wasm: imports::oldest(&driver)? },
     ];
     built.iter().try_for_each(|built| component::check_traces(&built.wasm))?;
     Ok(built)
@@ -107,6 +97,11 @@ fn register(graph: &mut CompositionGraph, name: &str, wasm: &[u8]) -> Result<Pac
     let package = Package::from_bytes(name, None, wasm, graph.types_mut())
         .with_context(|| format!("{name} cannot be read"))?;
     Ok(graph.register_package(package)?)
+}
+
+/// The name of a composition's file: `mimecast-ttp-source.WHAT.wasm`.
+fn composition(what: &str) -> String {
+    format!("{}.{what}.wasm", SOURCE.package)
 }
 
 fn path(file: &str) -> PathBuf {

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::cargo::{cargo, run_printing};
+use crate::component::FEED;
 use crate::step::{Step, Steps};
-use crate::{browser, compose, node, python, simulation, wasmtime};
+use crate::{browser, component, compose, node, python, simulation, wasmtime};
 
 /// The steps of `cargo xtask hosts`.
 pub(crate) const STEPS: Steps = Steps {
@@ -21,7 +22,7 @@ pub(crate) const STEPS: Steps = Steps {
         Step { name: "node", what: "the example in Node", run: test_node },
         Step { name: "rust", what: "the smallest host in Rust", run: || test("rust") },
         Step { name: "wasi", what: "the component where WASI is all there is", run: test_wasi },
-        Step { name: "feed", what: "another source in the same host", run: || test("feed") },
+        Step { name: "feed", what: "another source in the same host", run: test_feed },
         Step { name: "browser", what: "the component in a page", run: browser::test },
     ],
 };
@@ -40,6 +41,11 @@ fn test_python() -> Result<()> {
 fn test_node() -> Result<()> {
     node::install("examples/node")?;
     test("node")
+}
+
+fn test_feed() -> Result<()> {
+    component::build_source(FEED)?;
+    test("feed")
 }
 
 fn test_wasi() -> Result<()> {

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 
 use crate::cargo::{cargo, command, run, run_printing};
+use crate::component::{FEED, SOURCE};
 use crate::step::{Step, Steps};
 use crate::{component, compose, demo, fuzz, licences, ocsf, simulation};
 
@@ -18,11 +19,11 @@ fn clippy() -> Result<()> {
         .args(["clippy", "--release", "--locked", "--workspace", "--all-targets"])
         .args(deny))?;
     // What only the built components have.
-    [&component::SOURCE].into_iter().chain(compose::PARTS).try_for_each(|part| {
-        component::add_target(part.target)?;
+    [SOURCE, FEED].into_iter().chain(compose::PARTS).try_for_each(|part| {
+        component::add_target(part.target())?;
         run(cargo()
             .args(["clippy", "--release", "--locked", "--package", part.package])
-            .args(["--target", part.target])
+            .args(["--target", part.target()])
             .args(deny))
     })
 }
@@ -35,7 +36,7 @@ fn docs() -> Result<()> {
 
 fn native() -> Result<()> {
     // The host's tests build components of their own.
-    component::add_target(component::SOURCE.target)?;
+    component::add_target(SOURCE.target())?;
     cargo_test(&["--workspace", "--exclude", "end-to-end"])
 }
 
