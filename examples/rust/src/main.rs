@@ -1,0 +1,99 @@
+//! The smallest host of polling sources: one component, events to stdout, the cursor in a file.
+
+use exports::pipeline::source::source::ErrorKind::{Protocol, Transient};
+use pipeline::source::http::{Header, HttpError, Request, Response};
+use serde_json::{Value, from_str, from_value, json};
+use std::{env, fs, io, io::Write as _, process, thread, time::Duration, time::SystemTime};
+use wasi::clocks::wall_clock::Datetime;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, Engine, Result, Store, StoreLimitsBuilder, ensure};
+
+wasmtime::component::bindgen!({ path: "../../wit", world: "polling-source" });
+
+fn main() -> Result<()> {
+    let file = env::args().nth(1).unwrap_or_else(|| refuse("needs CONFIG [--until-caught-up]"));
+    let until_caught_up = env::args().nth(2).is_some_and(|arg| arg == "--until-caught-up");
+    let text = fs::read_to_string(file).unwrap_or_else(refuse);
+    let var = |name| format!("\"${{{name}}}\"");
+    let text = env::vars().fold(text, |text, (k, v)| text.replace(&var(k), &json!(v).to_string()));
+    let settings: Value = from_str(&text).unwrap_or_else(refuse);
+    let path = |key| settings[key].as_str().unwrap_or_else(|| refuse(format!("{key}: no path")));
+    let allow = from_value(settings["allow"].clone()).map_err(|error| format!("allow: {error}"));
+    let allow: Vec<String> = allow.unwrap_or_else(refuse);
+    let (config, file) = (settings["config"].to_string(), path("cursor"));
+
+    let engine = Engine::new(Config::new().consume_fuel(true))?;
+    let component = Component::from_file(&engine, path("component")).unwrap_or_else(refuse);
+    let mut linker = Linker::new(&engine);
+    let mut http = linker.instance("pipeline:source/http@0.1.0")?;
+    http.func_wrap("send", move |_, (request,)| Ok((send(&allow, request),)))?;
+    let mut clock = linker.instance("wasi:clocks/wall-clock@0.2.12")?;
+    let at = |t: Duration| (Datetime { seconds: t.as_secs(), nanoseconds: t.subsec_nanos() },);
+    clock.func_wrap("now", move |_, ()| Ok(SystemTime::UNIX_EPOCH.elapsed().map(at)?))?;
+    let mut random = linker.instance("wasi:random/random@0.2.12")?;
+    random.func_wrap("get-random-u64", |_, ()| Ok((getrandom::u64()?,)))?;
+    random.func_wrap("get-random-bytes", |_, (count,): (u64,)| {
+        let mut bytes = vec![0_u8; usize::try_from(count.min(65_536))?];
+        Ok(getrandom::fill(&mut bytes).map(|()| (bytes,))?)
+    })?;
+    let mut store = Store::new(&engine, StoreLimitsBuilder::new().memory_size(64 << 20).build());
+    store.limiter(|limits| limits);
+    store.set_fuel(10_000_000_000)?;
+    let source = PollingSource::instantiate(&mut store, &component, &linker).unwrap_or_else(refuse);
+    let source = source.pipeline_source_source();
+    source.call_validate(&mut store, &config)?.unwrap_or_else(|all| refuse(format!("{all:#?}")));
+    let mut cursor = fs::exists(file)?.then(|| fs::read_to_string(file)).transpose()?;
+    let (mut more, mut failures, mut wait_ms) = (true, 0, 0);
+    while more || !until_caught_up {
+        thread::sleep(Duration::from_millis(wait_ms));
+        store.set_fuel(10_000_000_000)?;
+        wait_ms = match source.call_poll(&mut store, &config, cursor.as_deref())? {
+            Ok(batch) => {
+                let lines: String = batch.events.iter().flat_map(|e| [&e.body, "\n"]).collect();
+                io::stdout().write_all(lines.as_bytes())?;
+                // The cursor comes last: a crash before this repeats a page, and loses nothing.
+                fs::write(format!("{file}.new"), &batch.cursor)?;
+                fs::File::open(format!("{file}.new"))?.sync_all()?;
+                fs::rename(format!("{file}.new"), file)?;
+                (cursor, more, failures) = (Some(batch.cursor), batch.more, 0);
+                batch.next_poll_ms
+            }
+            Err(error) => {
+                eprintln!("{}: {}", error.code, error.message);
+                failures += 1;
+                let may_pass = matches!(error.kind, Transient | Protocol) && failures < 10;
+                ensure!(may_pass || !until_caught_up, "not caught up: waiting does not mend this");
+                let max = if error.kind == Transient { 60_000 } else { 900_000 };
+                max.min(250 << failures.min(12)).max(error.retry_after_ms.unwrap_or(0).min(900_000))
+            }
+        };
+    }
+    Ok(())
+}
+
+fn refuse<T>(why: impl std::fmt::Display) -> T {
+    eprintln!("{why:#}");
+    process::exit(2) // The code of a configuration that cannot be used.
+}
+
+/// Makes one exchange, if `allow` has its origin. Nothing is followed, and nothing sent twice.
+fn send(allow: &[String], request: Request) -> Result<Response, HttpError> {
+    let fits = |it: &&String| request.url.strip_prefix(*it).is_some_and(|p| p.starts_with('/'));
+    allow.iter().find(fits).ok_or(HttpError::Denied("its origin is not in `allow`".into()))?;
+    let sent = ureq::http::Request::builder().method(&*request.method).uri(&request.url);
+    let sent = request.headers.into_iter().fold(sent, |sent, h| sent.header(h.name, h.value));
+    let sent = sent.body(request.body).map_err(|error| HttpError::Denied(error.to_string()))?;
+    let timeout = Duration::from_millis(request.timeout_ms.unwrap_or(30_000).min(30_000).into());
+    let agent = ureq::Agent::config_builder().timeout_global(Some(timeout)).proxy(None);
+    let agent = agent.max_redirects(0).http_status_as_error(false).build().new_agent();
+    let told = |error: ureq::Error| match &error {
+        ureq::Error::Timeout(_) => HttpError::Timeout(error.to_string()),
+        ureq::Error::BodyExceedsLimit(_) => HttpError::TooLarge(error.to_string()),
+        _ => HttpError::Other(error.to_string()),
+    };
+    let mut reply = agent.run(sent).map_err(told)?;
+    let body = reply.body_mut().with_config().limit(16 << 20).read_to_vec().map_err(told)?;
+    let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
+    let found = reply.headers().iter().map(|(k, v)| Header { name: k.to_string(), value: text(v) });
+    Ok(Response { status: reply.status().as_u16(), headers: found.collect(), body })
+}
