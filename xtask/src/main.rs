@@ -27,6 +27,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use crate::component::Part;
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -43,6 +45,9 @@ fn run(args: &[&str]) -> Result<()> {
     match args {
         ["build"] => compose::build(),
         ["build", "--twice"] => compose::build_twice(),
+        ["build", package] if !package.starts_with('-') => {
+            component::build_source(Part::library(package)).map(drop)
+        }
         ["demo"] => demo::run(&mut io::stdout().lock()),
         ["bench"] => bench::run(),
         ["soak", "--minutes", minutes] => soak::fresh(minutes),
@@ -71,6 +76,7 @@ usage: cargo xtask COMMAND
   build            build the component, and its compositions for WASI, into target/component/, and
                    check imports and size
   build --twice    build them twice from clean, and compare the two to the byte
+  build PACKAGE    build another source of the workspace, and check it likewise
   demo             collect from a simulated API, events on stdout
   bench            print what the component costs, and the host's memory over a million rows
   soak             --minutes N: random worlds of fresh seeds; a failure tells its seed
