@@ -76,7 +76,7 @@ fn a_page_with_items_has_more_after_it_and_one_without_is_the_end() {
 
 #[test]
 fn a_cursor_leads_to_the_next_position_whatever_it_is_made_of() {
-    let next = "x\"\\\n\u{1f600} 1&2";
+    let next = " x\"\\\n\u{1f600} 1&2";
     let page = json!({"items": [], "next": next}).to_string();
     assert_eq!(position(&read(&page).unwrap().cursor).unwrap(), next);
 }

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
@@ -73,7 +74,8 @@ fn a_kill_repeats_a_page_at_most_and_loses_nothing() {
 #[test]
 fn faults_of_every_kind_are_lived_through() {
     let rate_limit = Fault::RateLimit { reset_ms: 100, retry_after_secs: Some(1) };
-    let oversized = Fault::Oversized { body_bytes: 17 << 20 };
+    // More than the component's memory: it would trap, and the host would end.
+    let oversized = Fault::Oversized { body_bytes: 80 << 20 };
     let faults = [Fault::Status(503), rate_limit, Fault::Cut, Fault::Garbage, oversized];
     let rule = |(nth, fault): (u64, _)| FaultRule::new(fault, When::Nth(3 + 3 * nth));
     let api = api(2_000, (0..).zip(faults).map(rule).collect());
@@ -209,7 +211,21 @@ impl Host {
     }
 
     fn run(&self) -> Output {
-        self.command().args(["config.json", "--until-caught-up"]).output().unwrap()
+        let mut command = self.command();
+        command.args(["config.json", "--until-caught-up"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // One that never ends is to fail its test, not to hold it up.
+        let pid = child.id().to_string();
+        let (ended, watched) = mpsc::channel::<()>();
+        let watch = thread::spawn(move || {
+            if watched.recv_timeout(Duration::from_mins(1)) == Err(RecvTimeoutError::Timeout) {
+                Command::new("kill").args(["-9", &pid]).status().unwrap();
+            }
+        });
+        let output = child.wait_with_output().unwrap();
+        drop(ended);
+        watch.join().unwrap();
+        output
     }
 
     /// What it collects until it is caught up.
