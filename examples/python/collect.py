@@ -1,0 +1,149 @@
+"""Collects from a polling source: its events to stdout as NDJSON, its cursor into a file."""
+# A whole host of the contract in wit/source.wit; README.md says how it is run, and what it lacks.
+import json, os, random, re, signal, sys, threading, time
+from urllib3 import HTTPHeaderDict, PoolManager, Timeout, exceptions as http, util
+from wasmtime import Config, Engine, Store
+from wasmtime.component import Component, Linker, Record, Variant
+
+CURSOR_BYTES_MAX, MEMORY_BYTES_MAX = 2 << 20, 64 << 20
+INSTRUCTIONS_MAX = 10**10  # of a call: seconds of computing; waiting for a response is free
+BODY_BYTES_MAX = 4 << 20  # of a response; each byte takes 85 on its way through this binding
+FAILURES = {http.NameResolutionError: "dns", http.NewConnectionError: "connect",
+    http.ConnectTimeoutError: "connect", http.SSLError: "tls", http.ReadTimeoutError: "timeout"}
+POOL = PoolManager(retries=False)
+Made = type("Made", (Record,), {"__init__": lambda self, **fields: vars(self).update(fields)})
+
+def main(path="", *flags):
+    if not path or flags not in ((), ("--until-caught-up",)):
+        end(2, "usage: collect.py CONFIG [--until-caught-up]")
+    try:
+        from_environment = lambda name: json.dumps(os.environ[name[1]])[1:-1]
+        with open(path, encoding="utf-8") as file:
+            settings = json.loads(re.sub(r"\$\{(\w+)\}", from_environment, file.read()))
+        if set(settings) != {"component", "allow", "cursor", "config"}:
+            raise ValueError("it takes component, allow, cursor and config, and nothing else")
+        os.chdir(os.path.dirname(path) or ".")  # relative paths start at the file's folder
+        config, allow = json.dumps(settings["config"]), set(settings["allow"])
+        new_instance = lambda: instantiate(settings["component"], allow)
+        faults = new_instance()("validate", config) or []
+    except KeyError as name:
+        end(2, f"{path}: {name} is not set in the environment: set it")
+    except Exception as error:
+        end(2, f"{path}: {error}; README.md shows what is wanted")
+    if faults:
+        end(2, *(f"config.{fault.path}: {fault.message}; {fault.remedy}" for fault in faults))
+    collect(new_instance, config, settings["cursor"], until_caught_up=bool(flags))
+
+def collect(new_instance, config, cursor_file, until_caught_up):
+    """The loop: poll, deliver, wait as told."""
+    call, cursor, stop = new_instance(), read_cursor(cursor_file), threading.Event()
+    errors, secs, done = 0, 0, False
+    for number in (signal.SIGINT, signal.SIGTERM):  # the second one does not wait for the poll
+        signal.signal(number, lambda *_: os._exit(0) if stop.is_set() else stop.set())
+    while not done and not stop.wait(secs):
+        try:
+            found = call("poll", config, cursor).payload  # a batch, or a poll-error
+        except Exception as trap:
+            call = new_instance()  # in what state the old one is, nobody knows
+            found = Made(kind="protocol", code="trap", message=trap, notices=[])
+        for notice in found.notices:
+            tell(f"{notice.level} {notice.code}: {notice.message}")
+        if hasattr(found, "cursor"):
+            deliver(found, cursor_file)
+            cursor, errors = found.cursor, 0
+            done = until_caught_up and not found.more
+            secs = min(getattr(found, "next-poll-ms") / 1000, 86400)
+        else:
+            tell(f"{found.kind} error {found.code}: {found.message}")
+            errors += 1
+            if until_caught_up and (errors == 10 or found.kind in ("auth", "config", "cursor")):
+                end(1)
+            secs = 2 ** min(errors, 12) / 4 * random.uniform(0.8, 1.2)
+            secs = min(secs, 60 if found.kind == "transient" else 900)
+            secs = max(secs, min((getattr(found, "retry-after-ms", 0) or 0) / 1000, 900))
+
+def read_cursor(path):
+    """None before the very first poll. What is there but unreadable is never begun anew."""
+    try:
+        with open(path, "rb") as file:
+            cursor = file.read(CURSOR_BYTES_MAX + 1).decode()
+        if len(cursor) > CURSOR_BYTES_MAX:
+            raise ValueError("it is too large")
+        return cursor
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        end(1, f"{path}: {error}; put a good copy back, or remove it to begin anew at `start`")
+
+def deliver(batch, cursor_file):
+    """Events first, then the cursor: a crash between the two repeats a page, and loses nothing."""
+    try:
+        sys.stdout.buffer.write("".join(event.body + "\n" for event in batch.events).encode())
+        sys.stdout.buffer.flush()
+        with open(f"{cursor_file}.new", "wb") as file:
+            file.write(batch.cursor.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(file.name, cursor_file)
+        folder = os.open(os.path.dirname(cursor_file) or ".", os.O_RDONLY)
+        os.fsync(folder)  # or a power cut could undo the replacement
+        os.close(folder)
+    except OSError as error:
+        end(1, f"a batch cannot be stored, and will come again: {error}")
+
+def instantiate(path, allow):
+    """A new instance of the component: it reaches `send`, the clock, random bytes, nothing else."""
+    config = Config()
+    config.consume_fuel = True
+    engine = Engine(config)
+    store, linker, component = Store(engine), Linker(engine), Component.from_file(engine, path)
+    store.set_limits(memory_size=MEMORY_BYTES_MAX)
+    store.set_fuel(INSTRUCTIONS_MAX)
+    now = lambda _: Made(**dict(zip(("seconds", "nanoseconds"), divmod(time.time_ns(), 10**9))))
+    for interface, name, function in (
+        ("pipeline:source/http@0.1.0", "send", lambda _, request: send(request, allow)),
+        ("wasi:clocks/wall-clock@0.2.12", "now", now),
+        ("wasi:random/random@0.2.12", "get-random-bytes", lambda _, count: os.urandom(count)),
+    ):
+        with linker.root() as root, root.add_instance(interface) as provided:
+            provided.add_func(name, function)
+    instance = linker.instantiate(store, component)
+    exports = component.get_export_index("pipeline:source/source@0.1.0")
+    def call(name, *args):
+        store.set_fuel(INSTRUCTIONS_MAX)
+        return instance.get_func(store, component.get_export_index(name, exports))(store, *args)
+    return call
+
+def send(request, allow):
+    """One exchange with an allowed origin: no redirect, no second try, no proxy."""
+    url, names = util.parse_url(request.url), {header.name.lower() for header in request.headers}
+    if f"{url.scheme}://{url.netloc}" not in allow or "host" in names:
+        return Variant("denied", f"{url.scheme}://{url.netloc} is not in `allow`: add it there")
+    secs = min(getattr(request, "timeout-ms") or 30_000, 30_000) / 1000
+    headers = [("accept-encoding", "gzip"), *((each.name, each.value) for each in request.headers)]
+    deadline, body = time.monotonic() + secs, b""
+    try:
+        with POOL.request(request.method, request.url, headers=HTTPHeaderDict(headers),
+                          body=request.body or None, timeout=Timeout(total=secs), redirect=False,
+                          preload_content=False) as reply:
+            while piece := reply.read1(64 << 10):
+                body += piece
+                if len(body) > BODY_BYTES_MAX:
+                    return Variant("too-large", f"more than {BODY_BYTES_MAX} bytes")
+                if time.monotonic() > deadline:
+                    return Variant("timeout", f"no whole response within {secs} s")
+    except (http.HTTPError, ValueError) as error:  # told by name: its text may repeat a header
+        return Variant(FAILURES.get(type(error), "other"), f"{url.netloc}: {type(error).__name__}")
+    headers = [Made(name=name, value=value) for name, value in reply.headers.items()]
+    return Made(status=reply.status, headers=headers, body=body)
+
+def tell(*lines):
+    for line in lines:
+        print("".join(c if c.isprintable() else " " for c in line), file=sys.stderr, flush=True)
+
+def end(code, *lines):
+    tell(*lines)
+    os._exit(code)  # not sys.exit, which would write again to a stdout that is gone
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
