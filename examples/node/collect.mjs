@@ -1,0 +1,96 @@
+// Collects from a polling source: its events to stdout as NDJSON, its cursor into a file.
+// A whole host of the contract in wit/source.wit; README.md says how it is run, and what it lacks.
+import fs from "node:fs";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createSyncFn } from "synckit";
+import { instantiate } from "./source.mjs";
+
+const CURSOR_BYTES_MAX = 2 << 20;
+const tell = (text) => fs.writeSync(2, `${text.replace(/\p{C}/gu, " ")}\n`);
+const [path, ...flags] = process.argv.slice(2);
+if (!path || !["", "--until-caught-up"].includes(flags.join())) {
+  end(2, "usage: collect.mjs CONFIG [--until-caught-up]");
+}
+let settings, newSource;
+try {
+  settings = JSON.parse(fs.readFileSync(path, "utf8").replace(/\$\{(\w+)\}/g, fromEnvironment));
+  if (Object.keys(settings).sort().join() !== "allow,component,config,cursor") {
+    throw new Error("it takes component, allow, cursor and config, and nothing else");
+  }
+  process.chdir(dirname(path)); // relative paths start at the file's folder
+  settings.config = JSON.stringify(settings.config);
+  const allow = new Set(settings.allow), exchange = createSyncFn(new URL("http.mjs", import.meta.url));
+  newSource = () => instantiate(settings.component, (request) => exchange(request, allow));
+  (await newSource()).validate(settings.config);
+} catch (error) {
+  if (error.payload) end(2, ...error.payload.map((f) => `config.${f.path}: ${f.message}; ${f.remedy}`));
+  const why = error instanceof SyntaxError ? "not JSON" : error.message; // JSON's could hold a secret
+  end(2, `${path}: ${why}; README.md shows what is wanted`);
+}
+await collect(settings.config, settings.cursor, flags.length > 0);
+
+function fromEnvironment(_, name) {
+  if (!(name in process.env)) throw new Error(`${name} is not set in the environment: set it`);
+  return JSON.stringify(process.env[name]).slice(1, -1);
+}
+
+/** The loop: poll, deliver, wait as told. */
+async function collect(config, cursorFile, untilCaughtUp) {
+  let source = await newSource(), cursor = readCursor(cursorFile), errors = 0;
+  // They are heard between polls: the one in hand is finished first.
+  for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => process.exit(0));
+  for (let ms = 0; ; await sleep(ms)) {
+    let batch, error;
+    try {
+      batch = source.poll(config, cursor);
+    } catch (thrown) {
+      error = thrown.payload ?? { kind: "protocol", code: "trap", message: thrown.message, notices: [] };
+      if (!thrown.payload) source = await newSource(); // in what state the old one is, nobody knows
+    }
+    for (const each of (batch ?? error).notices) tell(`${each.level} ${each.code}: ${each.message}`);
+    if (batch) {
+      deliver(batch, cursorFile);
+      [cursor, errors] = [batch.cursor, 0];
+      if (untilCaughtUp && !batch.more) end(0);
+      ms = Math.min(Number(batch.nextPollMs), 86_400_000);
+    } else {
+      tell(`${error.kind} error ${error.code}: ${error.message}`);
+      errors += 1;
+      if (untilCaughtUp && (errors === 10 || ["auth", "config", "cursor"].includes(error.kind))) end(1);
+      ms = 2 ** Math.min(errors, 12) * 250 * (0.8 + 0.4 * Math.random());
+      ms = Math.min(ms, error.kind === "transient" ? 60_000 : 900_000);
+      ms = Math.max(ms, Math.min(Number(error.retryAfterMs ?? 0), 900_000));
+    }
+  }
+}
+
+/** Nothing before the very first poll. What is there but unreadable is never begun anew. */
+function readCursor(path) {
+  try {
+    if (fs.statSync(path).size > CURSOR_BYTES_MAX) throw new Error("it is too large");
+    return new TextDecoder("utf-8", { fatal: true }).decode(fs.readFileSync(path));
+  } catch (error) {
+    if (error.code === "ENOENT") return undefined;
+    end(1, `${path}: ${error.message}; put a good copy back, or remove it to begin anew at \`start\``);
+  }
+}
+
+/** Events first, then the cursor: a crash between the two repeats a page, and loses nothing. */
+function deliver(batch, cursorFile) {
+  try {
+    fs.writeFileSync(1, batch.events.map((event) => `${event.body}\n`).join(""));
+    fs.writeFileSync(`${cursorFile}.new`, batch.cursor, { flush: true });
+    fs.renameSync(`${cursorFile}.new`, cursorFile);
+    const folder = fs.openSync(dirname(cursorFile));
+    fs.fsyncSync(folder); // or a power cut could undo the replacement
+    fs.closeSync(folder);
+  } catch (error) {
+    end(1, `a batch cannot be stored, and will come again: ${error.message}`);
+  }
+}
+
+function end(code, ...lines) {
+  lines.forEach(tell);
+  process.exit(code);
+}
