@@ -4,7 +4,7 @@ from pathlib import Path
 import collect
 
 SECS = 3
-COMPONENT = Path(__file__).parents[2] / "target/component/mimecast-ttp-source.wasm"
+COMPONENT = Path(__file__).resolve().parents[2] / "target/component/mimecast-ttp-source.wasm"
 PAGE = (b'{"meta":{"status":200,"pagination":{"pageSize":500}},'
         b'"data":[{"resultCount":0,"impersonationLogs":[]}],"fail":[]}')
 CONFIG = json.dumps({

@@ -178,36 +178,17 @@ impl Collector {
     /// If the program cannot be started.
     #[must_use]
     pub fn start(&self, args: &[&str]) -> Process {
-        // Several may run at once: each has files of its own.
-        let number = (1..1000).find(|n| !self.dir.join(format!("stderr.{n}")).exists());
-        let path = |name: &str| self.dir.join(format!("{name}.{}", number.expect("a free number")));
-        let (stdout, stderr) = (path("stdout"), path("stderr"));
-        let create = |path: &Path| File::create(path).expect("a scratch folder can be written");
         // `cursor set SOURCE CURSOR`: options may come before what has a place.
         let (command, rest) = match args {
             ["cursor", command, rest @ ..] => (vec!["cursor", *command], rest),
             [command, rest @ ..] => (vec![*command], rest),
             [] => panic!("a command is missing"),
         };
-        let child = Command::new(artifacts::source_host())
-            .args(command)
-            .args(["--config", "host.toml"])
-            .args(rest)
-            .current_dir(&self.dir)
-            .env_clear()
-            .env("PATH", env::var_os("PATH").unwrap_or_default())
-            .env("MC_ACCESS_KEY", &self.keys.access_key)
-            .env("MC_SECRET_KEY", &self.keys.secret_key)
-            .env("MC_APP_ID", &self.keys.app_id)
-            .env("MC_APP_KEY", &self.keys.app_key)
-            .env("MC_CLIENT_ID", &self.client.client_id)
-            .env("MC_CLIENT_SECRET", &self.client.client_secret)
-            .stdin(Stdio::null())
-            .stdout(create(&stdout))
-            .stderr(create(&stderr))
-            .spawn()
-            .expect("source-host can be started");
-        Process { child, stdout, stderr }
+        let mut host = Command::new(artifacts::source_host());
+        host.args(command).args(["--config", "host.toml"]).args(rest);
+        host.env_clear().env("PATH", env::var_os("PATH").unwrap_or_default());
+        host.envs(variables(&self.keys, &self.client));
+        Process::start(&mut host, &self.dir)
     }
 
     /// What is in `events.json`.
@@ -251,6 +232,23 @@ impl Collector {
 }
 
 impl Process {
+    /// Starts a program in a folder, which gets files for what it writes.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start(command: &mut Command, dir: &Path) -> Self {
+        // Several may run at once: each has files of its own.
+        let number = (1..1000).find(|n| !dir.join(format!("stderr.{n}")).exists());
+        let path = |name: &str| dir.join(format!("{name}.{}", number.expect("a free number")));
+        let (stdout, stderr) = (path("stdout"), path("stderr"));
+        let create = |path: &Path| File::create(path).expect("a scratch folder can be written");
+        command.current_dir(dir).stdin(Stdio::null());
+        command.stdout(create(&stdout)).stderr(create(&stderr));
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self { child, stdout, stderr }
+    }
+
     /// Waits for its end.
     ///
     /// # Panics
@@ -333,6 +331,22 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The environment's variables that [`Auth::setting`] names.
+#[must_use]
+pub fn variables<'a>(
+    keys: &'a Keys,
+    client: &'a ClientCredentials,
+) -> [(&'static str, &'a str); 6] {
+    [
+        ("MC_ACCESS_KEY", &keys.access_key),
+        ("MC_SECRET_KEY", &keys.secret_key),
+        ("MC_APP_ID", &keys.app_id),
+        ("MC_APP_KEY", &keys.app_key),
+        ("MC_CLIENT_ID", &client.client_id),
+        ("MC_CLIENT_SECRET", &client.client_secret),
+    ]
 }
 
 /// A configuration with these sections.

@@ -2,7 +2,9 @@
 //! makes ready what they need.
 #![allow(clippy::unwrap_used)]
 
+mod behaviours;
 mod conformance;
+mod example;
 mod feed;
 mod node;
 mod python;

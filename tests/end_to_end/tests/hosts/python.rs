@@ -1,1 +1,3 @@
 //! The example in Python against the simulated API.
+
+crate::behaviours::test_example!(crate::example::Language::Python);

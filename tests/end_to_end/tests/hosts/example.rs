@@ -1,0 +1,186 @@
+//! An example in another language as a program of its own, before a simulated API: what each of them
+//! must do.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use end_to_end::artifacts;
+use end_to_end::collector::{Process, Run, variables};
+use end_to_end::rows::ledger;
+use mimecast_sim::{ClientCredentials, Keys, LedgerQuery, Running, api_date};
+use serde_json::{Value, json};
+
+pub(crate) use end_to_end::collector::Auth;
+
+/// The language of an example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    Python,
+    Node,
+}
+
+/// An example, a folder with its configuration, and all that it leaves there.
+pub(crate) struct Example {
+    language: Language,
+    dir: PathBuf,
+    config: Value,
+    keys: Keys,
+    client: ClientCredentials,
+}
+
+impl Language {
+    /// Its folder, whose files a person would copy.
+    pub(crate) fn folder(self) -> PathBuf {
+        let name = match self {
+            Self::Python => "python",
+            Self::Node => "node",
+        };
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name)
+    }
+
+    /// The files that a collector needs.
+    pub(crate) fn sources(self) -> &'static [&'static str] {
+        match self {
+            Self::Python => &["collect.py"],
+            Self::Node => &["collect.mjs", "source.mjs", "http.mjs"],
+        }
+    }
+
+    fn command(self) -> Command {
+        let mut command = match self {
+            Self::Python => Command::new(target().join("python-host/bin/python")),
+            Self::Node => Command::new("node"),
+        };
+        command.arg(self.folder().join(self.sources()[0]));
+        command
+    }
+
+    fn component(self) -> PathBuf {
+        match self {
+            Self::Python => artifacts::component(),
+            Self::Node => target().join("node-component"),
+        }
+    }
+}
+
+impl Example {
+    /// A collector of pages of a hundred rows, from somewhat more than five days ago on.
+    pub(crate) fn new(language: Language, test: &str, api: &Running) -> Self {
+        let base_url = api.base_url();
+        let start = api_date(api.now_secs() - 5 * 86_400 - 3600).replace("+0000", "Z");
+        let config = json!({
+            "component": language.component(),
+            "allow": [base_url],
+            "cursor": "cursor.txt",
+            "config": {"base_url": base_url, "start": start, "page_size": PAGE_ROWS},
+        });
+        let dir = artifacts::scratch(&format!("{language:?}-{test}").to_lowercase());
+        Self { language, dir, config, keys: api.keys(), client: api.client() }.with_auth(Auth::Hmac)
+    }
+
+    /// Shows this to the API.
+    pub(crate) fn with_auth(self, auth: Auth) -> Self {
+        let auth = match auth {
+            Auth::Hmac => json!({
+                "type": "hmac", "access_key": "${MC_ACCESS_KEY}", "secret_key": "${MC_SECRET_KEY}",
+                "app_id": "${MC_APP_ID}", "app_key": "${MC_APP_KEY}",
+            }),
+            Auth::Oauth2 => json!({
+                "type": "oauth2", "client_id": "${MC_CLIENT_ID}",
+                "client_secret": "${MC_CLIENT_SECRET}",
+            }),
+        };
+        self.with("/config/auth", auth)
+    }
+
+    /// With this in its configuration, at a JSON pointer.
+    pub(crate) fn with(mut self, pointer: &str, value: Value) -> Self {
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        self.config.pointer_mut(parent).unwrap()[key] = value;
+        self
+    }
+
+    /// With these keys in its environment.
+    pub(crate) fn with_keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// With this API 2.0 application in its environment.
+    pub(crate) fn with_client(mut self, client: ClientCredentials) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// A file in its folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Starts it, and writes its configuration first.
+    pub(crate) fn start(&self, flags: &[&str]) -> Process {
+        fs::write(self.file("config.json"), self.config.to_string()).unwrap();
+        Process::start(&mut self.command(flags), &self.dir)
+    }
+
+    /// Starts it with the configuration that the file holds.
+    pub(crate) fn start_as_it_is(&self) -> Process {
+        Process::start(&mut self.command(UNTIL_CAUGHT_UP), &self.dir)
+    }
+
+    /// Starts it as its configuration stands, with `--until-caught-up` and a pipe for its stdout.
+    pub(crate) fn start_into_pipe(&self) -> std::process::Child {
+        fs::write(self.file("config.json"), self.config.to_string()).unwrap();
+        let mut command = self.command(UNTIL_CAUGHT_UP);
+        command.current_dir(&self.dir).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// Runs it until it is caught up.
+    pub(crate) fn run(&self) -> Run {
+        self.start(UNTIL_CAUGHT_UP).wait()
+    }
+
+    /// The same, and holds it to success. Gives its stdout.
+    #[track_caller]
+    pub(crate) fn catch_up(&self) -> String {
+        let run = self.run();
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stdout
+    }
+
+    /// Every file that it wrote, by name; its configuration is not among them.
+    pub(crate) fn written(&self) -> Vec<(String, String)> {
+        let paths = fs::read_dir(&self.dir).unwrap().map(|entry| entry.unwrap().path());
+        let written = paths.filter(|path| path.is_file() && !path.ends_with("config.json"));
+        let text = |path: PathBuf| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+        written.map(|path| (path.display().to_string(), text(path))).collect()
+    }
+
+    fn command(&self, flags: &[&str]) -> Command {
+        let mut command = self.language.command();
+        command.arg("config.json").args(flags).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        // Proxies of the environment are nobody's business.
+        command.envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY"].map(|name| (name, DEAD_PROXY)));
+        command.envs(variables(&self.keys, &self.client));
+        command
+    }
+}
+
+/// All that a collector should have.
+pub(crate) fn everything(api: &Running) -> Vec<String> {
+    ledger(api, &LedgerQuery::default())
+}
+
+/// Rows in a page.
+pub(crate) const PAGE_ROWS: usize = 100;
+/// The flags of a run that ends.
+pub(crate) const UNTIL_CAUGHT_UP: &[&str] = &["--until-caught-up"];
+/// Nothing listens there.
+const DEAD_PROXY: &str = "http://127.0.0.1:9";
+
+fn target() -> PathBuf {
+    artifacts::component().ancestors().nth(2).unwrap().to_path_buf()
+}
