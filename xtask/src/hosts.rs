@@ -40,6 +40,8 @@ fn test_python() -> Result<()> {
 
 fn test_node() -> Result<()> {
     node::install("examples/node")?;
+    component::build()?;
+    node::run_script("examples/node", "transpile")?;
     test("node")
 }
 

@@ -20,3 +20,8 @@ pub(crate) fn install(folder: &str) -> Result<()> {
         .context("install Node 20 or later with npm; where they are, npm tells why it fails")?;
     fs::write(&installed, &asked).with_context(|| format!("cannot write {}", installed.display()))
 }
+
+/// Runs a script that `package.json` in a folder of the workspace has.
+pub(crate) fn run_script(folder: &str, script: &str) -> Result<()> {
+    run(command("npm").args(["run", "--silent", script]).current_dir(workspace().join(folder)))
+}
