@@ -12,7 +12,7 @@ const [path, ...flags] = process.argv.slice(2);
 if (!path || !["", "--until-caught-up"].includes(flags.join())) {
   end(2, "usage: collect.mjs CONFIG [--until-caught-up]");
 }
-let settings, newSource;
+let settings, newSource, source;
 try {
   settings = JSON.parse(fs.readFileSync(path, "utf8").replace(/\$\{(\w+)\}/g, fromEnvironment));
   if (Object.keys(settings).sort().join() !== "allow,component,config,cursor") {
@@ -22,7 +22,7 @@ try {
   settings.config = JSON.stringify(settings.config);
   const allow = new Set(settings.allow), exchange = createSyncFn(new URL("http.mjs", import.meta.url));
   newSource = () => instantiate(settings.component, (request) => exchange(request, allow));
-  (await newSource()).validate(settings.config);
+  (source = await newSource()).validate(settings.config);
 } catch (error) {
   if (error.payload) end(2, ...error.payload.map((f) => `config.${f.path}: ${f.message}; ${f.remedy}`));
   const why = error instanceof SyntaxError ? "not JSON" : error.message; // JSON's could hold a secret
@@ -37,8 +37,8 @@ function fromEnvironment(_, name) {
 
 /** The loop: poll, deliver, wait as told. */
 async function collect(config, cursorFile, untilCaughtUp) {
-  let source = await newSource(), cursor = readCursor(cursorFile), errors = 0;
-  // They are heard between polls: the one in hand is finished first.
+  let cursor = readCursor(cursorFile), errors = 0;
+  // Heard between polls: the one in hand is finished first.
   for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => process.exit(0));
   for (let ms = 0; ; await sleep(ms)) {
     let batch, error;
@@ -69,7 +69,7 @@ async function collect(config, cursorFile, untilCaughtUp) {
 function readCursor(path) {
   try {
     if (fs.statSync(path).size > CURSOR_BYTES_MAX) throw new Error("it is too large");
-    return new TextDecoder("utf-8", { fatal: true }).decode(fs.readFileSync(path));
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(fs.readFileSync(path));
   } catch (error) {
     if (error.code === "ENOENT") return undefined;
     end(1, `${path}: ${error.message}; put a good copy back, or remove it to begin anew at \`start\``);

@@ -9,7 +9,7 @@ const FAILURES = { ENOTFOUND: "dns", EAI_AGAIN: "dns", ECONNREFUSED: "connect",
 runAsWorker(async ({ method, url, headers, body, timeoutMs }, allow) => {
   const origin = URL.canParse(url) ? new URL(url).origin : "what is no URL";
   if (!allow.has(origin) || headers.some(({ name }) => name.toLowerCase() === "host")) {
-    throw { tag: "denied", val: `${origin} is not in \`allow\`: add it there` };
+    throw { tag: "denied", val: `${origin} is not in \`allow\`, or \`Host\` is set` };
   }
   try {
     const signal = AbortSignal.timeout(Math.min(timeoutMs ?? MS_MAX, MS_MAX));

@@ -25,19 +25,18 @@ def main(path="", *flags):
         os.chdir(os.path.dirname(path) or ".")  # relative paths start at the file's folder
         config, allow = json.dumps(settings["config"]), set(settings["allow"])
         new_instance = lambda: instantiate(settings["component"], allow)
-        faults = new_instance()("validate", config) or []
+        faults = (call := new_instance())("validate", config) or []
     except KeyError as name:
         end(2, f"{path}: {name} is not set in the environment: set it")
     except Exception as error:
         end(2, f"{path}: {error}; README.md shows what is wanted")
     if faults:
         end(2, *(f"config.{fault.path}: {fault.message}; {fault.remedy}" for fault in faults))
-    collect(new_instance, config, settings["cursor"], until_caught_up=bool(flags))
+    collect(call, new_instance, config, settings["cursor"], until_caught_up=bool(flags))
 
-def collect(new_instance, config, cursor_file, until_caught_up):
+def collect(call, new_instance, config, cursor_file, until_caught_up):
     """The loop: poll, deliver, wait as told."""
-    call, cursor, stop = new_instance(), read_cursor(cursor_file), threading.Event()
-    errors, secs, done = 0, 0, False
+    cursor, stop, errors, secs, done = read_cursor(cursor_file), threading.Event(), 0, 0, False
     for number in (signal.SIGINT, signal.SIGTERM):  # the second one does not wait for the poll
         signal.signal(number, lambda *_: os._exit(0) if stop.is_set() else stop.set())
     while not done and not stop.wait(secs):
@@ -118,7 +117,7 @@ def send(request, allow):
     """One exchange with an allowed origin: no redirect, no second try, no proxy."""
     url, names = util.parse_url(request.url), {header.name.lower() for header in request.headers}
     if f"{url.scheme}://{url.netloc}" not in allow or "host" in names:
-        return Variant("denied", f"{url.scheme}://{url.netloc} is not in `allow`: add it there")
+        return Variant("denied", f"{url.scheme}://{url.netloc} is not in `allow`, or `Host` is set")
     secs = min(getattr(request, "timeout-ms") or 30_000, 30_000) / 1000
     headers = [("accept-encoding", "gzip"), *((each.name, each.value) for each in request.headers)]
     deadline, body = time.monotonic() + secs, b""
