@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createSyncFn } from "synckit";
 import { instantiate } from "./source.mjs";
 
-const CURSOR_BYTES_MAX = 2 << 20;
+const CURSOR_BYTES_MAX = 2 << 20, PERSON_ACTS = ["auth", "config", "cursor"];
 const tell = (text) => fs.writeSync(2, `${text.replace(/\p{C}/gu, " ")}\n`);
 const [path, ...flags] = process.argv.slice(2);
 if (!path || !["", "--until-caught-up"].includes(flags.join())) {
@@ -20,12 +20,13 @@ try {
   }
   process.chdir(dirname(path)); // relative paths start at the file's folder
   settings.config = JSON.stringify(settings.config);
-  const allow = new Set(settings.allow), exchange = createSyncFn(new URL("http.mjs", import.meta.url));
-  newSource = () => instantiate(settings.component, (request) => exchange(request, allow));
+  const send = createSyncFn(new URL("http.mjs", import.meta.url)), allow = new Set(settings.allow);
+  newSource = () => instantiate(settings.component, (request) => send(request, allow));
   (source = await newSource()).validate(settings.config);
 } catch (error) {
-  if (error.payload) end(2, ...error.payload.map((f) => `config.${f.path}: ${f.message}; ${f.remedy}`));
-  const why = error instanceof SyntaxError ? "not JSON" : error.message; // JSON's could hold a secret
+  const told = ({ path, message, remedy }) => `config.${path}: ${message}; ${remedy}`;
+  if (error.payload) end(2, ...error.payload.map(told));
+  const why = error instanceof SyntaxError ? "not JSON" : error.message; // the text holds secrets
   end(2, `${path}: ${why}; README.md shows what is wanted`);
 }
 await collect(settings.config, settings.cursor, flags.length > 0);
@@ -44,11 +45,11 @@ async function collect(config, cursorFile, untilCaughtUp) {
     let batch, error;
     try {
       batch = source.poll(config, cursor);
-    } catch (thrown) {
-      error = thrown.payload ?? { kind: "protocol", code: "trap", message: thrown.message, notices: [] };
-      if (!thrown.payload) source = await newSource(); // in what state the old one is, nobody knows
+    } catch ({ payload, message }) {
+      error = payload ?? { kind: "protocol", code: "trap", message, notices: [] };
+      if (!payload) source = await newSource(); // in what state the old one is, nobody knows
     }
-    for (const each of (batch ?? error).notices) tell(`${each.level} ${each.code}: ${each.message}`);
+    (batch ?? error).notices.forEach((each) => tell(`${each.level} ${each.code}: ${each.message}`));
     if (batch) {
       deliver(batch, cursorFile);
       [cursor, errors] = [batch.cursor, 0];
@@ -57,7 +58,7 @@ async function collect(config, cursorFile, untilCaughtUp) {
     } else {
       tell(`${error.kind} error ${error.code}: ${error.message}`);
       errors += 1;
-      if (untilCaughtUp && (errors === 10 || ["auth", "config", "cursor"].includes(error.kind))) end(1);
+      if (untilCaughtUp && (errors === 10 || PERSON_ACTS.includes(error.kind))) end(1);
       ms = 2 ** Math.min(errors, 12) * 250 * (0.8 + 0.4 * Math.random());
       ms = Math.min(ms, error.kind === "transient" ? 60_000 : 900_000);
       ms = Math.max(ms, Math.min(Number(error.retryAfterMs ?? 0), 900_000));
@@ -72,7 +73,7 @@ function readCursor(path) {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(fs.readFileSync(path));
   } catch (error) {
     if (error.code === "ENOENT") return undefined;
-    end(1, `${path}: ${error.message}; put a good copy back, or remove it to begin anew at \`start\``);
+    end(1, `${path}: ${error.message}; put a good copy back, or remove it to begin anew`);
   }
 }
 

@@ -1,4 +1,4 @@
-"""What the component costs in Python: `python bench.py` prints a line. A canned reply stands for the API."""
+"""What the component costs in Python, as one line. A canned reply stands for the API."""
 import json, sys, time
 from pathlib import Path
 import collect
@@ -33,4 +33,4 @@ while time.perf_counter() < end:
     assert call("poll", CONFIG, None).payload.events == [], "the page is not empty"
     polls += 1
 assert signed == polls, f"{signed} of {polls} requests were signed"
-print(f"python: {polls / SECS:.0f} empty polls a second, signed; {ms:.1f} ms to load and instantiate")
+print(f"python: {polls / SECS:.0f} empty polls a second, signed; {ms:.1f} ms to instantiate")

@@ -44,7 +44,8 @@ def collect(call, new_instance, config, cursor_file, until_caught_up):
             found = call("poll", config, cursor).payload  # a batch, or a poll-error
         except Exception as trap:
             call = new_instance()  # in what state the old one is, nobody knows
-            found = Made(kind="protocol", code="trap", message=trap, notices=[])
+            reason = str(trap).split("Caused by:")[-1].strip()  # without wasmtime's backtrace
+            found = Made(kind="protocol", code="trap", message=reason, notices=[])
         for notice in found.notices:
             tell(f"{notice.level} {notice.code}: {notice.message}")
         if hasattr(found, "cursor"):
