@@ -35,6 +35,7 @@ macro_rules! test_example {
             the_file_of_the_cursor_is_always_whole
             a_cursor_that_cannot_be_read_is_never_begun_anew
             a_batch_that_nobody_takes_comes_again
+            a_kill_while_nobody_reads_loses_nothing
             no_secret_is_in_any_output
         }
     };
@@ -303,6 +304,28 @@ pub(crate) fn a_batch_that_nobody_takes_comes_again(language: Language) {
     assert_each_once(&example.catch_up(), &everything(&api));
 }
 
+pub(crate) fn a_kill_while_nobody_reads_loses_nothing(language: Language) {
+    // A page is larger than what a pipe holds: the write of the first waits for a reader.
+    let api = Options { world: world(1_000), ..Options::default() }.start().unwrap();
+    let example = Example::new(language, "unread", &api).with("/config/page_size", json!(500));
+    let mut child = example.start_into_pipe();
+    let mut stdout = child.stdout.take().unwrap();
+    let began = Instant::now();
+    while api.stats().rows_sent == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "it asks for nothing");
+        thread::sleep(Duration::from_millis(5));
+    }
+    thread::sleep(Duration::from_secs(1));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).unwrap();
+    let (whole, part) = text.rsplit_once('\n').unwrap();
+    assert!(!part.is_empty() && whole.lines().count() < 500, "all of the page was written");
+    let again = example.catch_up();
+    assert_each_once(&again, &everything(&api));
+}
+
 pub(crate) fn no_secret_is_in_any_output(language: Language) {
     let faults = "503=nth:2 html=nth:4 garbage=nth:6 fail=nth:8 token-expired=nth:3";
     let faults: Vec<FaultRule> = faults.split(' ').map(|fault| fault.parse().unwrap()).collect();
@@ -320,7 +343,7 @@ pub(crate) fn no_secret_is_in_any_output(language: Language) {
         let example = example.with("/config/auth/app_key", json!(api.keys().app_key));
         drop(example.start(&[]));
         let text = fs::read_to_string(example.file("config.json")).unwrap();
-        fs::write(example.file("config.json"), text.replace("\"allow\":", "\"allow\"")).unwrap();
+        fs::write(example.file("config.json"), text.replacen('{', "{\"pin\": s3cr3t,", 1)).unwrap();
         assert_eq!(example.start_as_it_is().wait().code, Some(2));
 
         let Keys { access_key, secret_key, app_key, .. } = api.keys();
@@ -329,8 +352,9 @@ pub(crate) fn no_secret_is_in_any_output(language: Language) {
         let written = example.written();
         assert!(written.len() >= 9, "{} files", written.len());
         for (name, text) in written {
-            for secret in [&access_key, &secret_key, &app_key, &client_secret, &percent_encoded] {
-                assert!(!text.contains(secret.as_str()), "{secret} is in {name}");
+            let keys = [&access_key, &secret_key, &app_key, &client_secret, &percent_encoded];
+            for secret in keys.map(String::as_str).into_iter().chain(["s3cr3t"]) {
+                assert!(!text.contains(secret), "{secret} is in {name}");
             }
         }
     }
