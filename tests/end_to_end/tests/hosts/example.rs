@@ -79,6 +79,19 @@ impl Example {
         Self { language, dir, config, keys: api.keys(), client: api.client() }.with_auth(Auth::Hmac)
     }
 
+    /// A collector with the configuration that stands beside the example, but for the addresses and
+    /// the places of files.
+    pub(crate) fn shipped(language: Language, test: &str, api: &Running) -> Self {
+        let shipped = fs::read_to_string(language.folder().join("collect.json")).unwrap();
+        let shipped = shipped.replace("http://127.0.0.1:8025", &api.base_url());
+        let config: Value = serde_json::from_str(&shipped).unwrap();
+        let component = config["component"].as_str().unwrap().strip_prefix("../../target/");
+        let component = target().join(component.unwrap());
+        Self { config, ..Self::new(language, test, api) }
+            .with("/component", json!(component))
+            .with("/cursor", json!("cursor.txt"))
+    }
+
     /// Shows this to the API.
     pub(crate) fn with_auth(self, auth: Auth) -> Self {
         let auth = match auth {
