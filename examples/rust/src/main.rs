@@ -14,9 +14,9 @@ fn main() -> Result<()> {
     let file = env::args().nth(1).unwrap_or_else(|| refuse("needs CONFIG [--until-caught-up]"));
     let until_caught_up = env::args().nth(2).is_some_and(|arg| arg == "--until-caught-up");
     let text = fs::read_to_string(file).unwrap_or_else(refuse);
-    let var = |name| format!("\"${{{name}}}\"");
-    let text = env::vars().fold(text, |text, (k, v)| text.replace(&var(k), &json!(v).to_string()));
-    let settings: Value = from_str(&text).unwrap_or_else(refuse);
+    let vars = env::vars_os().filter_map(|(k, v)| k.into_string().ok().zip(v.into_string().ok()));
+    let set = |t: String, (k, v)| t.replace(&format!("\"${{{k}}}\""), &json!(v).to_string());
+    let settings: Value = from_str(&vars.fold(text, set)).unwrap_or_else(refuse);
     let path = |key| settings[key].as_str().unwrap_or_else(|| refuse(format!("{key}: no path")));
     let allow = from_value(settings["allow"].clone()).map_err(|error| format!("allow: {error}"));
     let allow: Vec<String> = allow.unwrap_or_else(refuse);
