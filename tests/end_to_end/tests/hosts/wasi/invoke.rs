@@ -1,21 +1,46 @@
 //! Calls a function of a component by `wasmtime run --invoke`, which knows WASI and nothing else.
 
-use std::process::Command;
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use end_to_end::artifacts;
 
 /// Calls a function of a composition, and gives what it returns, in the text form of components' values.
 #[track_caller]
 pub(super) fn invoke(composition: &str, call: &str) -> String {
-    let output = Command::new(artifacts::wasmtime())
+    let number = CALLS.fetch_add(1, Ordering::Relaxed);
+    let dir = artifacts::scratch(&format!("wasi-invoke-{number}"));
+    let (stdout, stderr) = (dir.join("stdout"), dir.join("stderr"));
+    let mut child = Command::new(artifacts::wasmtime())
         .args(["run", "-S", "http", "--invoke", call])
         .arg(artifacts::composition(composition))
-        .output()
+        .stdin(Stdio::null())
+        .stdout(File::create(&stdout).unwrap())
+        .stderr(File::create(&stderr).unwrap())
+        .spawn()
         .unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{call}: {stderr}");
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    let deadline = Instant::now() + CALL_FOR_MAX;
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
+            None => {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                panic!("it does not end: {call:.300}");
+            }
+        }
+    };
+    assert!(status.success(), "{call:.300}: {}", fs::read_to_string(stderr).unwrap());
+    fs::read_to_string(stdout).unwrap().trim_end().to_owned()
 }
+
+static CALLS: AtomicU32 = AtomicU32::new(1);
+/// Longer than any time that the adapter allows, by far.
+const CALL_FOR_MAX: Duration = Duration::from_secs(80);
 
 /// A text as a value.
 pub(super) fn quoted(text: &str) -> String {
