@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::cargo::{cargo, run_printing};
 use crate::children::Children;
+use crate::hosts;
 use crate::simulation::{self, Output, Simulation};
 
 const ROWS: u32 = 1_000_000;
@@ -22,6 +23,7 @@ pub(crate) fn run() -> Result<()> {
     // What a page, an empty poll and an instance cost.
     let figures = ["--package", "end-to-end", "--bench", "figures"];
     run_printing(cargo().args(["bench", "--quiet", "--locked"]).args(figures))?;
+    hosts::bench()?;
     backfill()
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::cargo::{cargo, run, run_printing};
+use crate::cargo::{cargo, command, run, run_printing};
 use crate::component::FEED;
 use crate::step::{Step, Steps};
 use crate::{browser, component, compose, node, python, simulation, wasmtime};
@@ -27,6 +27,13 @@ pub(crate) const STEPS: Steps = Steps {
     ],
 };
 
+/// Prints what polls and instances cost in other languages.
+pub(crate) fn bench() -> Result<()> {
+    run_printing(command(python_environment()?).args(["-B", "examples/python/bench.py"]))?;
+    node_component()?;
+    run_printing(command("node").arg("examples/node/bench.mjs"))
+}
+
 fn test_conformance() -> Result<()> {
     python_environment()?;
     node::install("examples/node")?;
@@ -39,9 +46,7 @@ fn test_python() -> Result<()> {
 }
 
 fn test_node() -> Result<()> {
-    node::install("examples/node")?;
-    component::build()?;
-    node::run_script("examples/node", "transpile")?;
+    node_component()?;
     test("node")
 }
 
@@ -68,6 +73,13 @@ fn test_wasi() -> Result<()> {
     wasmtime::install()?;
     compose::build()?;
     test("wasi")
+}
+
+/// What the example in Node runs: the component as JavaScript makes use of it.
+fn node_component() -> Result<()> {
+    node::install("examples/node")?;
+    component::build()?;
+    node::run_script("examples/node", "transpile")
 }
 
 fn python_environment() -> Result<PathBuf> {

@@ -78,7 +78,8 @@ usage: cargo xtask COMMAND
   build --twice    build them twice from clean, and compare the two to the byte
   build PACKAGE    build another source of the workspace, and check it likewise
   demo             collect from a simulated API, events on stdout
-  bench            print what the component costs, and the host's memory over a million rows
+  bench            print what the component costs, in other languages too, and the host's memory
+                   over a million rows
   soak             --minutes N: random worlds of fresh seeds; a failure tells its seed
                    --seed SEED: one of them again, with all that happens in it
   fuzz             [TARGET] --minutes N: each fuzz target, or one, for so long
