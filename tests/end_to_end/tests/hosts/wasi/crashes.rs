@@ -14,8 +14,9 @@ const PAGE_ROWS: usize = 200;
 
 #[test]
 fn a_kill_loses_nothing_and_repeats_a_page_at_most() {
-    let slow = FaultRule::new(Fault::Slow { delay_ms: 15 }, When::Every(1));
-    let world = WorldOptions { rows: 4_000, late_max_secs: 0, ..WorldOptions::default() };
+    // Far more pages than all the rounds can take, however fast the machine is.
+    let slow = FaultRule::new(Fault::Slow { delay_ms: 40 }, When::Every(1));
+    let world = WorldOptions { rows: 12_000, late_max_secs: 0, ..WorldOptions::default() };
     let api = Options { world, faults: vec![slow], ..Options::default() }.start().unwrap();
     let collector = Collector::new("killed", &api, &format!(r#", "page_size": {PAGE_ROWS}"#));
     let mut stdout = String::new();
@@ -23,7 +24,7 @@ fn a_kill_loses_nothing_and_repeats_a_page_at_most() {
     for round in 0..4 {
         // Somewhere at the start; between two polls, or within one; and while a page is written.
         let mut process = collector.start(&["--until-caught-up"]);
-        thread::sleep(Duration::from_millis(50 + 150 * round));
+        thread::sleep(Duration::from_millis(100 * round));
         assert!(process.is_running(), "it ended before it was killed: {}", process.stderr());
         stdout += &process.kill();
 
