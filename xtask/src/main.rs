@@ -73,19 +73,18 @@ fn usage() -> String {
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  build            build the component, and its compositions for WASI, into target/component/, and
-                   check imports and size
-  build --twice    build them twice from clean, and compare the two to the byte
-  build PACKAGE    build another source of the workspace, and check it likewise
-  demo             collect from a simulated API, events on stdout
-  bench            print what the component costs, in other languages too, and the host's memory
-                   over a million rows
-  soak             --minutes N: random worlds of fresh seeds; a failure tells its seed
-                   --seed SEED: one of them again, with all that happens in it
-  fuzz             [TARGET] --minutes N: each fuzz target, or one, for so long
-  test             all that follows, up to the first step that fails
+  build              build the component, and its compositions for WASI, into target/component/, and
+                     check imports and size
+  build --twice      build them twice from clean, and compare the two to the byte
+  build PACKAGE      build another source of the workspace, and check it likewise
+  demo               collect from a simulated API, events on stdout
+  bench              print what the component costs, in other languages too, and the host's memory
+                     over a million rows
+  soak               --minutes N: random worlds of fresh seeds; a failure tells its seed
+                     --seed SEED: one of them again, with all that happens in it
+  fuzz               [TARGET] --minutes N: each fuzz target, or one, for so long
+  test               all that follows, up to the first step that fails
 ";
 
-const HOSTS_USAGE: &str = "\
-  hosts            the component in hosts of other languages and makers: all that follows
-";
+const HOSTS_USAGE: &str =
+    "  hosts              the component in hosts of other languages and makers: all that follows\n";

@@ -35,7 +35,7 @@ impl Steps {
     pub(crate) fn usage(&self) -> String {
         let line = |step: &Step| {
             let command = format!("{} {}", self.command, step.name);
-            format!("  {command:<17}{}\n", step.what)
+            format!("  {command:<19}{}\n", step.what)
         };
         self.steps.iter().map(line).collect::<Vec<_>>().concat()
     }
