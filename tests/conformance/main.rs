@@ -24,6 +24,14 @@ fn every_scenario_ends_as_it_says_when_the_core_is_stepped_natively() {
 }
 
 #[test]
+fn the_documents_tell_how_many_scenarios_there_are() {
+    let told = format!("{} scenarios", scenario::all(&dir()).len());
+    for document in [include_str!("../../README.md"), include_str!("../../HOSTS.md")] {
+        assert!(document.contains(&told), "{told}");
+    }
+}
+
+#[test]
 fn the_scenarios_cover_all_functions_formats_credentials_replies_and_outcomes() {
     let all = scenario::all(&dir());
     assert!(all.len() >= 40, "{} scenarios", all.len());
