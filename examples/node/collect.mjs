@@ -9,9 +9,8 @@ import { instantiate } from "./source.mjs";
 const CURSOR_BYTES_MAX = 2 << 20, PERSON_ACTS = ["auth", "config", "cursor"];
 const tell = (text) => fs.writeSync(2, `${text.replace(/\p{C}/gu, " ")}\n`);
 const [path, ...flags] = process.argv.slice(2);
-if (!path || !["", "--until-caught-up"].includes(flags.join())) {
-  end(2, "usage: collect.mjs CONFIG [--until-caught-up]");
-}
+const isUsedRight = path && ["", "--until-caught-up"].includes(flags.join());
+if (!isUsedRight) end(2, "usage: collect.mjs CONFIG [--until-caught-up]");
 let settings, newSource, source;
 try {
   settings = JSON.parse(fs.readFileSync(path, "utf8").replace(/\$\{(\w+)\}/g, fromEnvironment));

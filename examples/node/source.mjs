@@ -11,11 +11,12 @@ delete process.env.JCO_DEBUG; // or jco would print the configuration
 export async function instantiate(folder, send) {
   const component = await import(resolve(folder, "source.js"));
   const compile = (name) => new WebAssembly.Module(readFileSync(resolve(folder, name)));
+  const getRandomU64 = () => randomBytes(8).readBigUInt64LE();
   const now = () => ({ seconds: BigInt(Math.floor(Date.now() / 1000)), nanoseconds: 0 });
   const exports = await component.instantiate(compile, { // these names come without their versions
     "pipeline:source/http": { send },
     "wasi:clocks/wall-clock": { now },
-    "wasi:random/random": { getRandomBytes: (count) => randomBytes(Number(count)) },
+    "wasi:random/random": { getRandomBytes: (count) => randomBytes(Number(count)), getRandomU64 },
   });
   return exports.source;
 }

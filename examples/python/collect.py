@@ -1,6 +1,7 @@
 """Collects from a polling source: its events to stdout as NDJSON, its cursor into a file."""
 # A whole host of the contract in wit/source.wit; README.md says how it is run, and what it lacks.
-import json, os, random, re, signal, sys, threading, time
+import json, os, random, re, secrets, signal, sys, threading, time
+from pathlib import Path
 from urllib3 import HTTPHeaderDict, PoolManager, Timeout, exceptions as http, util
 from wasmtime import Config, Engine, Store
 from wasmtime.component import Component, Linker, Record, Variant
@@ -18,8 +19,8 @@ def main(path="", *flags):
         end(2, "usage: collect.py CONFIG [--until-caught-up]")
     try:
         from_environment = lambda name: json.dumps(os.environ[name[1]])[1:-1]
-        with open(path, encoding="utf-8") as file:
-            settings = json.loads(re.sub(r"\$\{(\w+)\}", from_environment, file.read()))
+        text = re.sub(r"\$\{(\w+)\}", from_environment, Path(path).read_text("utf-8"))
+        settings = json.loads(text)
         if set(settings) != {"component", "allow", "cursor", "config"}:
             raise ValueError("it takes component, allow, cursor and config, and nothing else")
         os.chdir(os.path.dirname(path) or ".")  # relative paths start at the file's folder
@@ -65,11 +66,9 @@ def collect(call, new_instance, config, cursor_file, until_caught_up):
 def read_cursor(path):
     """None before the very first poll. What is there but unreadable is never begun anew."""
     try:
-        with open(path, "rb") as file:
-            cursor = file.read(CURSOR_BYTES_MAX + 1).decode()
-        if len(cursor) > CURSOR_BYTES_MAX:
+        if os.path.getsize(path) > CURSOR_BYTES_MAX:
             raise ValueError("it is too large")
-        return cursor
+        return Path(path).read_bytes().decode()
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -104,6 +103,7 @@ def instantiate(path, allow):
         ("pipeline:source/http@0.1.0", "send", lambda _, request: send(request, allow)),
         ("wasi:clocks/wall-clock@0.2.12", "now", now),
         ("wasi:random/random@0.2.12", "get-random-bytes", lambda _, count: os.urandom(count)),
+        ("wasi:random/random@0.2.12", "get-random-u64", lambda _: secrets.randbits(64)),
     ):
         with linker.root() as root, root.add_instance(interface) as provided:
             provided.add_func(name, function)

@@ -42,11 +42,13 @@ fn test_conformance() -> Result<()> {
 
 fn test_python() -> Result<()> {
     python_environment()?;
+    component::build_source(FEED)?;
     test("python")
 }
 
 fn test_node() -> Result<()> {
     node_component()?;
+    component::build_source(FEED)?;
     test("node")
 }
 

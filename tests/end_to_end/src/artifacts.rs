@@ -16,6 +16,12 @@ pub fn composition(file: &str) -> PathBuf {
     built(&format!("component/{file}"), "cargo xtask build")
 }
 
+/// Another source of the same contract.
+#[must_use]
+pub fn feed_source() -> PathBuf {
+    built("component/feed-source.wasm", "cargo xtask build feed-source")
+}
+
 /// The stock command line of wasmtime.
 #[must_use]
 pub fn wasmtime() -> PathBuf {

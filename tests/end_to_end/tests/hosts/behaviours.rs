@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
+use end_to_end::artifacts;
 use end_to_end::collector::Run;
 use end_to_end::rows::assert_each_once;
 use mimecast_sim::{
@@ -25,6 +26,7 @@ macro_rules! test_example {
             it_is_shorter_than_150_lines
             every_row_comes_once_and_a_second_run_gives_nothing
             what_its_readme_shows_collects
+            another_source_of_the_contract_is_loaded_too
             kills_lose_nothing_and_repeat_at_most_a_page_each
             it_ends_when_it_is_asked_to_and_repeats_nothing
             in_service_it_waits_as_told_and_collects_what_comes
@@ -81,6 +83,17 @@ pub(crate) fn what_its_readme_shows_collects(language: Language) {
     for part in [&client_id, &client_secret, "mimecast-sim --port 8025 &"] {
         assert!(readme.contains(part), "not in README.md: {part}");
     }
+}
+
+pub(crate) fn another_source_of_the_contract_is_loaded_too(language: Language) {
+    let api = Options { world: world(1), ..Options::default() }.start().unwrap();
+    let example = Example::new(language, "feed-source", &api)
+        .with("/component", json!(language.built(&artifacts::feed_source())))
+        .with("/config", json!({}));
+    // What it says of a configuration is its own.
+    let run = example.run();
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("config.url: "), "{}", run.stderr);
 }
 
 pub(crate) fn kills_lose_nothing_and_repeat_at_most_a_page_each(language: Language) {

@@ -12,6 +12,8 @@ use std::process::Command;
 use end_to_end::artifacts;
 use scenario::Scenario;
 
+use crate::node::{self, run};
+
 #[test]
 fn every_scenario_ends_as_it_says_in_python() {
     let transcripts = artifacts::scratch("conformance-python");
@@ -28,14 +30,7 @@ fn every_scenario_ends_as_it_says_in_python() {
 #[test]
 fn every_scenario_ends_as_it_says_in_node() {
     let transcripts = artifacts::scratch("conformance-node");
-    let transpiled = artifacts::scratch("conformance-transpiled");
-    let jco = workspace().join("examples/node/node_modules/.bin/jco");
-    run(Command::new(jco)
-        .arg("transpile")
-        .arg(artifacts::component())
-        .args(["--quiet", "--instantiation", "sync", "--name", "source", "--out-dir"])
-        .arg(&transpiled));
-    fs::write(transpiled.join("package.json"), r#"{"type": "module"}"#).unwrap();
+    let transpiled = node::transpiled(&artifacts::component(), "sync");
     run(Command::new("node")
         .arg(scenarios().join("run.mjs"))
         .arg(transpiled.join("source.js"))
@@ -54,13 +49,6 @@ fn assert_as_expected(transcripts: &Path) {
         let transcript = transcript.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         assert_eq!(transcript, Scenario::parse(&name, &text).expected(), "{name}");
     }
-}
-
-#[track_caller]
-fn run(command: &mut Command) {
-    let ended = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let told = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.success(), "{command:?}: {}\n{told}", ended.status);
 }
 
 fn scenarios() -> PathBuf {

@@ -11,6 +11,8 @@ use end_to_end::rows::ledger;
 use mimecast_sim::{ClientCredentials, Keys, LedgerQuery, Running, api_date};
 use serde_json::{Value, json};
 
+use crate::node;
+
 pub(crate) use end_to_end::collector::Auth;
 
 /// The language of an example.
@@ -44,6 +46,14 @@ impl Language {
         match self {
             Self::Python => &["collect.py"],
             Self::Node => &["collect.mjs", "source.mjs", "http.mjs"],
+        }
+    }
+
+    /// What it can load of a component.
+    pub(crate) fn built(self, component: &Path) -> PathBuf {
+        match self {
+            Self::Python => component.to_path_buf(),
+            Self::Node => node::transpiled(component, "async"),
         }
     }
 

@@ -162,7 +162,7 @@ fn a_bad_configuration_is_told_by_path_and_nothing_is_sent() {
 #[test]
 fn inspect_shows_the_same_imports_as_of_every_source() {
     let feed = Feed::start(&token());
-    let component = component().display().to_string();
+    let component = artifacts::feed_source().display().to_string();
     let collector = collector("feed-inspect", &feed, "");
     let output = std::process::Command::new(artifacts::source_host())
         .args(["inspect", &component])
@@ -208,10 +208,6 @@ fn token() -> String {
     Keys::default().app_key
 }
 
-fn component() -> std::path::PathBuf {
-    artifacts::component().with_file_name("feed-source.wasm")
-}
-
 fn collector(test: &str, feed: &Feed, settings: &str) -> Collector {
     let config = collector::config(FILE, &source(feed, settings));
     Collector::with_config(test, Keys::default(), &config)
@@ -220,7 +216,7 @@ fn collector(test: &str, feed: &Feed, settings: &str) -> Collector {
 /// The section of a source that collects this feed. The token is one of the keys that the
 /// environment of every collector has.
 fn source(feed: &Feed, settings: &str) -> String {
-    let (component, url) = (component(), feed.url());
+    let (component, url) = (artifacts::feed_source(), feed.url());
     let origin = url.trim_end_matches("/items");
     assert!(fs::exists(&component).unwrap(), "run `cargo xtask hosts feed`");
     format!(
