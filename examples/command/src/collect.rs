@@ -30,7 +30,7 @@ enum End {
     Failed,
 }
 
-/// Why a batch is not delivered: what went wrong, and with what.
+/// Why a batch is not delivered, or its cursor not stored: what went wrong, and with what.
 enum Undelivered {
     Output(String),
     State(String),
@@ -86,8 +86,15 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
             Ok(polled) => polled,
             Err(error) => return self.failed(&error, run),
         };
-        if let Err(why) = self.deliver(&batch, &lines) {
+        if let Err(why) = self.give_out(&batch, &lines) {
             return self.undelivered(why, &mut run.deliveries);
+        }
+        let mut stored = self.state.commit();
+        // What is out must not go out again: its cursor alone is tried again.
+        while let Err(why) = stored {
+            let wait = self.undelivered(Undelivered::State(why), &mut run.deliveries)?;
+            self.waits.sleep(wait);
+            stored = self.state.prepare(&batch.cursor).and_then(|()| self.state.commit());
         }
         self.log.batch(&batch);
         self.log.notices(&batch.notices);
@@ -115,12 +122,13 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
         Ok((batch, lines))
     }
 
-    fn deliver(&mut self, batch: &Batch, lines: &[u8]) -> Result<(), Undelivered> {
+    /// Writes the events out, with their cursor ready beside the old one.
+    fn give_out(&mut self, batch: &Batch, lines: &[u8]) -> Result<(), Undelivered> {
         self.state.prepare(&batch.cursor).map_err(Undelivered::State)?;
         if !lines.is_empty() {
             self.write(lines).map_err(|error| Undelivered::Output(error.to_string()))?;
         }
-        self.state.commit().map_err(Undelivered::State)
+        Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {

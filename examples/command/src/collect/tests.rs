@@ -231,3 +231,56 @@ fn a_state_that_cannot_be_written_lets_no_batch_out() {
     assert!(outcome.log.contains("error state: "), "{}", outcome.log);
     fs::remove_dir_all(dir).unwrap();
 }
+
+#[test]
+fn a_batch_that_is_out_does_not_go_out_again_while_its_cursor_cannot_be_stored() {
+    /// Stands in the way of the cursor from the first write to the second wait.
+    struct InTheWay<'a>(&'a Path, &'a mut String, &'a std::cell::Cell<u32>);
+    impl Write for InTheWay<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.2.get() == 0 {
+                fs::create_dir_all(self.0.join("cursor/full")).unwrap();
+            } else if self.1.contains("later") {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            self.1.push_str(std::str::from_utf8(bytes).unwrap());
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    struct Cleared<'a>(&'a Path, &'a std::cell::Cell<u32>);
+    impl Waits for Cleared<'_> {
+        fn sleep(&mut self, _: Duration) {
+            self.1.set(self.1.get() + 1);
+            if self.1.get() == 2 {
+                fs::remove_dir_all(self.0.join("cursor")).unwrap();
+            }
+        }
+        fn chance(&mut self) -> f64 {
+            0.5
+        }
+    }
+
+    let dir = scratch("in-the-way");
+    let (mut text, mut cursors, mut log) = (String::new(), Vec::new(), Vec::new());
+    let sleeps = std::cell::Cell::new(0);
+    let page = |cursor, body: &str| Ok(batch(cursor, &[body]));
+    let answers = [page("1", r#"{"a":1}"#), page("2", r#"{"later":2}"#)];
+    let collector = Collector {
+        source: Script { answers: answers.into(), cursors: &mut cursors },
+        config: "{}".to_owned(),
+        state: State::new(&dir),
+        output: InTheWay(&dir, &mut text, &sleeps),
+        log: Log::new(&mut log, Vec::new()),
+        waits: Cleared(&dir, &sleeps),
+        until_caught_up: false,
+    };
+    assert!(!collector.run());
+    assert_eq!(text, "{\"a\":1}\n{\"later\":2}\n");
+    assert_eq!(cursors, [vec![None], some(&["1", "2"])].concat());
+    let log = String::from_utf8(log).unwrap();
+    assert_eq!(log.matches("error state: ").count(), 2, "{log}");
+    fs::remove_dir_all(dir).unwrap();
+}
