@@ -7,6 +7,8 @@ import { createSyncFn } from "synckit";
 import { instantiate } from "./source.mjs";
 
 const CURSOR_BYTES_MAX = 2 << 20, PERSON_ACTS = ["auth", "config", "cursor"];
+// A worker thread makes pipes non-blocking, and a write without room would then be an error.
+for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
 const tell = (text) => fs.writeSync(2, `${text.replace(/\p{C}/gu, " ")}\n`);
 const [path, ...flags] = process.argv.slice(2);
 const isUsedRight = path && ["", "--until-caught-up"].includes(flags.join());
@@ -76,12 +78,13 @@ function readCursor(path) {
   }
 }
 
-/** Events first, then the cursor: a crash between the two repeats a page, and loses nothing. */
+/** Events first, then the cursor takes its place: a crash repeats a page, and loses nothing. */
 function deliver(batch, cursorFile) {
   try {
-    fs.writeFileSync(1, batch.events.map((event) => `${event.body}\n`).join(""));
-    fs.writeFileSync(`${cursorFile}.new`, batch.cursor, { flush: true });
-    fs.renameSync(`${cursorFile}.new`, cursorFile);
+    const next = `${cursorFile}.new`, cut = fs.existsSync(next); // it was going out: end its line
+    fs.writeFileSync(next, batch.cursor, { flush: true });
+    fs.writeFileSync(1, [cut ? "\n" : "", ...batch.events.map(({ body }) => `${body}\n`)].join(""));
+    fs.renameSync(next, cursorFile);
     const folder = fs.openSync(dirname(cursorFile));
     fs.fsyncSync(folder); // or a power cut could undo the replacement
     fs.closeSync(folder);

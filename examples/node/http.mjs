@@ -1,6 +1,5 @@
 // Makes the source's HTTP exchanges, on a thread of its own: the component waits for each of them.
 import { runAsWorker } from "synckit";
-
 const BODY_BYTES_MAX = 16 << 20, MS_MAX = 30_000;
 const FAILURES = { ENOTFOUND: "dns", EAI_AGAIN: "dns", ECONNREFUSED: "connect",
   UND_ERR_CONNECT_TIMEOUT: "connect", TimeoutError: "timeout" };

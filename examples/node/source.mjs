@@ -6,7 +6,6 @@ import { setFlagsFromString } from "node:v8";
 
 setFlagsFromString("--wasm-max-mem-pages=1024"); // 64 MiB of memory
 delete process.env.JCO_DEBUG; // or jco would print the configuration
-
 /** A new instance of the component that `npm run transpile` has put into a folder. */
 export async function instantiate(folder, send) {
   const component = await import(resolve(folder, "source.js"));

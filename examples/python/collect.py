@@ -11,7 +11,7 @@ INSTRUCTIONS_MAX = 10**10  # of a call: seconds of computing; waiting for a resp
 BODY_BYTES_MAX = 4 << 20  # of a response; each byte takes 85 on its way through this binding
 FAILURES = {http.NameResolutionError: "dns", http.NewConnectionError: "connect",
     http.ConnectTimeoutError: "connect", http.SSLError: "tls", http.ReadTimeoutError: "timeout"}
-POOL = PoolManager(retries=False)
+POOL, STDOUT = PoolManager(retries=False), open(sys.stdout.fileno(), "wb", closefd=False)
 Made = type("Made", (Record,), {"__init__": lambda self, **fields: vars(self).update(fields)})
 
 def main(path="", *flags):
@@ -47,12 +47,10 @@ def collect(call, new_instance, config, cursor_file, until_caught_up):
             call = new_instance()  # in what state the old one is, nobody knows
             reason = str(trap).split("Caused by:")[-1].strip()  # without wasmtime's backtrace
             found = Made(kind="protocol", code="trap", message=reason, notices=[])
-        for notice in found.notices:
-            tell(f"{notice.level} {notice.code}: {notice.message}")
+        tell(*(f"{each.level} {each.code}: {each.message}" for each in found.notices))
         if hasattr(found, "cursor"):
             deliver(found, cursor_file)
-            cursor, errors = found.cursor, 0
-            done = until_caught_up and not found.more
+            cursor, errors, done = found.cursor, 0, until_caught_up and not found.more
             secs = min(getattr(found, "next-poll-ms") / 1000, 86400)
         else:
             tell(f"{found.kind} error {found.code}: {found.message}")
@@ -75,18 +73,18 @@ def read_cursor(path):
         end(1, f"{path}: {error}; put a good copy back, or remove it to begin anew at `start`")
 
 def deliver(batch, cursor_file):
-    """Events first, then the cursor: a crash between the two repeats a page, and loses nothing."""
+    """Events first, then the cursor takes its place: a crash repeats a page, and loses nothing."""
     try:
-        sys.stdout.buffer.write("".join(event.body + "\n" for event in batch.events).encode())
-        sys.stdout.buffer.flush()
+        cut = os.path.exists(f"{cursor_file}.new")  # a batch was going out: end its last line
         with open(f"{cursor_file}.new", "wb") as file:
             file.write(batch.cursor.encode())
             file.flush()
             os.fsync(file.fileno())
+        STDOUT.write(("\n" * cut + "".join(event.body + "\n" for event in batch.events)).encode())
+        STDOUT.flush()  # all, or an error; what PYTHONUNBUFFERED makes of sys.stdout writes a part
         os.replace(file.name, cursor_file)
-        folder = os.open(os.path.dirname(cursor_file) or ".", os.O_RDONLY)
-        os.fsync(folder)  # or a power cut could undo the replacement
-        os.close(folder)
+        os.fsync(folder := os.open(os.path.dirname(cursor_file) or ".", os.O_RDONLY))
+        os.close(folder)  # without the sync a power cut could undo the replacement
     except OSError as error:
         end(1, f"a batch cannot be stored, and will come again: {error}")
 

@@ -21,7 +21,6 @@ fn main() -> Result<()> {
     let allow = from_value(settings["allow"].clone()).map_err(|error| format!("allow: {error}"));
     let allow: Vec<String> = allow.unwrap_or_else(refuse);
     let (config, file) = (settings["config"].to_string(), path("cursor"));
-
     let engine = Engine::new(Config::new().consume_fuel(true))?;
     let component = Component::from_file(&engine, path("component")).unwrap_or_else(refuse);
     let mut linker = Linker::new(&engine);
@@ -43,18 +42,19 @@ fn main() -> Result<()> {
     let source = source.pipeline_source_source();
     source.call_validate(&mut store, &config)?.unwrap_or_else(|all| refuse(format!("{all:#?}")));
     let mut cursor = fs::exists(file)?.then(|| fs::read_to_string(file)).transpose()?;
-    let (mut more, mut failures, mut wait_ms) = (true, 0, 0);
+    let (next, mut more, mut failures, mut wait_ms) = (format!("{file}.new"), true, 0, 0);
     while more || !until_caught_up {
         thread::sleep(Duration::from_millis(wait_ms));
         store.set_fuel(10_000_000_000)?;
         wait_ms = match source.call_poll(&mut store, &config, cursor.as_deref())? {
             Ok(batch) => {
-                let lines: String = batch.events.iter().flat_map(|e| [&e.body, "\n"]).collect();
+                // One that is there tells of a batch that was going out: its last line may be cut.
+                let mut lines = "\n".repeat(fs::exists(&next)?.into());
+                lines.extend(batch.events.iter().flat_map(|event| [&event.body, "\n"]));
+                fs::write(&next, &batch.cursor)?;
+                fs::File::open(&next)?.sync_all()?;
                 io::stdout().write_all(lines.as_bytes())?;
-                // The cursor comes last: a crash before this repeats a page, and loses nothing.
-                fs::write(format!("{file}.new"), &batch.cursor)?;
-                fs::File::open(format!("{file}.new"))?.sync_all()?;
-                fs::rename(format!("{file}.new"), file)?;
+                fs::rename(&next, file)?; // The last: a crash repeats a page, and loses nothing.
                 (cursor, more, failures) = (Some(batch.cursor), batch.more, 0);
                 batch.next_poll_ms
             }

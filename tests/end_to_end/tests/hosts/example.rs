@@ -187,6 +187,8 @@ impl Example {
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         // Proxies of the environment are nobody's business.
         command.envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY"].map(|name| (name, DEAD_PROXY)));
+        // Images for containers commonly set it, and then a write to stdout may be a part of it.
+        command.env("PYTHONUNBUFFERED", "1");
         command.envs(variables(&self.keys, &self.client));
         command
     }
