@@ -55,7 +55,7 @@ async function collect(config, cursorFile, untilCaughtUp) {
       deliver(batch, cursorFile);
       [cursor, errors] = [batch.cursor, 0];
       if (untilCaughtUp && !batch.more) end(0);
-      ms = Math.min(Number(batch.nextPollMs), 86_400_000);
+      ms = Math.max(batch.more ? 0 : 1000, Math.min(Number(batch.nextPollMs), 86_400_000));
     } else {
       tell(`${error.kind} error ${error.code}: ${error.message}`);
       errors += 1;

@@ -1,6 +1,6 @@
 """Collects from a polling source: its events to stdout as NDJSON, its cursor into a file."""
 # A whole host of the contract in wit/source.wit; README.md says how it is run, and what it lacks.
-import json, os, random, re, secrets, signal, sys, threading, time
+import contextlib, json, os, queue, random, re, secrets, signal, sys, time
 from pathlib import Path
 from urllib3 import HTTPHeaderDict, PoolManager, Timeout, exceptions as http, util
 from wasmtime import Config, Engine, Store
@@ -37,10 +37,12 @@ def main(path="", *flags):
 
 def collect(call, new_instance, config, cursor_file, until_caught_up):
     """The loop: poll, deliver, wait as told."""
-    cursor, stop, errors, secs, done = read_cursor(cursor_file), threading.Event(), 0, 0, False
+    cursor, stop, errors, secs, done = read_cursor(cursor_file), queue.SimpleQueue(), 0, 0, False
     for number in (signal.SIGINT, signal.SIGTERM):  # the second one does not wait for the poll
-        signal.signal(number, lambda *_: os._exit(0) if stop.is_set() else stop.set())
-    while not done and not stop.wait(secs):
+        signal.signal(number, lambda number, _: stop.put(number) if stop.empty() else os._exit(0))
+    while not done:
+        with contextlib.suppress(queue.Empty):  # (an Event could lock up in a signal's handler)
+            return stop.get(timeout=secs)
         try:
             found = call("poll", config, cursor).payload  # a batch, or a poll-error
         except Exception as trap:
@@ -51,7 +53,7 @@ def collect(call, new_instance, config, cursor_file, until_caught_up):
         if hasattr(found, "cursor"):
             deliver(found, cursor_file)
             cursor, errors, done = found.cursor, 0, until_caught_up and not found.more
-            secs = min(getattr(found, "next-poll-ms") / 1000, 86400)
+            secs = max(min(getattr(found, "next-poll-ms") / 1000, 86400), 0 if found.more else 1)
         else:
             tell(f"{found.kind} error {found.code}: {found.message}")
             errors += 1

@@ -11,8 +11,8 @@ use wasmtime::{Config, Engine, Result, Store, StoreLimitsBuilder, ensure};
 wasmtime::component::bindgen!({ path: "../../wit", world: "polling-source" });
 
 fn main() -> Result<()> {
-    let file = env::args().nth(1).unwrap_or_else(|| refuse("needs CONFIG [--until-caught-up]"));
-    let until_caught_up = env::args().nth(2).is_some_and(|arg| arg == "--until-caught-up");
+    let file = env::args_os().nth(1).unwrap_or_else(|| refuse("needs CONFIG [--until-caught-up]"));
+    let until_caught_up = env::args_os().nth(2).is_some_and(|arg| arg == "--until-caught-up");
     let text = fs::read_to_string(file).unwrap_or_else(refuse);
     let vars = env::vars_os().filter_map(|(k, v)| k.into_string().ok().zip(v.into_string().ok()));
     let set = |t: String, (k, v)| t.replace(&format!("\"${{{k}}}\""), &json!(v).to_string());
@@ -56,7 +56,7 @@ fn main() -> Result<()> {
                 io::stdout().write_all(lines.as_bytes())?;
                 fs::rename(&next, file)?; // The last: a crash repeats a page, and loses nothing.
                 (cursor, more, failures) = (Some(batch.cursor), batch.more, 0);
-                batch.next_poll_ms
+                batch.next_poll_ms.clamp(if more { 0 } else { 1_000 }, 86_400_000)
             }
             Err(error) => {
                 eprintln!("{}: {}", error.code, error.message);
