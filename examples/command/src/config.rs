@@ -14,7 +14,7 @@ use crate::environment::{Lookup, substitute};
 pub(crate) struct Config {
     /// Holds secrets.
     pub(crate) json: String,
-    /// What came from the environment.
+    /// What came from the environment, and what is under names of secrets.
     pub(crate) secrets: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ fn read(file: &Path) -> Result<String, Fault> {
     Ok(text)
 }
 
-/// Replaces `${NAME}` in every string below.
+/// Replaces `${NAME}` in every string below, and gathers what is to be told nowhere.
 fn fill_in(
     value: &mut Value,
     path: &str,
@@ -101,10 +101,18 @@ fn fill_in(
             for (name, value) in members {
                 let dot = if path.is_empty() { "" } else { "." };
                 fill_in(value, &format!("{path}{dot}{name}"), lookup, secrets, faults);
+                if let (true, Value::String(text)) = (names_a_secret(name), &*value) {
+                    secrets.push(text.clone());
+                }
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+fn names_a_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
 fn whole(message: String, remedy: impl Into<String>) -> Fault {
@@ -114,6 +122,8 @@ fn whole(message: String, remedy: impl Into<String>) -> Fault {
 /// Holds the configuration if no file does.
 const VARIABLE: &str = "SOURCE_CONFIG";
 const BYTES_MAX: u64 = 4 << 20;
+/// Parts of the names under which secrets stand.
+const SECRET_NAMES: [&str; 6] = ["key", "secret", "token", "password", "passphrase", "credential"];
 
 #[cfg(test)]
 mod tests {
@@ -137,6 +147,12 @@ mod tests {
         let config = from_variable(json).unwrap();
         assert_eq!(config.json, r#"{"${KEY}":true,"a":"s3cret","b":[1,{"c":"xs3cret"}]}"#);
         assert_eq!(config.secrets, ["s3cret", "s3cret"]);
+    }
+
+    #[test]
+    fn what_stands_under_the_name_of_a_secret_is_one_wherever_it_came_from() {
+        let json = r#"{"auth": {"Client_Secret": "wr1tten", "id": "plain", "app_key": 5}}"#;
+        assert_eq!(from_variable(json).unwrap().secrets, ["wr1tten"]);
     }
 
     #[test]

@@ -16,10 +16,14 @@ pub(crate) struct Log<W> {
 }
 
 impl<W: Write> Log<W> {
-    pub(crate) fn new(to: W, mut secrets: Vec<String>) -> Self {
+    pub(crate) fn new(to: W, secrets: Vec<String>) -> Self {
+        // A secret that was read from a file may have a line break at its end; it is told without one.
+        let mut secrets: Vec<String> =
+            secrets.into_iter().map(|secret| secret.trim().to_owned()).collect();
         // Shorter ones, such as a region, would only make texts unreadable.
-        secrets.retain(|secret| secret.trim().len() >= SECRET_BYTES_MIN);
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
+        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        secrets.dedup();
         Self { to: RefCell::new(to), secrets }
     }
 
@@ -122,6 +126,8 @@ mod tests {
     fn secrets_are_taken_out_and_short_values_are_not() {
         let line = told(&["hunter", "hunter22", "eu"], |log| log.warn("hunter", "<hunter22> eu"));
         assert_eq!(line, "warn [redacted]: <[redacted]> eu\n");
+        let line = told(&["hunter22\n"], |log| log.warn("code", "<hunter22>"));
+        assert_eq!(line, "warn code: <[redacted]>\n");
     }
 
     #[test]
