@@ -176,18 +176,20 @@ struct Page<'a> {
 
 fn event(item: &RawValue) -> Result<Event, Failure> {
     #[derive(Deserialize)]
-    struct Item {
+    struct Item<'a> {
         id: String,
-        #[serde(default)]
-        time: Value,
+        /// Not read yet: whatever it is, it must not hold up the feed.
+        #[serde(borrow)]
+        time: Option<&'a RawValue>,
     }
     // A list would do for the two members, too.
     let read = item.get().starts_with('{').then(|| serde_json::from_str(item.get()));
     match read {
         Some(Ok(Item { id, time })) if (1..=TEXT_BYTES_MAX).contains(&id.len()) => Ok(Event {
             id,
-            time: time.as_str().and_then(|text| {
-                let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+            time: time.and_then(|time| {
+                let text: String = serde_json::from_str(time.get()).ok()?;
+                let time = OffsetDateTime::parse(&text, &Rfc3339).ok()?;
                 u64::try_from(time.unix_timestamp_nanos()).ok()
             }),
             // Within a text a line break is written `\n`: a real one stands between tokens.

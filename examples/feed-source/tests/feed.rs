@@ -43,6 +43,15 @@ fn a_request_names_position_and_page_size_and_bears_the_token() {
 }
 
 #[test]
+fn a_time_of_any_kind_does_not_hold_up_its_item() {
+    for time in ["1e999", r#""\ud800""#, r#"{"a": [1]}"#, r#""tomorrow""#, "null"] {
+        let item = format!(r#"{{"id": "1", "time": {time}}}"#);
+        let batch = read(&format!(r#"{{"items": [{item}], "next": "b"}}"#)).unwrap();
+        assert_eq!((batch.events[0].time, &batch.events[0].body), (None, &item));
+    }
+}
+
+#[test]
 fn items_become_events_with_their_own_text() {
     let body =
         "{\"items\": [{\"id\": \"1\", \"time\": \"2023-11-14T22:13:19.5Z\",\r\n \"n\": 1.10},
