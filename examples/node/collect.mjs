@@ -42,12 +42,11 @@ async function collect(config, cursorFile, untilCaughtUp) {
   let cursor = readCursor(cursorFile), errors = 0;
   // Heard between polls: the one in hand is finished first.
   for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => process.exit(0));
-  for (let ms = 0; ; await sleep(ms)) {
-    let batch, error;
+  for (let ms = 0, batch, error; ; await sleep(ms)) {
     try {
-      batch = source.poll(config, cursor);
+      [batch, error] = [source.poll(config, cursor), null];
     } catch ({ payload, message }) {
-      error = payload ?? { kind: "protocol", code: "trap", message, notices: [] };
+      [batch, error] = [null, payload ?? { kind: "protocol", code: "trap", message, notices: [] }];
       if (!payload) source = await newSource(); // in what state the old one is, nobody knows
     }
     (batch ?? error).notices.forEach((each) => tell(`${each.level} ${each.code}: ${each.message}`));
