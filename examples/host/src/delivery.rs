@@ -167,7 +167,11 @@ impl Writer {
                     drop(reply.send(self.deliver(delivery)));
                 }
                 Ok(Command::Close { reply }) => {
-                    let committed = self.commit();
+                    let mut committed = self.commit();
+                    if let Some(mark) = self.output.close() {
+                        let closed = self.state.commit(&[], Some(&mark)).map_err(From::from);
+                        committed = committed.and(closed);
+                    }
                     drop(self);
                     drop(reply.send(committed));
                     return;

@@ -28,6 +28,11 @@ pub trait Output: Send {
 
     /// Whether several batches may be written before they are committed together.
     fn may_group(&self) -> bool;
+
+    /// Learns that no batch comes any more, and gives what is to be stored of that.
+    fn close(&mut self) -> Option<Mark> {
+        None
+    }
 }
 
 /// Why an output did not take a batch.
@@ -68,7 +73,15 @@ impl From<StateError> for OutputError {
 /// Opens the output of a configuration at the place where it was left.
 pub fn open(config: &OutputConfig, state: &mut dyn State) -> Result<Box<dyn Output>, OutputError> {
     match &config.target {
-        OutputTarget::Stdout => Ok(Box::new(stdout::StreamOutput::stdout(config.envelope)?)),
+        OutputTarget::Stdout => {
+            let mark = state.mark(stdout::NAME)?;
+            let output = stdout::StreamOutput::stdout(config.envelope, mark.as_deref())?;
+            // A host that cannot store it collects all the same: it is a line at most.
+            if let Err(error) = state.commit(&[], Some(&stdout::begun())) {
+                tracing::warn!("a line that a crash cuts would not be ended: {error}");
+            }
+            Ok(Box::new(output))
+        }
         OutputTarget::File { name, path } => {
             let mark = state.mark(name)?;
             let mut output = file::FileOutput::open(name, path, config.envelope, mark.as_deref())?;

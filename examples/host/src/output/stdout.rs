@@ -8,33 +8,40 @@ use super::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line};
 use crate::bindings::Event;
 use crate::state::Mark;
 
+/// The name of its mark: no file has one that ends so.
+pub const NAME: &str = "stdout/";
+/// What the mark says while a host writes, and for ever after one that came to no good end.
+const BEGUN: &str = "begun";
+const WHOLE: &str = "whole";
+
+/// What is to be stored before the first batch.
+pub fn begun() -> Mark {
+    Mark { output: NAME.to_owned(), text: BEGUN.to_owned() }
+}
+
 /// An output that cannot take back what it wrote: a crash between a batch and its commit repeats
 /// that batch.
 pub struct StreamOutput<W> {
     stream: W,
     envelope: bool,
     batch: Vec<u8>,
-    /// Whether the last write broke off, perhaps within a line.
+    /// Whether the last write broke off, perhaps within a line: of this host or the one before.
     broken_off: bool,
 }
 
 impl StreamOutput<File> {
-    /// Standard output, past the buffer of the standard library.
-    pub fn stdout(envelope: bool) -> Result<Self, OutputError> {
+    /// Standard output, past the buffer of the standard library. `mark` is what was stored last.
+    pub fn stdout(envelope: bool, mark: Option<&str>) -> Result<Self, OutputError> {
         let stream = std::io::stdout()
             .as_fd()
             .try_clone_to_owned()
             .map_err(|error| OutputError::io("standard output", &error))?;
-        Ok(Self::new(stream.into(), envelope))
+        let broken_off = mark == Some(BEGUN);
+        Ok(Self { stream: stream.into(), envelope, batch: Vec::new(), broken_off })
     }
 }
 
 impl<W: Write + Send> StreamOutput<W> {
-    /// An output into this stream.
-    pub fn new(stream: W, envelope: bool) -> Self {
-        Self { stream, envelope, batch: Vec::new(), broken_off: false }
-    }
-
     /// Writes what is ready of a batch.
     fn write_ready(&mut self) -> Result<(), OutputError> {
         let written = self.stream.write_all(&self.batch).and_then(|()| self.stream.flush());
@@ -80,5 +87,10 @@ impl<W: Write + Send> Output for StreamOutput<W> {
 
     fn may_group(&self) -> bool {
         false
+    }
+
+    fn close(&mut self) -> Option<Mark> {
+        let text = if self.broken_off { BEGUN } else { WHOLE };
+        Some(Mark { output: NAME.to_owned(), text: text.to_owned() })
     }
 }

@@ -161,7 +161,9 @@ impl Finished {
 }
 
 pub(crate) fn events(lines: &str) -> Vec<serde_json::Value> {
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    // On stdout a host begins with a line break if the one before may have cut a line.
+    let lines = lines.strip_prefix('\n').unwrap_or(lines).lines();
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// A host in service.
