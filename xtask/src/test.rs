@@ -17,6 +17,7 @@ fn clippy() -> Result<()> {
     let deny = ["--", "--deny", "warnings"];
     run(cargo()
         .args(["clippy", "--release", "--locked", "--workspace", "--all-targets"])
+        .args(["--features", "end-to-end/hosts"])
         .args(deny))?;
     // What only the built components have.
     [SOURCE, FEED].into_iter().chain(compose::PARTS).try_for_each(|part| {
