@@ -41,6 +41,8 @@ pub(crate) struct State {
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) now_ms: i64,
+    /// What the clock of the node shows that answers, in Unix seconds.
+    pub(crate) node_secs: i64,
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
     pub(crate) headers: &'a HeaderMap,
@@ -61,7 +63,13 @@ impl Api {
         let (client, life_secs) = (options.client.clone(), options.access_token_life_secs);
         let tokens = Tokens::new(Seal::new(), client, life_secs);
         let state = State {
-            world: World::new(options.world.clone(), options.script.clone(), seed, now_secs),
+            world: World::new(
+                options.world.clone(),
+                options.style.ids,
+                options.script.clone(),
+                seed,
+                now_secs,
+            ),
             gate: Gate::new(options.keys.clone(), tokens, options.standing)?,
             listings: Listings::new(Seal::new()),
             faults: Faults::new(options.faults.clone(), seed),
@@ -94,9 +102,14 @@ impl Api {
         body: &[u8],
     ) -> Answer {
         let now_ms = self.clock.now_ms();
-        let request = Request { now_ms, method, path, headers, body };
         let mut state = self.state();
         let state = &mut *state;
+        let skew_secs = match state.tally.answered() % 2 {
+            0 => 0,
+            _ => self.options.second_node_skew_secs,
+        };
+        let node_secs = now_ms.div_euclid(1000).saturating_add(skew_secs);
+        let request = Request { now_ms, node_secs, method, path, headers, body };
         let parsed = query::parse(request.body);
         let target = match path {
             TOKEN_PATH => Target::Token,
@@ -108,7 +121,8 @@ impl Api {
         let mishap = state.faults.next(target);
         let fault = mishap.fault.as_ref();
 
-        let mut outcome = match (fault.and_then(before_execution), target) {
+        let never_executed = fault.and_then(|fault| before_execution(fault, node_secs));
+        let mut outcome = match (never_executed, target) {
             (Some(outcome), _) => outcome,
             (None, Target::Token) => oauth::answer(&mut state.gate, &request, fault),
             (None, Target::Page { .. }) if !state.meter.spend(now_ms) => {
@@ -118,7 +132,10 @@ impl Api {
                 logs::answer(&self.options, state, &request, parsed, fault)
             }
         };
-        if let Some(fault @ (Fault::Cut | Fault::Drop)) = fault {
+        if fault == Some(&Fault::CutJson) {
+            outcome.halve();
+        }
+        if let Some(fault @ (Fault::Cut | Fault::CutJson | Fault::Drop)) = fault {
             (outcome.name, outcome.rows) = (format!("fault {}", fault.name()), 0);
         }
         self.note(&mut state.tally, &request, target, &outcome);
@@ -136,7 +153,7 @@ impl Api {
         if let Some(reset_ms) = outcome.reset_ms {
             (allowance.remaining, allowance.reset_ms) = (0, reset_ms);
         }
-        let mut answer = outcome.into_answer(ending, mishap.delay_ms);
+        let mut answer = outcome.into_answer(ending, mishap.delay_ms, self.options.style.bom);
         for (name, value) in [
             ("Limit", u64::from(allowance.limit)),
             ("Remaining", u64::from(allowance.remaining)),
@@ -145,7 +162,7 @@ impl Api {
             let name = rate_header(self.options.style.rate_headers, name);
             answer.headers.push((name, value.to_string()));
         }
-        answer.headers.push(("Date", http_date(request.now_secs())));
+        answer.headers.push(("Date", http_date(request.node_secs)));
         answer
     }
 

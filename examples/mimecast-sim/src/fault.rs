@@ -18,6 +18,18 @@ pub enum Fault {
     Status(u16),
     /// 503 with an HTML page.
     Html,
+    /// 403 with the HTML page of a firewall before the API.
+    ForbiddenHtml,
+    /// 401, likewise.
+    UnauthorizedHtml,
+    /// This status, not executed, with `Retry-After` as an HTTP date. Of a 429, `X-RateLimit-Reset` is
+    /// 0: the date alone says how long to wait.
+    RetryDate {
+        /// 429 or 503.
+        status: u16,
+        /// How far ahead of the server's clock the date is, in seconds.
+        after_secs: u64,
+    },
     /// The connection is closed without an answer.
     Drop,
     /// The connection is closed in the middle of the answer.
@@ -36,6 +48,8 @@ pub enum Fault {
     MetaStatus,
     /// HTTP 200 with what is not JSON.
     Garbage,
+    /// The JSON of the answer ends in its middle, though the answer is as long as it says.
+    CutJson,
     /// 401 `token_expired`, though the access token is good. Happens to API 2.0 requests alone.
     TokenExpired,
     /// 401 `token_verification_failed`. Happens to API 2.0 requests alone.
@@ -44,6 +58,10 @@ pub enum Fault {
     DeadToken,
     /// A page whose `next` is the token it was asked for with. Never happens to a first page.
     SameToken,
+    /// A page without rows, whose `next` leads to those that belong here.
+    EmptyPage,
+    /// A page whose rows are shuffled.
+    OutOfOrder,
     /// An answer far larger than any client should take.
     Oversized {
         /// The length of its body, before compression.
@@ -150,8 +168,13 @@ fn parse_kind(kind: &str) -> Result<Fault, String> {
         "500" => Fault::Status(500),
         "502" => Fault::Status(502),
         "503" => Fault::Status(503),
+        "504" => Fault::Status(504),
         "509" => Fault::Status(509),
+        "429-date" => Fault::RetryDate { status: 429, after_secs: 3 },
+        "503-date" => Fault::RetryDate { status: 503, after_secs: 3 },
         "html" => Fault::Html,
+        "forbidden-html" => Fault::ForbiddenHtml,
+        "unauthorized-html" => Fault::UnauthorizedHtml,
         "drop" => Fault::Drop,
         "cut" => Fault::Cut,
         "slow" => Fault::Slow { delay_ms: 3000 },
@@ -159,10 +182,13 @@ fn parse_kind(kind: &str) -> Result<Fault, String> {
         "fail-retryable" => Fault::Fail { retryable: true },
         "meta-status" => Fault::MetaStatus,
         "garbage" => Fault::Garbage,
+        "cut-json" => Fault::CutJson,
         "token-expired" => Fault::TokenExpired,
         "token-unverified" => Fault::TokenUnverified,
         "dead-token" => Fault::DeadToken,
         "same-token" => Fault::SameToken,
+        "empty-page" => Fault::EmptyPage,
+        "out-of-order" => Fault::OutOfOrder,
         "oversized" => Fault::Oversized { body_bytes: 20 << 20 },
         _ => return Err(format!("no such fault: {kind}; --help lists them")),
     })
@@ -241,11 +267,13 @@ impl Fault {
     /// Whether it can happen to a request for an access token.
     fn befalls_tokens(&self) -> bool {
         match self {
-            Self::RateLimit { .. } | Self::Status(_) | Self::Html => true,
+            Self::RateLimit { .. } | Self::Status(_) | Self::RetryDate { .. } => true,
+            Self::Html | Self::ForbiddenHtml | Self::UnauthorizedHtml => true,
             Self::Drop | Self::Cut | Self::Slow { .. } => true,
-            Self::Garbage | Self::Oversized { .. } => true,
+            Self::Garbage | Self::CutJson | Self::Oversized { .. } => true,
             Self::Fail { .. } | Self::MetaStatus => false,
             Self::TokenExpired | Self::TokenUnverified | Self::DeadToken | Self::SameToken => false,
+            Self::EmptyPage | Self::OutOfOrder => false,
         }
     }
 
@@ -254,7 +282,10 @@ impl Fault {
         match self {
             Self::RateLimit { .. } => "429".to_owned(),
             Self::Status(status) => status.to_string(),
+            Self::RetryDate { status, .. } => format!("{status}-date"),
             Self::Html => "html".to_owned(),
+            Self::ForbiddenHtml => "forbidden-html".to_owned(),
+            Self::UnauthorizedHtml => "unauthorized-html".to_owned(),
             Self::Drop => "drop".to_owned(),
             Self::Cut => "cut".to_owned(),
             Self::Slow { .. } => "slow".to_owned(),
@@ -262,10 +293,13 @@ impl Fault {
             Self::Fail { retryable: true } => "fail-retryable".to_owned(),
             Self::MetaStatus => "meta-status".to_owned(),
             Self::Garbage => "garbage".to_owned(),
+            Self::CutJson => "cut-json".to_owned(),
             Self::TokenExpired => "token-expired".to_owned(),
             Self::TokenUnverified => "token-unverified".to_owned(),
             Self::DeadToken => "dead-token".to_owned(),
             Self::SameToken => "same-token".to_owned(),
+            Self::EmptyPage => "empty-page".to_owned(),
+            Self::OutOfOrder => "out-of-order".to_owned(),
             Self::Oversized { .. } => "oversized".to_owned(),
         }
     }

@@ -1,10 +1,12 @@
-//! The ledger: what a client that lost nothing and repeated nothing has, row by row, as it was sent.
+//! The ledger: what a client that lost nothing and repeated nothing has, row by row, as it was sent,
+//! by event time.
 
 use std::sync::Arc;
 
 use crate::api::Api;
 use crate::date::parse_api_date;
 use crate::filters::{Filters, Search, SearchField};
+use crate::line::one_line;
 use crate::options::Layout;
 use crate::reply::row_text;
 
@@ -19,12 +21,25 @@ pub struct LedgerQuery {
     pub to: Option<i64>,
     /// Rows that were visible by this second, in Unix seconds; none means by now.
     pub visible_by: Option<i64>,
+    /// Which of these rows.
+    pub part: LedgerPart,
+}
+
+/// Which rows are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LedgerPart {
+    /// Those that a client should have.
+    #[default]
+    Readable,
+    /// The broken rows that nobody can read.
+    Unreadable,
 }
 
 /// A row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerRow {
-    /// The row's text as it is sent, without the line breaks between its tokens.
+    /// The row's text as it is sent, without the line breaks between its tokens. Raw control
+    /// characters in its strings are escaped: `\t`, `\n`, `\r`, others as `\u001f`.
     pub text: String,
     /// Its event time, in Unix seconds.
     pub event_secs: i64,
@@ -45,6 +60,8 @@ impl LedgerRows {
             world.advance(api.clock.now_secs());
             let (from, to) = (query.from.unwrap_or(i64::MIN), query.to.unwrap_or(i64::MAX));
             let mut numbers = world.select(&query.filters, from, to).to_vec();
+            let readable = query.part == LedgerPart::Readable;
+            numbers.retain(|&number| world.row(number).is_readable() == readable);
             if let Some(by) = query.visible_by {
                 numbers.retain(|&number| world.row(number).visible_secs <= by);
             }
@@ -61,11 +78,11 @@ impl Iterator for LedgerRows {
         let number = self.numbers.next()?;
         let state = self.api.state();
         let row = state.world.row(number);
-        let mut text = state.world.text(number);
+        let mut text = state.world.text(number, 0);
         if self.api.options.style.layout == Layout::Pretty {
             text = row_text(&text);
         }
-        text.retain(|c| !matches!(c, '\n' | '\r'));
+        let text = one_line(&text);
         Some(LedgerRow { text, event_secs: row.event_secs, visible_secs: row.visible_secs })
     }
 
@@ -92,16 +109,18 @@ impl LedgerQuery {
                 let secs = parse_api_date(&value);
                 secs.map(Some).ok_or_else(|| format!("{name} is not as 2015-11-16T14:49:18+0000"))
             };
+            let boolean =
+                || value.parse::<bool>().map_err(|_| format!("{name} is not true or false"));
             let list = || value.split(',').map(str::to_owned).collect();
             match name {
                 "from" => query.from = date()?,
                 "to" => query.to = date()?,
                 "visibleBy" => query.visible_by = date()?,
-                "taggedMalicious" => {
-                    let wanted =
-                        value.parse().map_err(|_| format!("{name} is not true or false"))?;
-                    query.filters.tagged_malicious = Some(wanted);
+                "unreadable" => {
+                    let wanted = boolean()?;
+                    query.part = if wanted { LedgerPart::Unreadable } else { LedgerPart::Readable };
                 }
+                "taggedMalicious" => query.filters.tagged_malicious = Some(boolean()?),
                 "identifiers" => query.filters.identifiers = list(),
                 "actions" => query.filters.actions = list(),
                 "searchField" => {

@@ -30,12 +30,14 @@
 //! [`Running`] is dropped. Lists, buffers and memories are bounded.
 
 mod api;
+mod broken;
 mod clock;
 mod date;
 mod fault;
 mod filters;
 mod gate;
 mod ledger;
+mod line;
 mod listing;
 mod logs;
 mod message;
@@ -54,6 +56,7 @@ mod server;
 mod signature;
 mod stats;
 mod token;
+mod window;
 mod world;
 
 pub use clock::ClockStart;
@@ -61,12 +64,12 @@ pub use date::{api_date, parse_api_date};
 pub use fault::{Fault, FaultRule, Scope, When};
 pub use filters::{Filters, Search, SearchField};
 pub use gate::Standing;
-pub use ledger::{LedgerQuery, LedgerRow, LedgerRows};
+pub use ledger::{LedgerPart, LedgerQuery, LedgerRow, LedgerRows};
 pub use logs::LOGS_PATH;
 pub use oauth::TOKEN_PATH;
 pub use options::{
-    Compression, Empty, LastPage, Layout, Log, Options, Paging, PagingMode, RateHeaders,
-    ResultCount, Style, ToBound,
+    Bom, Compression, Empty, Future, Ids, LastPage, Layout, Log, Options, Paging, PagingMode,
+    RateHeaders, ResultCount, Style, ToBound, Window,
 };
 pub use quota::Quota;
 pub use row::ScriptedRow;

@@ -39,7 +39,12 @@ impl Listings {
         Self { seal, kept: VecDeque::new(), next_id: 0, pinned_rows: 0 }
     }
 
-    pub(crate) fn keep(&mut self, listing: Listing) -> u64 {
+    /// Where the first page of the next listing begins that is kept.
+    pub(crate) fn beginning(&self, now_ms: i64) -> Place {
+        Place { listing: self.next_id, offset: 0, serial: 0, issued_ms: now_ms }
+    }
+
+    pub(crate) fn keep(&mut self, listing: Listing) {
         let id = self.next_id;
         self.next_id += 1;
         self.pinned_rows += pinned_len(&listing);
@@ -51,7 +56,6 @@ impl Listings {
                 self.pinned_rows -= pinned_len(&gone);
             }
         }
-        id
     }
 
     /// Lets all page tokens die.
@@ -93,7 +97,7 @@ impl Listings {
 
     fn unseal(&self, token: &str) -> Option<Place> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (place, seal) = bytes.split_first_chunk::<24>()?;
+        let (place, seal) = bytes.split_first_chunk::<PLACE_BYTES>()?;
         (self.seal.of(place) == seal).then(|| Place::from_bytes(place))
     }
 }
@@ -107,24 +111,29 @@ fn pinned_len(listing: &Listing) -> usize {
     listing.pinned.as_ref().map_or(0, |rows| rows.len())
 }
 
-/// A place in a listing.
+/// A place in a listing. Equal places have equal tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) listing: u64,
     pub(crate) offset: u64,
+    /// Tells tokens that lead to one place apart.
+    pub(crate) serial: u64,
     pub(crate) issued_ms: i64,
 }
 
+const PLACE_BYTES: usize = 32;
+
 impl Place {
-    fn to_bytes(self) -> [u8; 24] {
-        let mut bytes = [0; 24];
+    fn to_bytes(self) -> [u8; PLACE_BYTES] {
+        let mut bytes = [0; PLACE_BYTES];
         bytes[..8].copy_from_slice(&self.listing.to_be_bytes());
         bytes[8..16].copy_from_slice(&self.offset.to_be_bytes());
-        bytes[16..].copy_from_slice(&self.issued_ms.to_be_bytes());
+        bytes[16..24].copy_from_slice(&self.serial.to_be_bytes());
+        bytes[24..].copy_from_slice(&self.issued_ms.to_be_bytes());
         bytes
     }
 
-    fn from_bytes(bytes: &[u8; 24]) -> Self {
+    fn from_bytes(bytes: &[u8; PLACE_BYTES]) -> Self {
         let number = |at: usize| {
             let mut part = [0; 8];
             part.copy_from_slice(&bytes[at..at + 8]);
@@ -133,7 +142,8 @@ impl Place {
         Self {
             listing: u64::from_be_bytes(number(0)),
             offset: u64::from_be_bytes(number(8)),
-            issued_ms: i64::from_be_bytes(number(16)),
+            serial: u64::from_be_bytes(number(16)),
+            issued_ms: i64::from_be_bytes(number(24)),
         }
     }
 }

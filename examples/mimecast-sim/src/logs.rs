@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use fastrand::Rng;
 use hyper::Method;
 use hyper::header::CONTENT_TYPE;
 
 use crate::api::{Request, State};
-use crate::date::start_of_day;
 use crate::fault::Fault;
 use crate::listing::{Listing, Place};
-use crate::options::{Options, PagingMode, ToBound};
+use crate::options::{LastPage, Options, PagingMode, ToBound};
 use crate::outcome::{Outcome, error_json, instead_of_page};
 use crate::query::Query;
 use crate::refusal::Refusal;
@@ -50,13 +50,15 @@ pub(crate) fn answer(
         return outcome;
     }
     let turn = Turn { options, now_ms: request.now_ms };
-    let page = parsed.and_then(|(query, token)| turn.page(state, query, token, fault));
+    let page = match parsed {
+        Err(refusal) => Err(Outcome::refused(&refusal)),
+        Ok((query, token)) => turn.page(state, query, token.as_deref(), fault),
+    };
     match page {
-        Err(refusal) => Outcome::refused(&refusal),
+        Err(outcome) => outcome,
         Ok(page) => {
-            let body = page.body(options.style);
-            let name = if fault == Some(&Fault::SameToken) { "fault same-token" } else { "page" };
-            Outcome::new(name, 200, body).with_rows(page.rows.len())
+            let name = fault.map_or("page".to_owned(), |fault| format!("fault {}", fault.name()));
+            Outcome::new(&name, 200, page.body(options.style)).with_rows(page.rows.len())
         }
     }
 }
@@ -72,63 +74,98 @@ impl Turn<'_> {
         &self,
         state: &mut State,
         query: Query,
-        token: Option<String>,
+        token: Option<&str>,
         fault: Option<&Fault>,
-    ) -> Result<Page, Refusal> {
+    ) -> Result<Page, Outcome> {
         let paging = &self.options.paging;
+        let bounds = self.options.window.bounds(&query, self.now_secs())?;
         state.world.advance(self.now_secs());
         let page_size = query.page_size.unwrap_or(PAGE_SIZE_DEFAULT).min(paging.page_size_max);
 
-        let (listing, place) = match &token {
-            Some(token) => {
-                let life_secs = paging.token_life_secs;
-                let (place, listing) =
-                    state.listings.open(token, &query, self.now_ms, life_secs)?;
-                (listing, Some(place))
-            }
-            None => (self.listing(state, query), None),
+        let (here, listing) = match token {
+            Some(token) => state
+                .listings
+                .open(token, &query, self.now_ms, paging.token_life_secs)
+                .map_err(|refusal| Outcome::refused(&refusal))?,
+            None => (state.listings.beginning(self.now_ms), self.listing(state, query, bounds)),
         };
         let result = match &listing.pinned {
             Some(pinned) => Selection::Rows(Arc::clone(pinned)),
             None => state.world.select(&listing.query.filters, listing.from, listing.to),
         };
         let result_count = result.len();
+        let reach =
+            paging.rows_per_query.map_or(result_count, |max| result_count.min(max as usize));
         let size = page_size as usize;
-        let offset = usize::try_from(place.map_or(0, |place| place.offset)).unwrap_or(usize::MAX);
-        let numbers: Vec<u32> = if listing.query.oldest_first {
-            result.iter().skip(offset).take(size).copied().collect()
+        let offset = usize::try_from(here.offset).unwrap_or(usize::MAX);
+        let len = match fault {
+            Some(Fault::EmptyPage) => 0,
+            _ => size.min(reach.saturating_sub(offset)),
+        };
+        let mut numbers: Vec<u32> = if listing.query.oldest_first {
+            result.iter().skip(offset).take(len).copied().collect()
         } else {
-            result.iter().rev().skip(offset).take(size).copied().collect()
+            result.iter().rev().skip(offset).take(len).copied().collect()
         };
         drop(result);
 
-        let end = offset.saturating_add(numbers.len());
-        let rows = numbers.iter().map(|&number| state.world.text(number)).collect();
-        let id = match place {
-            Some(place) => Some(place.listing),
-            None => (end < result_count).then(|| state.listings.keep(listing)),
-        };
-        let token_at = |offset: usize| {
-            let place = Place { listing: id?, offset: offset as u64, issued_ms: self.now_ms };
-            Some(state.listings.token(place))
-        };
+        let answer = state.tally.stats.requests + 1;
+        if fault == Some(&Fault::OutOfOrder) {
+            Rng::with_seed(self.options.seed.wrapping_add(answer)).shuffle(&mut numbers);
+        }
+        let rows = numbers.iter().map(|&number| state.world.text(number, answer)).collect();
         let next = match fault {
-            Some(Fault::SameToken) => token,
-            _ if end < result_count => token_at(end),
-            _ => None,
+            Some(Fault::SameToken) => Some(here),
+            Some(Fault::EmptyPage) => Some(self.anew(here)),
+            _ => self.next(here, numbers.len(), reach),
         };
-        let previous = if offset > 0 { token_at(offset.saturating_sub(size)) } else { None };
+        if token.is_none() && next.is_some() {
+            state.listings.keep(listing);
+        }
+        let previous = (offset > 0).then(|| self.at(here, offset.saturating_sub(size)));
+        let token = |place: Place| state.listings.token(place);
+        let (next, previous) = (next.map(token), previous.map(token));
         Ok(Page { size: page_size, result_count, next, previous, rows })
     }
 
-    /// A new result, its defaults filled in as of now.
-    fn listing(&self, state: &mut State, query: Query) -> Listing {
-        let now_secs = self.now_secs();
-        let from = query.from.unwrap_or(start_of_day(now_secs));
-        let to = match (query.to.unwrap_or(now_secs), self.options.paging.to_bound) {
-            (to, ToBound::Inclusive) => to,
-            (to, ToBound::Exclusive) => to.saturating_sub(1),
+    /// Where the `next` of a page of `len` rows leads, in a listing that ends after `reach` rows.
+    fn next(&self, here: Place, len: usize, reach: usize) -> Option<Place> {
+        let last_page = self.options.style.last_page;
+        let end = usize::try_from(here.offset).unwrap_or(usize::MAX).saturating_add(len);
+        // Tokens that go round must not show by their age how often.
+        let round = |offset: usize| Place { issued_ms: here.issued_ms, ..self.at(here, offset) };
+        match last_page {
+            LastPage::FirstAgain if end < reach => Some(round(end)),
+            _ if end < reach => Some(self.at(here, end)),
+            LastPage::NoNext | LastPage::NoPagination => None,
+            LastPage::SameEmptyPage if len == 0 => Some(here),
+            LastPage::EmptyPages if len == 0 => Some(self.anew(here)),
+            LastPage::EmptyPages | LastPage::SameEmptyPage => Some(self.at(here, end)),
+            LastPage::FirstAgain | LastPage::LastAgain if len == 0 => None,
+            LastPage::FirstAgain => Some(round(0)),
+            LastPage::LastAgain => Some(self.anew(here)),
+        }
+    }
+
+    /// A place in the listing of `here`, as of now.
+    fn at(&self, here: Place, offset: usize) -> Place {
+        Place { offset: offset as u64, serial: 0, issued_ms: self.now_ms, ..here }
+    }
+
+    /// The same place, by another token.
+    fn anew(&self, here: Place) -> Place {
+        Place { serial: here.serial + 1, issued_ms: self.now_ms, ..here }
+    }
+
+    /// A new result over these seconds.
+    fn listing(&self, state: &mut State, query: Query, (from, to): (i64, i64)) -> Listing {
+        let to = match self.options.paging.to_bound {
+            ToBound::Inclusive => to,
+            ToBound::Exclusive => to.saturating_sub(1),
         };
+        // Rows are sought by the time of the index, and kept by that of the event.
+        let lag_secs = i64::from(self.options.world.index_lag_secs);
+        let (from, to) = (from.saturating_sub(lag_secs), to.saturating_sub(lag_secs));
         let pinned = match self.options.paging.mode {
             PagingMode::Live => None,
             PagingMode::Snapshot => Some(state.world.select(&query.filters, from, to).into_rows()),

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 
 use crate::date::api_date;
-use crate::row::Facets;
+use crate::row::{Facets, Mail};
 
 /// What every row of one message shares.
 pub(crate) struct Message {
@@ -94,7 +94,7 @@ impl Message {
     }
 
     /// The row of one recipient: JSON on one line.
-    pub(crate) fn row(&self, seed: u64, number: u32, recipient: u8, event_secs: i64) -> String {
+    pub(crate) fn row(&self, id: &str, recipient: u8, event_secs: i64) -> String {
         let s = |text: &str| quoted(text, self.spelling);
         let listed: Vec<String> = self.identifiers.iter().map(|name| s(name)).collect();
         let results: Vec<String> = self.identifiers.iter().map(|name| self.result(name)).collect();
@@ -105,7 +105,7 @@ impl Message {
                 r#""taggedExternal":{},"taggedMalicious":{},"senderIpAddress":{},"#,
                 r#""eventTime":{},"messageId":{},"impersonationResults":[{}]}}"#
             ),
-            s(&row_id(seed, number, recipient)),
+            s(id),
             s(&self.sender()),
             s(&self.recipient(recipient)),
             s(&self.subject),
@@ -185,13 +185,13 @@ fn quoted(text: &str, spelling: Spelling) -> String {
 }
 
 /// `MTOKEN:` and base64 of what looks like compressed data; unique for each row of a seed.
-fn row_id(seed: u64, number: u32, recipient: u8) -> String {
-    let mut rng = rng(seed, number, Purpose::Id(recipient));
+pub(crate) fn row_id(seed: u64, mail: Mail) -> String {
+    let mut rng = rng(seed, mail.message, Purpose::Id(mail.recipient));
     let mut bytes = vec![0; rng.usize(114..163)];
     rng.fill(&mut bytes);
     bytes[..2].copy_from_slice(&[0x78, 0x9c]);
-    bytes[2..6].copy_from_slice(&number.to_be_bytes());
-    bytes[6] = recipient;
+    bytes[2..6].copy_from_slice(&mail.message.to_be_bytes());
+    bytes[6] = mail.recipient;
     format!("MTOKEN:{}", STANDARD.encode(bytes))
 }
 

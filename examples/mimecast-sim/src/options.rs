@@ -26,12 +26,18 @@ pub struct Options {
     pub standing: Standing,
     /// The server's clock.
     pub clock: ClockStart,
+    /// Requests are answered by two nodes in turn, the first one first. The second one's clock is
+    /// off by this many seconds: that shows in `Date` and `Retry-After`, and in which signing dates of
+    /// API 1.0 are taken. All else goes by the server's clock.
+    pub second_node_skew_secs: i64,
     /// The same seed gives the same rows and the same faults.
     pub seed: u64,
     /// The rows that are generated.
     pub world: WorldOptions,
     /// Rows put in by hand, besides the generated ones.
     pub script: Vec<ScriptedRow>,
+    /// What is made of `from` and `to`.
+    pub window: Window,
     /// How results are cut into pages.
     pub paging: Paging,
     /// How replies are written.
@@ -53,9 +59,11 @@ impl Default for Options {
             access_token_life_secs: 1799,
             standing: Standing::default(),
             clock: ClockStart::default(),
+            second_node_skew_secs: 0,
             seed: 1,
             world: WorldOptions::default(),
             script: Vec::new(),
+            window: Window::default(),
             paging: Paging::default(),
             style: Style::default(),
             quota: Quota::default(),
@@ -75,6 +83,31 @@ pub enum Log {
     Stderr,
 }
 
+/// What is made of `from` and `to`, of requests for later pages too. The default takes them as they
+/// are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// A longer window is answered with 504 and an empty body.
+    pub max_secs: Option<u32>,
+    /// Whether `to` may be later than the server's clock.
+    pub future: Future,
+    /// A `from` that is longer ago by the server's clock is refused: a `fail` inside HTTP 200.
+    pub oldest_age_secs: Option<u32>,
+    /// `from` is rounded down to a multiple of this in Unix time: older rows are found and counted,
+    /// too.
+    pub from_floor_secs: Option<u32>,
+}
+
+/// Whether `to` may be later than the server's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Future {
+    /// It may.
+    #[default]
+    Taken,
+    /// It is refused: HTTP 400 with a `fail`.
+    Refused,
+}
+
 /// How results are cut into pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paging {
@@ -82,6 +115,9 @@ pub struct Paging {
     pub mode: PagingMode,
     /// A request for larger pages gets pages of this size.
     pub page_size_max: u32,
+    /// All pages of one listing together give at most this many rows, the first in the order asked
+    /// for. Then it ends, whatever `resultCount` says.
+    pub rows_per_query: Option<u32>,
     /// Page tokens older than this are refused; none lets them live as long as the server.
     pub token_life_secs: Option<u32>,
     /// Whether rows of the second `to` belong to the window.
@@ -93,6 +129,7 @@ impl Default for Paging {
         Self {
             mode: PagingMode::default(),
             page_size_max: 500,
+            rows_per_query: None,
             token_life_secs: None,
             to_bound: ToBound::default(),
         }
@@ -119,7 +156,7 @@ pub enum ToBound {
     Exclusive,
 }
 
-/// How replies are written. All of it is seen in recordings, so a client must take every form.
+/// How replies are written. All of it is seen or feared, so a client must take every form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     /// Line breaks and indentation between tokens, or none.
@@ -128,10 +165,14 @@ pub struct Style {
     pub compression: Compression,
     /// What an empty result looks like.
     pub empty: Empty,
-    /// What `meta` of a last page looks like.
+    /// What `meta` of a last page looks like, and where its `next` leads.
     pub last_page: LastPage,
-    /// Whether `resultCount` is there.
+    /// Whether `resultCount` is there, and right.
     pub result_count: ResultCount,
+    /// What a row's `id` is worth.
+    pub ids: Ids,
+    /// What stands before the JSON of every answer.
+    pub bom: Bom,
     /// How the rate-limit headers are spelled, of token replies too.
     pub rate_headers: RateHeaders,
 }
@@ -156,17 +197,17 @@ pub enum Compression {
     Off,
 }
 
-/// What an empty result looks like.
+/// What an empty result, or any other page without rows, looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Empty {
-    /// `"data": [{"resultCount": 0, "impersonationLogs": []}]`
+    /// `"data": [{"resultCount": 0, "impersonationLogs": []}]`; the count is that of the result.
     #[default]
     Block,
     /// `"data": []`
     NoData,
 }
 
-/// What `meta` of a last page looks like.
+/// What `meta` of a last page looks like, and where its `next` leads if it names one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LastPage {
     /// `pagination` without `next`.
@@ -174,16 +215,52 @@ pub enum LastPage {
     NoNext,
     /// No `pagination` at all.
     NoPagination,
+    /// `next` leads to a page without rows, which names a `next` of that kind again, another each
+    /// time. An empty result begins with such a page.
+    EmptyPages,
+    /// The same, but a page without rows names the token that led to it.
+    SameEmptyPage,
+    /// `next` leads to the first page of the listing again; every round has the same tokens. An empty
+    /// result has no `next`.
+    FirstAgain,
+    /// `next` leads to the last page again, and is another each time. An empty result has none.
+    LastAgain,
 }
 
-/// Whether `resultCount` is there.
+/// Whether `resultCount` is there, and right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResultCount {
     /// The rows of the whole result, on every page.
     #[default]
     Given,
+    /// Off by so many, but never below 0.
+    Off(i64),
     /// Left out.
     Absent,
+}
+
+/// What a row's `id` is worth. Rows that are not generated as usual (scripted, odd and broken ones)
+/// keep their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ids {
+    /// No two rows share one, and a row always has the same.
+    #[default]
+    Unique,
+    /// The first row of every tenth message has the `id` of the row before it, if that one is of
+    /// another second. The ledger has them so, too.
+    Shared,
+    /// Each answer makes them anew. The ledger has those of [`Ids::Unique`], which no answer has.
+    Fresh,
+}
+
+/// What stands before the JSON of every answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bom {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// A byte order mark of UTF-8.
+    Present,
 }
 
 /// How the rate-limit headers are spelled.

@@ -1,7 +1,9 @@
 //! How a request ended, and the answer that goes out.
 
+use crate::date::http_date;
 use crate::fault::Fault;
 use crate::listing::refused;
+use crate::options::Bom;
 use crate::refusal::{Refusal, Shape};
 use crate::reply;
 use crate::token::token_expired;
@@ -25,6 +27,8 @@ pub(crate) enum Ending {
     Dropped,
 }
 
+const JSON: &str = "application/json";
+
 /// How a request ended, before it is dressed for the wire.
 pub(crate) struct Outcome {
     pub(crate) name: String,
@@ -42,7 +46,7 @@ impl Outcome {
         Self {
             name: name.to_owned(),
             status,
-            content_type: "application/json",
+            content_type: JSON,
             headers: Vec::new(),
             body: body.into(),
             rows: 0,
@@ -70,14 +74,29 @@ impl Outcome {
         self
     }
 
-    pub(crate) fn into_answer(self, ending: Ending, delay_ms: u64) -> Answer {
-        let Self { status, content_type, headers, body, .. } = self;
+    /// The same with a page of HTML for its body.
+    fn html(self, body: String) -> Self {
+        Self { content_type: "text/html; charset=utf-8", body: body.into_bytes(), ..self }
+    }
+
+    /// Leaves the first half of the body, whole characters only.
+    pub(crate) fn halve(&mut self) {
+        let half = self.body.len() / 2;
+        let text = std::str::from_utf8(&self.body);
+        self.body.truncate(text.map_or(half, |text| text.floor_char_boundary(half)));
+    }
+
+    pub(crate) fn into_answer(self, ending: Ending, delay_ms: u64, bom: Bom) -> Answer {
+        let Self { status, content_type, headers, mut body, .. } = self;
+        if bom == Bom::Present && content_type == JSON && !body.is_empty() {
+            body.splice(..0, *b"\xef\xbb\xbf");
+        }
         Answer { status, content_type, headers, body, delay_ms, ending }
     }
 }
 
-/// Faults of a gateway: the request is never executed.
-pub(crate) fn before_execution(fault: &Fault) -> Option<Outcome> {
+/// Faults of a gateway: the request is never executed. `now_secs` is the gateway's clock.
+pub(crate) fn before_execution(fault: &Fault, now_secs: i64) -> Option<Outcome> {
     let name = format!("fault {}", fault.name());
     Some(match fault {
         Fault::RateLimit { reset_ms, retry_after_secs } => {
@@ -92,10 +111,15 @@ pub(crate) fn before_execution(fault: &Fault) -> Option<Outcome> {
         }
         Fault::Status(509) => Outcome::new(&name, 509, ""),
         Fault::Status(status) => Outcome::new(&name, *status, reply::gateway_error(*status)),
-        Fault::Html => Outcome {
-            content_type: "text/html; charset=utf-8",
-            ..Outcome::new(&name, 503, reply::html_page())
-        },
+        Fault::RetryDate { status, after_secs } => {
+            let date = http_date(now_secs.saturating_add_unsigned(*after_secs));
+            let body = reply::gateway_error(*status);
+            let reset_ms = (*status == 429).then_some(0);
+            Outcome { reset_ms, ..Outcome::new(&name, *status, body) }.with("Retry-After", date)
+        }
+        Fault::Html => Outcome::new(&name, 503, "").html(reply::html_page()),
+        Fault::ForbiddenHtml => Outcome::new(&name, 403, "").html(reply::firewall_page(403)),
+        Fault::UnauthorizedHtml => Outcome::new(&name, 401, "").html(reply::firewall_page(401)),
         Fault::Drop => Outcome::new(&name, 500, ""),
         Fault::TokenExpired => Outcome::new(&name, 401, token_expired().body()),
         Fault::TokenUnverified => {

@@ -163,6 +163,7 @@ fn text(field: &'static str, value: Value) -> Result<String, Refusal> {
     }
 }
 
-fn invalid(field: &'static str, message: impl Into<String>) -> Refusal {
+/// What the documentation says of a field that is not as it must be.
+pub(crate) fn invalid(field: &'static str, message: impl Into<String>) -> Refusal {
     Refusal::new(400, "err_validation_invalid", message).on_field(field)
 }

@@ -16,7 +16,7 @@ pub(crate) struct Page {
 impl Page {
     pub(crate) fn body(&self, style: Style) -> String {
         let mut meta = json!({"status": 200});
-        if self.next.is_some() || style.last_page == LastPage::NoNext {
+        if self.next.is_some() || style.last_page != LastPage::NoPagination {
             let pagination = &mut meta["pagination"];
             *pagination = json!({"pageSize": self.size, "totalCount": self.result_count});
             for (name, token) in [("next", &self.next), ("previous", &self.previous)] {
@@ -25,11 +25,16 @@ impl Page {
                 }
             }
         }
+        let counted = |off| {
+            let count = (self.result_count as u64).saturating_add_signed(off);
+            format!(r#""resultCount":{count},"#)
+        };
         let count = match style.result_count {
-            ResultCount::Given => format!(r#""resultCount":{},"#, self.result_count),
+            ResultCount::Given => counted(0),
+            ResultCount::Off(by) => counted(by),
             ResultCount::Absent => String::new(),
         };
-        let data = if self.result_count == 0 && style.empty == Empty::NoData {
+        let data = if self.rows.is_empty() && style.empty == Empty::NoData {
             String::new()
         } else {
             format!(r#"{{{count}"impersonationLogs":[{}]}}"#, self.rows.join(","))
@@ -52,7 +57,7 @@ pub(crate) fn row_text(row: &str) -> String {
 fn laid_out(json: &str, depth: usize) -> String {
     let mut out = String::with_capacity(json.len() * 2);
     let (mut depth, mut in_string, mut escaped) = (depth, false, false);
-    let mut chars = json.chars().filter(|c| !matches!(c, '\n' | '\r')).peekable();
+    let mut chars = json.chars().peekable();
     let line = |out: &mut String, depth: usize| {
         out.push('\n');
         out.extend(std::iter::repeat_n("  ", depth));
@@ -71,6 +76,7 @@ fn laid_out(json: &str, depth: usize) -> String {
             }
             '{' | '[' => {
                 out.push(c);
+                while chars.next_if(|next| matches!(next, '\n' | '\r')).is_some() {}
                 if let Some(close) = chars.next_if(|&next| next == '}' || next == ']') {
                     out.push(close);
                 } else {
@@ -108,6 +114,15 @@ pub(crate) fn html_page() -> String {
     "<!DOCTYPE html>\n<html><head><title>Service Unavailable</title></head>\
      <body><h1>503</h1><p>Please try again later.</p></body></html>\n"
         .to_owned()
+}
+
+/// What a firewall says in the API's place.
+pub(crate) fn firewall_page(status: u16) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html><head><title>Request blocked</title></head>\
+         <body><h1>{status}</h1><p>The firewall blocked this request. Incident 18-3172.</p>\
+         </body></html>\n"
+    )
 }
 
 /// A body that hides a failure behind HTTP 200.

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::broken;
+use crate::line::one_line;
 use crate::message::Message;
 use crate::odd;
 
@@ -12,7 +14,7 @@ pub struct ScriptedRow {
     pub text: String,
     /// The time by which windows and order go, in Unix seconds.
     pub event_secs: i64,
-    /// When the server begins to show it, in Unix seconds.
+    /// When the server begins to show it, in Unix seconds; an index lag comes on top of it.
     pub visible_secs: i64,
 }
 
@@ -41,33 +43,47 @@ pub(crate) struct Row {
 
 #[derive(Debug)]
 pub(crate) enum Content {
-    Generated { message: u32, recipient: u8 },
+    Generated(Mail),
     Odd(u32),
+    Broken(u32),
     Scripted(Box<str>),
 }
 
+/// A generated message, as one of its recipients got it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mail {
+    pub(crate) message: u32,
+    pub(crate) recipient: u8,
+}
+
 impl Row {
-    /// The row's text, before any layout of the reply.
-    pub(crate) fn text(&self, seed: u64) -> String {
+    /// The row's text, before any layout of the reply. `id` names a generated row.
+    pub(crate) fn text(&self, seed: u64, id: impl FnOnce(Mail) -> String) -> String {
         match &self.content {
-            &Content::Generated { message, recipient } => {
-                Message::new(seed, message).row(seed, message, recipient, self.event_secs)
+            &Content::Generated(mail) => {
+                Message::new(seed, mail.message).row(&id(mail), mail.recipient, self.event_secs)
             }
             &Content::Odd(number) => odd::text(number, self.event_secs),
+            &Content::Broken(number) => broken::text(number, self.event_secs),
             Content::Scripted(text) => text.to_string(),
         }
     }
 
-    pub(crate) fn facets(&self, seed: u64) -> Facets {
-        match &self.content {
-            &Content::Generated { message, recipient } => {
-                Message::new(seed, message).facets(recipient)
-            }
-            // A row that cannot be read has nothing that a filter could match.
-            Content::Odd(_) | Content::Scripted(_) => {
-                serde_json::from_str(&self.text(seed)).unwrap_or_default()
-            }
+    /// Whether a client can be expected to read it. A test knows that of its own rows.
+    pub(crate) fn is_readable(&self) -> bool {
+        match self.content {
+            Content::Broken(number) => broken::is_readable(number),
+            Content::Generated(_) | Content::Odd(_) | Content::Scripted(_) => true,
         }
+    }
+
+    pub(crate) fn facets(&self, seed: u64) -> Facets {
+        if let Content::Generated(mail) = self.content {
+            return Message::new(seed, mail.message).facets(mail.recipient);
+        }
+        // A row that cannot be read has nothing that a filter could match.
+        let text = self.text(seed, |_| String::new());
+        serde_json::from_str(&one_line(&text)).unwrap_or_default()
     }
 }
 

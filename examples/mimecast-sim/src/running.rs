@@ -20,7 +20,7 @@ use crate::server;
 use crate::signature::Keys;
 use crate::stats::{RequestRecord, Stats};
 use crate::token::ClientCredentials;
-use crate::world::ROWS_MAX;
+use crate::world::{ROWS_MAX, WorldOptions};
 
 /// A simulated API at work. It stops, and closes every connection, when this is dropped.
 pub struct Running {
@@ -45,7 +45,8 @@ impl Options {
         if !(0.0..=1.0).contains(&self.world.ties) {
             return Err(refuse(format!("ties is {}; use 0 to 1", self.world.ties)));
         }
-        let rows = u64::from(self.world.rows) + u64::from(self.world.odd_rows);
+        let WorldOptions { rows, odd_rows, broken_rows, .. } = self.world;
+        let rows = [rows, odd_rows, broken_rows].map(u64::from).iter().sum::<u64>();
         if rows > ROWS_MAX as u64 {
             return Err(refuse(format!("rows are {rows}; use at most {ROWS_MAX}")));
         }

@@ -79,7 +79,7 @@ impl Signatures {
         request: &Request<'_>,
         standing: Standing,
     ) -> Result<(), Refusal> {
-        let (headers, path, now_secs) = (request.headers, request.path, request.now_secs());
+        let (headers, path, now_secs) = (request.headers, request.path, request.node_secs);
         let authorization = header(headers, "authorization")?;
         let app_id = header(headers, "x-mc-app-id")?;
         let date = header(headers, "x-mc-date")?;

@@ -20,7 +20,7 @@ pub struct Stats {
     pub outcomes: BTreeMap<String, u64>,
     /// Rows in pages that were sent whole.
     pub rows_sent: u64,
-    /// Rows that a client can see by now.
+    /// Rows that a client can see by now, broken ones too.
     pub rows_visible: u64,
     /// Rows that are there and will be seen later.
     pub rows_hidden: u64,
@@ -52,6 +52,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// All requests so far.
+    pub(crate) fn answered(&self) -> u64 {
+        self.stats.requests + self.stats.token_requests
+    }
+
     /// Counts a request to the token endpoint; its body, which holds a secret, is not remembered.
     pub(crate) fn add_token(&mut self, outcome: &str) {
         self.stats.token_requests += 1;

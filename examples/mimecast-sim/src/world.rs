@@ -9,7 +9,8 @@ use fastrand::Rng;
 
 use crate::filters::Filters;
 use crate::message;
-use crate::row::{Content, Row, ScriptedRow};
+use crate::options::Ids;
+use crate::row::{Content, Mail, Row, ScriptedRow};
 
 /// The rows that are generated.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +23,11 @@ pub struct WorldOptions {
     /// another type, an address with a display name and the like, one kind after the other. Like
     /// the others they lie in the past; all of them show at once.
     pub odd_rows: u32,
+    /// Rows besides them whose text is not valid JSON, one kind after the other: a raw tab and a raw
+    /// line break in the subject, `NaN`, quotes that are not escaped; and nested deeper than 128. In
+    /// time they lie like the odd ones. The ledger has those with a raw character, escaped; it tells
+    /// the others apart ([`LedgerPart::Unreadable`](crate::LedgerPart::Unreadable)).
+    pub broken_rows: u32,
     /// Rows a minute that go on appearing while the server runs.
     pub live_rate: u32,
     /// Share of messages that fall into the same second as the one before, from 0 to 1.
@@ -29,6 +35,9 @@ pub struct WorldOptions {
     /// How long after its event time a row may become visible, in seconds. A fifth of the rows take
     /// anything up to this, the others a few seconds at most; 0 shows every row at once.
     pub late_max_secs: u32,
+    /// How long after its event time a row is indexed, in seconds. `from` and `to` go by the time of
+    /// the index, and every row shows that much later than it would.
+    pub index_lag_secs: u32,
 }
 
 impl Default for WorldOptions {
@@ -37,9 +46,11 @@ impl Default for WorldOptions {
             rows: 1000,
             span_secs: 5 * 86_400,
             odd_rows: 0,
+            broken_rows: 0,
             live_rate: 0,
             ties: 0.1,
             late_max_secs: 600,
+            index_lag_secs: 0,
         }
     }
 }
@@ -50,12 +61,16 @@ pub const ROWS_MAX: usize = 5_000_000;
 /// Rows of one live burst, whatever the share of ties.
 const BURST_ROWS_MAX: u64 = 1000;
 
+/// With shared ids, one message of so many has the `id` of the row before it.
+const SHARED_EVERY: u32 = 10;
+
 /// Filtered results that are kept; each may hold the number of every row.
 const FOUND_MAX: usize = 8;
 
 pub(crate) struct World {
     seed: u64,
     options: WorldOptions,
+    ids: Ids,
     rng: Rng,
     rows: Vec<Row>,
     /// Numbers of the visible rows, by event time, then number.
@@ -106,6 +121,7 @@ impl Deref for Selection<'_> {
 impl World {
     pub(crate) fn new(
         options: WorldOptions,
+        ids: Ids,
         script: Vec<ScriptedRow>,
         seed: u64,
         now_secs: i64,
@@ -113,6 +129,7 @@ impl World {
         let mut world = Self {
             seed,
             options,
+            ids,
             rng: Rng::with_seed(seed),
             rows: Vec::new(),
             visible: Vec::new(),
@@ -123,7 +140,9 @@ impl World {
             live_rows: 0,
         };
         world.generate_past();
-        world.generate_odd();
+        let (odd_rows, broken_rows) = (world.options.odd_rows, world.options.broken_rows);
+        world.generate_spread(odd_rows, Content::Odd);
+        world.generate_spread(broken_rows, Content::Broken);
         for row in script {
             world.push(row);
         }
@@ -189,8 +208,28 @@ impl World {
         &self.rows[number as usize]
     }
 
-    pub(crate) fn text(&self, number: u32) -> String {
-        self.row(number).text(self.seed)
+    /// The row's text as the answer of that number has it; the ledger's number is 0.
+    pub(crate) fn text(&self, number: u32, answer: u64) -> String {
+        self.row(number).text(self.seed, |mail| {
+            let (seed, named) = match self.ids {
+                Ids::Unique => (self.seed, mail),
+                Ids::Shared => (self.seed, self.lender(number, mail).unwrap_or(mail)),
+                Ids::Fresh => (self.seed.wrapping_add(answer << 32), mail),
+            };
+            message::row_id(seed, named)
+        })
+    }
+
+    /// The row whose `id` a row has, if it shares one.
+    fn lender(&self, number: u32, mail: Mail) -> Option<Mail> {
+        let before = self.row(number.checked_sub(1)?);
+        let borrows = mail.recipient == 0
+            && mail.message % SHARED_EVERY == SHARED_EVERY - 1
+            && before.event_secs != self.row(number).event_secs;
+        match before.content {
+            Content::Generated(lender) if borrows => Some(lender),
+            _ => None,
+        }
     }
 
     pub(crate) fn visible_count(&self) -> usize {
@@ -205,7 +244,8 @@ impl World {
         (self.row(number).event_secs, number)
     }
 
-    fn add(&mut self, row: Row) {
+    fn add(&mut self, mut row: Row) {
+        row.visible_secs = row.visible_secs.saturating_add(self.options.index_lag_secs.into());
         // Row numbers are 32 bits wide; the limit keeps far below.
         let Ok(number) = u32::try_from(self.rows.len()) else { return };
         if self.rows.len() < ROWS_MAX {
@@ -229,15 +269,15 @@ impl World {
         }
     }
 
-    /// The odd rows, spread evenly over the span. They take no chance, so the others stay the same.
-    fn generate_odd(&mut self) {
-        let (total, span) = (self.options.odd_rows, i64::from(self.options.span_secs));
+    /// Odd or broken rows, spread evenly over the span. They take no chance, so the others stay the
+    /// same.
+    fn generate_spread(&mut self, total: u32, content: fn(u32) -> Content) {
+        let span = i64::from(self.options.span_secs);
         let start_secs = self.started_secs.saturating_sub(span);
         for number in 0..total {
             let into = span * (2 * i64::from(number) + 1) / (2 * i64::from(total));
             let event_secs = start_secs.saturating_add(into);
-            let content = Content::Odd(number);
-            self.add(Row { event_secs, visible_secs: event_secs, content });
+            self.add(Row { event_secs, visible_secs: event_secs, content: content(number) });
         }
     }
 
@@ -269,11 +309,8 @@ impl World {
                 }
                 left -= 1;
                 let visible_secs = event_secs.saturating_add(self.lag_secs());
-                self.add(Row {
-                    event_secs,
-                    visible_secs,
-                    content: Content::Generated { message, recipient },
-                });
+                let content = Content::Generated(Mail { message, recipient });
+                self.add(Row { event_secs, visible_secs, content });
             }
             if self.rng.f64() >= self.options.ties {
                 return;

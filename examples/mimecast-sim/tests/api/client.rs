@@ -221,6 +221,11 @@ impl Reply {
         self.rows().iter().map(id).collect()
     }
 
+    /// The same of a page that may have no `data`.
+    pub(crate) fn ids_or_none(&self) -> Vec<String> {
+        if self.json()["data"] == json!([]) { Vec::new() } else { self.ids() }
+    }
+
     pub(crate) fn next(&self) -> Option<String> {
         self.json()["meta"]["pagination"]["next"].as_str().map(str::to_owned)
     }
@@ -260,6 +265,27 @@ pub(crate) fn with_page_size(body: &Value, page_size: u64) -> Value {
     let mut body = body.clone();
     body["meta"]["pagination"]["pageSize"] = json!(page_size);
     body
+}
+
+/// The ids of the pages that a `next` leads to, one after the other, and the tokens that led to them.
+/// It stops after `pages_max` of them.
+pub(crate) fn follow(
+    sim: &Running,
+    body: &Value,
+    pages_max: usize,
+) -> (Vec<Vec<String>>, Vec<String>) {
+    let (mut pages, mut tokens) = (Vec::new(), Vec::new());
+    let mut reply = ask(sim, body);
+    loop {
+        pages.push(reply.ids_or_none());
+        match reply.next() {
+            Some(token) if pages.len() < pages_max => {
+                reply = ask(sim, &with_token(body, &token));
+                tokens.push(token);
+            }
+            _ => return (pages, tokens),
+        }
+    }
 }
 
 /// Every page of a request.

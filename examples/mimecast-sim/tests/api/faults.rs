@@ -38,7 +38,7 @@ fn a_rate_limit_answers_429_with_its_times() {
 
 #[test]
 fn a_gateway_in_trouble_answers_its_status() {
-    for status in [500, 502, 503, 509] {
+    for status in [500, 502, 503, 504, 509] {
         let reply = page(&broken(Fault::Status(status)));
         assert_eq!(reply.status, status);
         if status == 509 {
@@ -52,6 +52,29 @@ fn a_gateway_in_trouble_answers_its_status() {
     assert_eq!(reply.status, 503);
     assert!(reply.header("content-type").unwrap().starts_with("text/html"));
     assert!(reply.text().starts_with("<!DOCTYPE html>"));
+}
+
+#[test]
+fn a_firewall_answers_with_its_own_page() {
+    for (fault, status) in [(Fault::ForbiddenHtml, 403), (Fault::UnauthorizedHtml, 401)] {
+        let reply = page(&broken(fault));
+        assert_eq!(reply.status, status);
+        assert!(reply.header("content-type").unwrap().starts_with("text/html"));
+        assert!(reply.text().starts_with("<!DOCTYPE html>") && reply.text().contains("firewall"));
+    }
+}
+
+#[test]
+fn retry_after_can_be_a_date_by_the_servers_clock() {
+    for (status, reset) in [(429, "0"), (503, "60000")] {
+        let sim = broken(Fault::RetryDate { status, after_secs: 45 });
+        let reply = page(&sim);
+        assert_eq!(reply.status, status);
+        assert_eq!(reply.header("date"), Some("Tue, 14 Nov 2023 22:13:20 GMT"));
+        assert_eq!(reply.header("retry-after"), Some("Tue, 14 Nov 2023 22:14:05 GMT"));
+        assert_eq!(reply.header("x-ratelimit-reset"), Some(reset));
+        assert_eq!(sim.stats().outcomes[&format!("fault {status}-date")], 1);
+    }
 }
 
 #[test]
@@ -158,6 +181,9 @@ fn the_token_endpoint_goes_wrong_by_rules_of_its_own() {
         (Fault::RateLimit { reset_ms: 2500, retry_after_secs: Some(3) }, 429),
         (Fault::Status(502), 502),
         (Fault::Html, 503),
+        (Fault::ForbiddenHtml, 403),
+        (Fault::UnauthorizedHtml, 401),
+        (Fault::RetryDate { status: 503, after_secs: 3 }, 503),
         (Fault::Drop, 0),
         (Fault::Cut, 200),
         (Fault::Garbage, 200),
@@ -241,10 +267,12 @@ fn rules_are_read_from_their_short_form() {
         "503=101%",
         "503=NaN%",
         "503=every:0",
-        "504=5%",
+        "505=5%",
         "last:503=5%",
         "token:fail=5%",
         "token:dead-token=5%",
+        "token:empty-page=5%",
+        "token:out-of-order=5%",
         "token:token-expired=5%",
     ] {
         assert!(rule(wrong).is_err(), "{wrong}");

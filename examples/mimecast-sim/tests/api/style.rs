@@ -4,12 +4,12 @@ use std::io::Read as _;
 
 use flate2::read::GzDecoder;
 use mimecast_sim::{
-    Compression, Empty, LastPage, Layout, LedgerQuery, Options, RateHeaders, ResultCount,
-    ScriptedRow, Style,
+    Bom, Compression, Empty, Fault, FaultRule, LastPage, Layout, LedgerQuery, Options, RateHeaders,
+    ResultCount, ScriptedRow, Style, When, Window,
 };
 use serde_json::{Value, json};
 
-use crate::client::{Call, NOW, ask, last_day, with_page_size, with_token, world_of};
+use crate::client::{Call, NOW, ask, ask_token, last_day, with_page_size, with_token, world_of};
 
 fn styled(style: Style) -> Options {
     Options { style, ..world_of(30) }
@@ -43,6 +43,40 @@ fn the_count_of_rows_can_be_left_out() {
     let style = Style { result_count: ResultCount::Absent, ..Style::default() };
     let reply = ask(&styled(style).start().unwrap(), &last_day(&json!({})));
     assert_eq!((reply.rows().len(), reply.json()["data"][0].get("resultCount")), (30, None));
+}
+
+#[test]
+fn the_count_of_rows_can_be_off_but_not_below_zero() {
+    for (off, count) in [(7, 37), (-7, 23), (-31, 0), (0, 30), (i64::MIN, 0)] {
+        let style = Style { result_count: ResultCount::Off(off), ..Style::default() };
+        let sim = styled(style).start().unwrap();
+        let body = with_page_size(&last_day(&json!({})), 20);
+        let first = ask(&sim, &body);
+        assert_eq!((first.result_count(), first.rows().len()), (count, 20));
+        let last = ask(&sim, &with_token(&body, &first.next().unwrap()));
+        assert_eq!((last.result_count(), last.rows().len(), last.next()), (count, 10, None));
+    }
+}
+
+#[test]
+fn a_byte_order_mark_can_stand_before_the_json_of_every_answer() {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let style = Style { bom: Bom::Present, ..Style::default() };
+    let sim = styled(style).start().unwrap();
+    let refused = ask(&sim, &json!([]));
+    assert_eq!(refused.status, 400);
+    for reply in [ask(&sim, &last_day(&json!({}))), refused, ask_token(&sim)] {
+        let json = reply.body.strip_prefix(MARK).unwrap();
+        assert!(serde_json::from_slice::<Value>(json).is_ok());
+        let length: usize = reply.header("content-length").unwrap().parse().unwrap();
+        assert_eq!(reply.body.len(), length);
+    }
+
+    sim.set_faults(vec![FaultRule::new(Fault::Html, When::Every(1))]);
+    assert!(ask(&sim, &json!({})).text().starts_with("<!DOCTYPE"), "HTML is not JSON");
+    let window = Window { max_secs: Some(1), ..Window::default() };
+    let sim = Options { window, ..styled(style) }.start().unwrap();
+    assert!(ask(&sim, &last_day(&json!({}))).body.is_empty(), "nothing is not JSON");
 }
 
 #[test]
