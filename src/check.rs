@@ -1,11 +1,14 @@
 //! The machine of a check: one small request, and what it tells.
 
 use crate::batch::{ErrorKind, Notice, Report};
+use crate::cause::{About, Cause};
 use crate::clock::offset_secs;
 use crate::config::Config;
-use crate::exchange::{Exchange, Moment, Step};
+use crate::exchange::{Answer, Exchange, Moment, Step};
 use crate::filters::Filters;
-use crate::http::{HttpError, Response};
+use crate::http::{HttpError, Request, Response};
+use crate::notices::Notices;
+use crate::obstacle::FIRST_SECS;
 use crate::page::Page;
 use crate::reply::Reply;
 use crate::request::LogsRequest;
@@ -21,24 +24,18 @@ pub fn check<'c>(
     at: Moment,
 ) -> Step<Box<PendingCheck<'c>>, Report> {
     let now = at.second();
-    let body = LogsRequest {
-        page_size: 1,
-        page_token: None,
-        oldest_first: false,
-        from: now - span_secs(config),
-        to: now,
-        filters: &config.filters,
-    }
-    .to_json();
-    let mut exchange = Exchange::new(config, tokens, body, Vec::new());
+    let body = newest_request(config, span_secs(config), now);
+    let mut exchange = Exchange::new(config, tokens, body, Notices::default());
     let request = exchange.begin(at, 0);
-    Step::Send(request, Box::new(PendingCheck { exchange }))
+    Step::Send(request, Box::new(PendingCheck { exchange, is_of_last_hour: false }))
 }
 
 /// A check whose request is on its way.
 #[derive(Debug)]
 pub struct PendingCheck<'c> {
     exchange: Exchange<'c>,
+    /// What was asked for at first was not answered.
+    is_of_last_hour: bool,
 }
 
 impl PendingCheck<'_> {
@@ -59,12 +56,15 @@ impl PendingCheck<'_> {
             None => match Reply::read(&answer.reply, &answer.body, false, Reading::Text) {
                 Reply::Page(page) => return Step::Done(Ok(self.report(&page, answer.date, at))),
                 Reply::Credentials(refusal, may_be_the_clock) => {
-                    match self.exchange.mend(refusal, may_be_the_clock, answer.date, at) {
+                    match self.exchange.mend(refusal, may_be_the_clock, answer.date, at, None) {
                         Some(request) => return Step::Send(request, self),
                         None => self.exchange.fail_refused(refusal, &answer),
                     }
                 }
-                Reply::Failed(cause) => self.exchange.fail_for(&cause, &answer),
+                Reply::Failed(cause) => match self.other_question(&cause, &answer, at) {
+                    Some(request) => return Step::Send(request, self),
+                    None => self.exchange.fail_for(&cause, &answer),
+                },
                 Reply::TooLarge(why) | Reply::TokenRefused(why) => {
                     let why = self.exchange.secrets.redact(&why);
                     let message = format!("the API's answer is too large: {why}");
@@ -75,20 +75,61 @@ impl PendingCheck<'_> {
         Step::Done(Err(error))
     }
 
+    /// The same as a poll does where its question may be the reason: it ends at the API's clock, or
+    /// asks for an hour.
+    fn other_question(&mut self, cause: &Cause, answer: &Answer, at: Moment) -> Option<Request> {
+        let (config, now) = (self.exchange.config, at.second());
+        if !self.exchange.is_first_try() {
+            return None;
+        }
+        let (span_secs, to) = if cause.may_be_too_much() {
+            let hours = span_secs(config) / 3_600;
+            let what = self.exchange.secrets.redact(&cause.what);
+            self.exchange.notices.departs(
+                "unanswered",
+                format!(
+                    "{hours} hours were asked for and not answered ({what}): this is of the last \
+                     hour alone"
+                ),
+            );
+            self.is_of_last_hour = true;
+            (FIRST_SECS, now)
+        } else {
+            (
+                span_secs(config),
+                answer.date.filter(|date| cause.about == About::Question && *date < now)?,
+            )
+        };
+        self.exchange.ask(newest_request(config, span_secs, to));
+        self.exchange.again(answer.date, at, to - now)
+    }
+
     fn report(mut self, page: &Page<'_>, date: Option<Second>, at: Moment) -> Report {
         self.exchange.stats.rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
-        if page.rows.is_empty() {
-            self.exchange.notices.push(no_rows(self.exchange.config));
+        if page.rows.is_empty() && !self.is_of_last_hour {
+            self.exchange.notices.happened(no_rows(self.exchange.config));
         }
         let times = page.rows.iter().filter_map(Row::time);
         Report {
             newest_unix_nanos: times.max().and_then(EventTime::unix_nanos),
             quota: self.exchange.quota(),
             clock_offset_ms: date.map(|date| offset_secs(date, at.second()).saturating_mul(1_000)),
-            notices: self.exchange.notices,
+            notices: self.exchange.notices.into_all(),
             stats: self.exchange.stats,
         }
     }
+}
+
+fn newest_request(config: &Config, span_secs: i64, to: Second) -> Vec<u8> {
+    LogsRequest {
+        page_size: 1,
+        page_token: None,
+        oldest_first: false,
+        from: to - span_secs,
+        to,
+        filters: &config.filters,
+    }
+    .to_json()
 }
 
 fn span_secs(config: &Config) -> i64 {

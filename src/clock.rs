@@ -1,6 +1,27 @@
-//! The host's clock and the API's at one moment. Reads neither.
+//! The host's clock and the API's, as far as answers tell of it. Reads neither.
 
+use serde::Serialize;
+
+use crate::fields::{Fields, Noted};
 use crate::timestamp::Second;
+
+/// What is known of the API's clock. One look is not believed, since of several nodes one can be off;
+/// but what nothing has confirmed three times in a row is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ApiClock {
+    /// The API's clock less the host's, as two answers in a row told it, or no jump from there.
+    pub(crate) offset_secs: i64,
+    /// What the last answer told instead.
+    pub(crate) doubt: Option<Doubt>,
+}
+
+/// A jump of the API's clock that no second answer has confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Doubt {
+    offset_secs: i64,
+    /// Answers in a row that told of some jump.
+    looks: u8,
+}
 
 /// The two clocks at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -9,12 +30,46 @@ pub(crate) struct Clocks {
     pub(crate) host: Second,
     /// The API's, as far as it is known.
     pub(crate) server: Second,
+    /// The API's, as this answer tells it.
+    pub(crate) told: Option<Second>,
 }
 
 impl Clocks {
-    /// What has come to pass by both clocks.
+    /// What has come to pass by all clocks.
     pub(crate) fn known(self) -> Second {
-        self.host.min(self.server)
+        let known = self.host.min(self.server);
+        self.told.map_or(known, |told| known.min(told))
+    }
+}
+
+impl ApiClock {
+    /// Takes in what an answer's `Date` says. `before` is what another answer of the same poll said.
+    pub(crate) fn look(&mut self, date: Second, host: Second, before: Option<Second>) {
+        let told = offset_secs(date, host);
+        let doubt = self.doubt.map(|doubt| doubt.offset_secs);
+        // The host's own clock is a witness, too.
+        let before = before.map(|before| before - host);
+        let confirming = [Some(self.offset_secs), doubt, before, Some(0)];
+        let looks = self.doubt.map_or(1, |doubt| doubt.looks.saturating_add(1));
+        let is_confirmed = confirming.into_iter().flatten().any(|offset| !is_jump(offset, told));
+        if is_confirmed || looks >= LOOKS_MAX {
+            self.doubt = None;
+            // What differs by a second only is no news.
+            if told.abs_diff(self.offset_secs) >= 2 {
+                self.offset_secs = told;
+            }
+        } else {
+            self.doubt = Some(Doubt { offset_secs: told, looks });
+        }
+    }
+}
+
+impl Doubt {
+    pub(crate) fn read(mut fields: Fields<'_, '_>) -> Result<Self, Noted> {
+        let offset_secs = fields.integer("offset_secs", None, i64::MIN, i64::MAX);
+        let looks = fields.integer("looks", None, 0, 255);
+        fields.finish();
+        Ok(Self { offset_secs: offset_secs?, looks: u8::try_from(looks?).map_err(|_| Noted)? })
     }
 }
 
@@ -24,3 +79,12 @@ pub(crate) fn offset_secs(date: Second, host: Second) -> i64 {
     let secs = date - host;
     if secs.unsigned_abs() < 2 { 0 } else { secs }
 }
+
+/// Whether a clock that was off by so much and is off by so much now has jumped.
+pub(crate) fn is_jump(before_secs: i64, now_secs: i64) -> bool {
+    before_secs.abs_diff(now_secs) > JUMP_SECS_MIN
+}
+
+/// Two clocks further apart can be the reason why a signature is refused, and a person is told.
+const JUMP_SECS_MIN: u64 = 60;
+const LOOKS_MAX: u8 = 3;

@@ -5,10 +5,13 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::clock::{ApiClock, Doubt};
 use crate::config::Diagnostic;
 use crate::fields::{Fault, Fields, Noted, boolean, second, string};
 use crate::filters::Filters;
+use crate::habits::{self, Habits};
 use crate::json::Json;
+use crate::notices::{self, Told};
 use crate::seen::Seen;
 use crate::timestamp::Second;
 use crate::walk::Walk;
@@ -29,16 +32,18 @@ pub(crate) struct Position {
     pub(crate) watermark: Second,
     /// The newest event time delivered, times ahead of the clocks left out.
     pub(crate) newest: Option<Second>,
-    /// The API's clock less the host's, by the last reply. Zero if less than two seconds.
-    pub(crate) clock_offset_secs: i64,
+    pub(crate) clock: ApiClock,
+    /// When the next poll is due, by the host's clock: a question that is asked much later was asked
+    /// before, in vain.
+    pub(crate) due: Second,
     /// The fingerprint of the filters that the pass was begun with.
     pub(crate) filters: String,
     /// How long the next window is to be.
     pub(crate) span_secs: i64,
     /// Passes in a row that ended early because nothing was new.
     pub(crate) economy_passes: u8,
-    /// Whether the API's `resultCount` has been found to mean what it says.
-    pub(crate) count_trusted: bool,
+    pub(crate) habits: Habits,
+    pub(crate) told: Told,
     /// The rows delivered from a little below the watermark on.
     pub(crate) seen: Seen,
 }
@@ -50,12 +55,27 @@ pub(crate) struct Pass {
     pub(crate) planned: Second,
     /// Where it ends, by the API's clock as far as that is known.
     pub(crate) end: Second,
-    /// Page tokens refused since the last new row.
-    pub(crate) refusals: u8,
+    /// What stood in the way since the last new row. None if nothing did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) setbacks: Option<Setbacks>,
     /// The window is asked for its newest row alone, before it is read in several.
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) asks_newest: bool,
+    /// An answer of it told the time that was known.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) is_timed: bool,
+    /// Up to here it is read again, since fewer rows came than were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) short_to: Option<Second>,
     pub(crate) window: Window,
+}
+
+/// Requests that led nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Setbacks {
+    pub(crate) count: u8,
+    /// The first of them, by the host's clock.
+    pub(crate) since: Second,
 }
 
 /// The part of a pass that is being read. The page token belongs to it and goes with it.
@@ -73,12 +93,32 @@ pub(crate) struct Window {
     pub(crate) shown: Option<Second>,
     /// Rows received so far in this reading.
     pub(crate) rows: u64,
-    /// Pages without a row so far.
+    /// How many the API counted with the last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) counted: Option<u64>,
+    /// Of these, rows that are remembered for a later second than the window has.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) strays: u64,
+    /// Pages without a row in a row, so far.
     pub(crate) empty_pages: u8,
-    /// This reading has given a new row.
-    pub(crate) has_news: bool,
-    /// This is the second reading, since the first gave fewer rows than were announced.
-    pub(crate) is_second_reading: bool,
+    /// Answers in a row that were too large, though this is a second.
+    #[serde(skip_serializing_if = "is_none_so_far")]
+    pub(crate) too_large: u8,
+    #[serde(skip_serializing_if = "Way::is_usual")]
+    pub(crate) way: Way,
+}
+
+/// How a window is read. Only one of a single second, which cannot be made smaller, is read otherwise
+/// than the usual way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Way {
+    #[default]
+    OldestFirst,
+    NewestFirst,
+    /// With pages of one row.
+    RowByRow,
+    RowByRowNewestFirst,
 }
 
 /// The API's token for the next page of a window.
@@ -102,17 +142,55 @@ impl Pass {
     fn read(mut fields: Fields<'_, '_>) -> Result<Self, Noted> {
         let planned = fields.required("planned", second);
         let end = fields.required("end", second);
-        let refusals = fields.integer("refusals", None, 0, 255);
+        let setbacks = fields.optional_object("setbacks", Setbacks::read);
         let asks_newest = fields.optional("asks_newest", boolean);
+        let is_timed = fields.optional("is_timed", boolean);
+        let short_to = fields.optional("short_to", second);
         let window = fields.required_object("window", Window::read);
         fields.finish();
         Ok(Self {
             planned: planned?,
             end: end?,
-            refusals: u8::try_from(refusals?).map_err(|_| Noted)?,
+            setbacks: setbacks?,
             asks_newest: asks_newest?.unwrap_or(false),
+            is_timed: is_timed?.unwrap_or(false),
+            short_to: short_to?,
             window: window?,
         })
+    }
+}
+
+impl Setbacks {
+    fn read(mut fields: Fields<'_, '_>) -> Result<Self, Noted> {
+        let count = fields.integer("count", None, 0, 255);
+        let since = fields.required("since", second);
+        fields.finish();
+        Ok(Self { count: u8::try_from(count?).map_err(|_| Noted)?, since: since? })
+    }
+}
+
+impl Way {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    fn is_usual(&self) -> bool {
+        *self == Self::OldestFirst
+    }
+
+    pub(crate) const fn is_oldest_first(self) -> bool {
+        matches!(self, Self::OldestFirst | Self::RowByRow)
+    }
+
+    /// The same from the other end.
+    pub(crate) const fn other_end(self) -> Self {
+        match self {
+            Self::OldestFirst => Self::NewestFirst,
+            Self::NewestFirst => Self::OldestFirst,
+            Self::RowByRow => Self::RowByRowNewestFirst,
+            Self::RowByRowNewestFirst => Self::RowByRow,
+        }
+    }
+
+    pub(crate) const fn is_row_by_row(self) -> bool {
+        matches!(self, Self::RowByRow | Self::RowByRowNewestFirst)
     }
 }
 
@@ -125,9 +203,11 @@ impl Window {
             token: None,
             shown: None,
             rows: 0,
+            counted: None,
+            strays: 0,
             empty_pages: 0,
-            has_news: false,
-            is_second_reading: false,
+            too_large: 0,
+            way: Way::OldestFirst,
         }
     }
 
@@ -137,9 +217,16 @@ impl Window {
         let token = fields.optional_object("token", Token::read);
         let shown = fields.optional("shown", second);
         let rows = fields.integer("rows", None, 0, i64::MAX);
+        let counted = fields.integer("counted", Some(-1), -1, i64::MAX);
+        let strays = fields.integer("strays", Some(0), 0, i64::MAX);
         let empty_pages = fields.integer("empty_pages", None, 0, 255);
-        let has_news = fields.required("has_news", boolean);
-        let is_second_reading = fields.required("is_second_reading", boolean);
+        let too_large = fields.integer("too_large", Some(0), 0, 255);
+        let way = fields.optional("way", |value| match string(value)?.as_str() {
+            "newest_first" => Ok(Way::NewestFirst),
+            "row_by_row" => Ok(Way::RowByRow),
+            "row_by_row_newest_first" => Ok(Way::RowByRowNewestFirst),
+            _ => Err(Fault::new("not a way to read", "")),
+        });
         fields.finish();
         Ok(Self {
             from: from?,
@@ -147,9 +234,11 @@ impl Window {
             token: token?,
             shown: shown?,
             rows: u64::try_from(rows?).map_err(|_| Noted)?,
+            counted: u64::try_from(counted?).ok(),
+            strays: u64::try_from(strays?).map_err(|_| Noted)?,
             empty_pages: u8::try_from(empty_pages?).map_err(|_| Noted)?,
-            has_news: has_news?,
-            is_second_reading: is_second_reading?,
+            too_large: u8::try_from(too_large?).map_err(|_| Noted)?,
+            way: way?.unwrap_or_default(),
         })
     }
 }
@@ -165,15 +254,22 @@ impl Token {
 
 impl Cursor {
     /// The cursor of a first poll.
-    pub(crate) fn starting_at(watermark: Second, span_secs: i64, filters: &Filters) -> Self {
+    pub(crate) fn starting_at(
+        watermark: Second,
+        span_secs: i64,
+        filters: &Filters,
+        host: Second,
+    ) -> Self {
         let position = Position {
             watermark,
             newest: None,
-            clock_offset_secs: 0,
+            clock: ApiClock::default(),
+            due: host,
             filters: filters.fingerprint(),
             span_secs,
             economy_passes: 0,
-            count_trusted: true,
+            habits: Habits::default(),
+            told: Told::default(),
             seen: Seen::default(),
         };
         Self { position, pass: None }
@@ -186,11 +282,14 @@ impl Cursor {
             version: VERSION,
             watermark: position.watermark,
             newest: position.newest,
-            clock_offset_secs: position.clock_offset_secs,
+            clock_offset_secs: position.clock.offset_secs,
+            clock_doubt: position.clock.doubt,
+            due: position.due,
             filters: &position.filters,
             span_secs: position.span_secs,
             economy_passes: position.economy_passes,
-            count_trusted: position.count_trusted,
+            habits: position.habits.encode(),
+            told: position.told.encode(),
             pass: pass.as_ref(),
             seen: position.seen.encode(),
         })
@@ -243,10 +342,17 @@ impl Cursor {
         let watermark = fields.required("watermark", second);
         let newest = fields.optional("newest", second);
         let clock_offset_secs = fields.integer("clock_offset_secs", None, i64::MIN, i64::MAX);
+        let clock_doubt = fields.optional_object("clock_doubt", Doubt::read);
+        let due = fields.required("due", second);
         let filters = fields.required("filters", string);
         let span_secs = fields.integer("span_secs", None, 1, i64::MAX);
         let economy_passes = fields.integer("economy_passes", None, 0, 255);
-        let count_trusted = fields.required("count_trusted", boolean);
+        let habits = fields.list("habits", habits::NOTES_MAX, string)?;
+        let habits = Habits::decode(&habits)
+            .ok_or_else(|| fields.fault("habits", Fault::new("not what was written", "")));
+        let told = fields.list("told", notices::ENTRIES_MAX, string)?;
+        let told = Told::decode(&told)
+            .ok_or_else(|| fields.fault("told", Fault::new("not what was written", "")));
         let pass = fields.optional_object("pass", Pass::read);
         let seen = fields.required("seen", |value| {
             let seen = value.as_str().and_then(Seen::decode);
@@ -257,11 +363,13 @@ impl Cursor {
         let position = Position {
             watermark: watermark?,
             newest: newest?,
-            clock_offset_secs: clock_offset_secs?,
+            clock: ApiClock { offset_secs: clock_offset_secs?, doubt: clock_doubt? },
+            due: due?,
             filters: filters?,
             span_secs: span_secs?,
             economy_passes: u8::try_from(economy_passes?).map_err(|_| Noted)?,
-            count_trusted: count_trusted?,
+            habits: habits?,
+            told: told?,
             seen: seen?,
         };
         Ok(Self { position, pass: pass? })
@@ -307,10 +415,16 @@ struct Encoded<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     newest: Option<Second>,
     clock_offset_secs: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_doubt: Option<Doubt>,
+    due: Second,
     filters: &'a str,
     span_secs: i64,
     economy_passes: u8,
-    count_trusted: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    habits: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    told: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pass: Option<&'a Pass>,
     seen: String,
@@ -320,6 +434,16 @@ struct Encoded<'a> {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 const fn is_false(value: &bool) -> bool {
     !*value
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_none_so_far(count: &u8) -> bool {
+    *count == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// Of the format. What a new one takes is told in `tests/cursors/README.md`.
@@ -335,26 +459,41 @@ mod tests {
     use super::*;
 
     fn cursor() -> Cursor {
-        let mut cursor = Cursor::starting_at(Second::new(1_000), 86_400, &Filters::default());
+        let mut cursor = Cursor::starting_at(
+            Second::new(1_000),
+            86_400,
+            &Filters::default(),
+            Second::new(4_000),
+        );
         cursor.position.newest = Some(Second::new(1_500));
-        cursor.position.clock_offset_secs = -7;
+        cursor.position.clock.offset_secs = -7;
+        cursor.position.clock.look(Second::new(9_000), Second::new(5_000), None);
+        cursor.position.habits.not_answered(86_400, Second::new(5_000));
+        cursor.position.habits.withhold(Second::new(1_200), 3);
+        cursor.position.habits.reach_secs = Some(0);
+        cursor.position.habits.goes_round = true;
         cursor.pass = Some(Pass {
             planned: Second::new(5_000),
             end: Second::new(4_993),
-            refusals: 1,
+            setbacks: Some(Setbacks { count: 1, since: Second::new(5_002) }),
             asks_newest: true,
+            is_timed: true,
+            short_to: Some(Second::new(2_500)),
             window: Window {
                 from: Second::new(1_000),
                 to: Second::new(2_000),
                 token: Some(Token { text: "t\"".into(), received: Second::new(5_001) }),
                 shown: Some(Second::new(1_500)),
                 rows: 5,
+                counted: Some(7),
+                strays: 2,
                 empty_pages: 1,
-                has_news: true,
-                is_second_reading: false,
+                too_large: 1,
+                way: Way::RowByRow,
             },
         });
-        cursor.position.seen.admit(&[(crate::seen::Key::of("a"), Second::new(1_200))]);
+        let row = [(crate::seen::Key::of("a", None), Second::new(1_200))];
+        cursor.position.seen.admit(&row, Second::new(2_000));
         cursor
     }
 
@@ -387,7 +526,9 @@ mod tests {
             ("\"from\":\"1970-01-01T00:16:40Z\"", "\"from\":\"1970-01-01T00:16:39Z\""),
             ("\"seen\":\"", "\"seen\":\"A"),
             ("\"economy_passes\":0", "\"economy_passes\":256"),
-            ("\"refusals\":1", "\"refusals\":1,\"unknown\":1"),
+            ("\"count\":1", "\"count\":1,\"unknown\":1"),
+            ("\"row_by_row\"", "\"by_heart\""),
+            ("\"goes_round\"", "\"goes_round 1\""),
         ] {
             assert!(whole.contains(part), "{part}");
             let text = whole.replacen(part, damaged, 1);

@@ -12,11 +12,12 @@
 use uuid::Builder;
 
 use crate::auth::Auth;
-use crate::batch::{ErrorKind, Notice, PollError, Quota, Stats};
-use crate::cause::Cause;
-use crate::clock::offset_secs;
+use crate::batch::{ErrorKind, PollError, Quota, Stats};
+use crate::cause::{About, Cause};
+use crate::clock::is_jump;
 use crate::config::Config;
 use crate::http::{HttpError, Request, Response};
+use crate::notices::Notices;
 use crate::quota;
 use crate::reply::{self, MayBeTheClock, Refusal};
 use crate::request::PATH;
@@ -53,17 +54,23 @@ pub enum Step<P, T> {
 #[derive(Debug)]
 pub(crate) struct Exchange<'c> {
     pub(crate) config: &'c Config,
-    pub(crate) notices: Vec<Notice>,
+    pub(crate) notices: Notices,
     pub(crate) stats: Stats,
     pub(crate) secrets: Secrets,
+    /// What the answer before the last one said of the API's clock.
+    pub(crate) date_before: Option<Second>,
     tokens: &'c mut TokenCache,
     body: Vec<u8>,
     quota: Option<Quota>,
     /// When the request that is under way was signed, or when a token was asked for.
     made: Second,
+    /// The clock that requests go by, less the host's.
+    clock_offset_secs: i64,
     awaits: Awaits,
-    /// Whether the one mending that a poll may try was tried, or was needless: its token is new.
-    is_mended: bool,
+    /// How often the logs were asked for again.
+    retries: u8,
+    /// The access token was given out for this poll.
+    has_new_token: bool,
 }
 
 /// What the request that is under way asks for.
@@ -87,19 +94,22 @@ impl<'c> Exchange<'c> {
         config: &'c Config,
         tokens: &'c mut TokenCache,
         body: Vec<u8>,
-        notices: Vec<Notice>,
+        notices: Notices,
     ) -> Self {
         Self {
             config,
             notices,
             stats: Stats::default(),
             secrets: Secrets::new(config.auth.secrets()),
+            date_before: None,
             tokens,
             body,
             quota: None,
             made: Second::new(0),
+            clock_offset_secs: 0,
             awaits: Awaits::Logs,
-            is_mended: false,
+            retries: 0,
+            has_new_token: false,
         }
     }
 
@@ -107,9 +117,10 @@ impl<'c> Exchange<'c> {
     /// for an access token, if none is kept that is still good.
     pub(crate) fn begin(&mut self, at: Moment, clock_offset_secs: i64) -> Request {
         let config = self.config;
+        self.clock_offset_secs = clock_offset_secs;
+        self.made = at.second() + clock_offset_secs;
         match &config.auth {
             Auth::Hmac(keys) => {
-                self.made = at.second() + clock_offset_secs;
                 let request_id = Builder::from_random_bytes(at.random).into_uuid();
                 self.logs_request(signing::headers(keys, PATH, self.made, request_id))
             }
@@ -134,11 +145,11 @@ impl<'c> Exchange<'c> {
                 Some((text, true)) if self.awaits == Awaits::Token => body = text,
                 Some((text, true)) => {
                     body = text;
-                    self.notices.push(Notice::warn(
+                    self.notices.departs(
                         "invalid_utf8",
                         "the API's answer holds bytes that are not UTF-8; each was replaced by \
                          U+FFFD",
-                    ));
+                    );
                 }
                 // A failure counts by its status, whatever its text.
                 None if response.status != 200 => {}
@@ -158,32 +169,35 @@ impl<'c> Exchange<'c> {
         }
         Some(Granted::read(&answer.reply, &answer.body).map(|granted| {
             self.tokens.keep(&granted, &self.config.base_url, client, self.made);
-            self.is_mended = true;
+            self.has_new_token = true;
+            self.date_before = answer.date;
             self.logs_request_with(granted.token)
         }))
     }
 
     /// The request once more, if what refused it can be mended here: the API's clock, where the
     /// host's was off and can be the reason; or the access token, if it was an old one.
+    ///
+    /// `offset_secs` is what is known of the API's clock, if anything is. It is tried once more, at
+    /// another node, before an answer is believed that says otherwise.
     pub(crate) fn mend(
         &mut self,
         refusal: Refusal,
         MayBeTheClock(may_be_the_clock): MayBeTheClock,
         date: Option<Second>,
         at: Moment,
+        offset_secs: Option<i64>,
     ) -> Option<Request> {
-        let is_first_try = !core::mem::replace(&mut self.is_mended, true);
         match &self.config.auth {
             Auth::Hmac(_) => {
-                let date = date.filter(|date| {
-                    let is_off = (*date - self.made).unsigned_abs() > SIGNED_DATE_SLACK_SECS;
-                    is_off && may_be_the_clock && is_first_try
-                })?;
-                Some(self.begin(at, offset_secs(date, at.second())))
+                let date = date.filter(|date| may_be_the_clock && is_jump(*date - self.made, 0))?;
+                let known = offset_secs.filter(|_| self.retries == 0);
+                self.again(Some(date), at, known.unwrap_or(date - at.second()))
             }
             Auth::Oauth2(client) if refusal.is_of_token() => {
                 self.tokens.forget();
-                is_first_try.then(|| self.token_request(client, at))
+                let is_old = !core::mem::replace(&mut self.has_new_token, true);
+                is_old.then(|| self.token_request(client, at))
             }
             Auth::Oauth2(_) => {
                 // What the application may do can be part of its token: a person may be mending that.
@@ -193,18 +207,50 @@ impl<'c> Exchange<'c> {
         }
     }
 
+    /// The logs once more, for another reason than a refusal: another body, or another look at the
+    /// API's clock. None if they were asked for often enough.
+    pub(crate) fn again(
+        &mut self,
+        date: Option<Second>,
+        at: Moment,
+        offset_secs: i64,
+    ) -> Option<Request> {
+        if self.retries == RETRIES_MAX {
+            return None;
+        }
+        self.retries += 1;
+        self.date_before = date;
+        Some(self.begin(at, offset_secs))
+    }
+
+    /// What the next request for logs asks.
+    pub(crate) fn ask(&mut self, body: Vec<u8>) {
+        self.body = body;
+    }
+
+    /// The clock that the last request went by, less the host's.
+    pub(crate) const fn clock_offset_secs(&self) -> i64 {
+        self.clock_offset_secs
+    }
+
+    /// Nothing was asked for again yet.
+    pub(crate) const fn is_first_try(&self) -> bool {
+        self.retries == 0
+    }
+
     pub(crate) const fn quota(&self) -> Option<Quota> {
         self.quota
     }
 
-    /// Ends in an error. `message` is in this source's own words, or redacted.
+    /// Ends in an error. `message` is in this source's own words, or redacted. It comes without
+    /// notices: the old cursor stands, so they would come with each try again.
     pub(crate) fn fail(self, kind: ErrorKind, code: &'static str, message: String) -> PollError {
         PollError {
             kind,
             code,
             message,
             retry_after_ms: None,
-            notices: self.notices,
+            notices: Vec::new(),
             stats: self.stats,
             quota: self.quota,
         }
@@ -213,12 +259,23 @@ impl<'c> Exchange<'c> {
     /// Ends in the error that a reply is. One that may pass comes with the wait that the API wishes
     /// for.
     pub(crate) fn fail_for(self, cause: &Cause, answer: &Answer) -> PollError {
-        let response = answer.reply.as_ref().ok();
-        let retry_after_ms = response
-            .filter(|_| cause.kind == ErrorKind::Transient)
-            .and_then(|response| quota::retry_after_ms(response, cause.is_over_rate));
+        if cause.code == Cause::NOT_THE_API {
+            // It may stand for a token that has run out.
+            self.tokens.forget();
+        }
+        let retry_after_ms = self.retry_after_ms(cause, answer);
         let message = self.secrets.redact(&cause.what) + cause.remedy;
         PollError { retry_after_ms, ..self.fail(cause.kind, cause.code, message) }
+    }
+
+    /// The wait that the API wishes for, where waiting can help.
+    pub(crate) fn retry_after_ms(&self, cause: &Cause, answer: &Answer) -> Option<u64> {
+        let response = answer.reply.as_ref().ok();
+        // Without a `Date`, when it was asked is as near to the API's clock as can be.
+        let now = answer.date.unwrap_or(self.made);
+        response
+            .filter(|_| cause.kind == ErrorKind::Transient)
+            .and_then(|response| quota::retry_after_ms(response, cause.about == About::Rate, now))
     }
 
     /// Ends because the credentials, or what they may do, are refused by what was asked last.
@@ -226,6 +283,14 @@ impl<'c> Exchange<'c> {
         let auth = &self.config.auth;
         if self.awaits == Awaits::Logs && refusal.is_of_token() && matches!(auth, Auth::Oauth2(_)) {
             return self.fail_for(&Cause::token_refused(), answer);
+        }
+        // Signed by the clock that an earlier answer told, and refused by one with another.
+        let before = self.date_before.filter(|_| matches!(auth, Auth::Hmac(_)));
+        if let (Some(before), Some(date)) = (before, answer.date)
+            && is_jump(date - before, 0)
+            && is_jump(date - self.made, 0)
+        {
+            return self.fail_for(&Cause::clocks_differ(), answer);
         }
         let (code, advice) = refusal.told(auth);
         self.fail(ErrorKind::Auth, code, advice.to_owned())
@@ -265,7 +330,7 @@ impl<'c> Exchange<'c> {
             url: format!("{}{path}", self.config.base_url),
             headers,
             body,
-            timeout_ms: TIMEOUT_MS,
+            timeout_ms: if self.is_first_try() { TIMEOUT_MS } else { AGAIN_TIMEOUT_MS },
         }
     }
 }
@@ -276,7 +341,9 @@ fn bytes(body: &[u8]) -> u64 {
 
 /// The longest time for one request.
 const TIMEOUT_MS: u32 = 30_000;
+/// The same for what is asked again in one poll: a host's patience with all of it is two minutes.
+const AGAIN_TIMEOUT_MS: u32 = 20_000;
 /// The largest reply that is read, decoded. // I5
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Two clocks further apart than this can be the reason why a signature is refused.
-const SIGNED_DATE_SLACK_SECS: u64 = 60;
+/// A poll asks once, again where an answer says why it should, and again to hear that confirmed.
+const RETRIES_MAX: u8 = 2;

@@ -65,7 +65,8 @@ impl Format {
 
     /// How long the event for a row can be, in bytes: a few of its texts stand in several places.
     pub(crate) fn bytes_max(self, row: &Row<'_>, keep_original: bool) -> usize {
-        let len = row.text.len();
+        // An escape has six bytes.
+        let len = row.text.len() + 5 * row.controls;
         if self == Self::Raw {
             return len;
         }
@@ -87,17 +88,13 @@ impl Format {
             Self::OcsfDetectionFinding => ocsf::event(Class::DetectionFinding, row, original),
             Self::OcsfEmailActivity => ocsf::event(Class::EmailActivity, row, original),
         };
-        if row.has_line_breaks { on_one_line(&body) } else { body }
+        if is_mended(row) { mended(&body) } else { body }
     }
 }
 
 /// The row's text. What is no object becomes one.
 fn raw<'a>(row: &Row<'a>) -> Cow<'a, str> {
-    let text = if row.has_line_breaks {
-        Cow::Owned(on_one_line(row.text))
-    } else {
-        Cow::Borrowed(row.text)
-    };
+    let text = if is_mended(row) { Cow::Owned(mended(row.text)) } else { Cow::Borrowed(row.text) };
     if row.fields.is_some() { text } else { Cow::Owned(format!("{{\"row\":{text}}}")) }
 }
 
@@ -110,9 +107,25 @@ fn ip_address<'a>(members: &mut Members<'a>, bytes_max: usize) -> Option<Text<'a
     Some(text)
 }
 
-/// JSON allows line breaks between tokens only, so that all of them can go.
-fn on_one_line(text: &str) -> String {
-    text.replace(['\n', '\r'], "")
+const fn is_mended(row: &Row<'_>) -> bool {
+    row.has_line_breaks || row.controls > 0
+}
+
+/// The text as JSON on one line: control characters within strings are escaped, line breaks between
+/// tokens left out.
+fn mended(text: &str) -> String {
+    let mut mended = String::with_capacity(text.len());
+    let (mut is_string, mut is_escaped) = (false, false);
+    for c in text.chars() {
+        match c {
+            '\0'..' ' if is_string => writer::push_escaped(c, &mut mended),
+            '\n' | '\r' => {}
+            c => mended.push(c),
+        }
+        is_string ^= c == '"' && !is_escaped;
+        is_escaped = c == '\\' && is_string && !is_escaped;
+    }
+    mended
 }
 
 /// A longer row is not carried along: all of it is in its event anyway. // I5
@@ -131,5 +144,21 @@ mod tests {
         let row = Row::read(&mut Walk::of(text), Reading::Members).unwrap();
         let body = Format::Raw.body(&row, true);
         assert_eq!(body, "{ \"a\" :\t\"x\\n\u{2028}\\u000a\" ,\"b\": 1.50 }");
+    }
+
+    #[test]
+    fn control_characters_within_strings_are_escaped_and_nothing_else_changes() {
+        let text = "{ \"a\\\\\" :\n\"\t\\\"\u{1}\n\", \"b\\\"\":\t1 }";
+        for reading in [Reading::Text, Reading::Members] {
+            let row = Row::read(&mut Walk::of(text), reading).unwrap();
+            assert_eq!(row.controls, 3);
+            let body = Format::Raw.body(&row, true);
+            assert_eq!(body, "{ \"a\\\\\" :\"\\t\\\"\\u0001\\u000a\", \"b\\\"\":\t1 }");
+            for format in [Format::Raw, Format::Ecs, Format::OcsfDetectionFinding] {
+                let body = format.body(&row, true);
+                serde_json::from_str::<serde_json::Value>(&body).expect(&body);
+                assert!(!body.contains('\n') && body.len() <= format.bytes_max(&row, true));
+            }
+        }
     }
 }

@@ -22,7 +22,10 @@ pub(crate) enum Json<'a> {
 impl<'a> Json<'a> {
     /// Reads a whole text. The error says why and where it is not JSON.
     pub(crate) fn parse(text: &'a str) -> Result<Self, String> {
-        Walk::of(text).whole(|walk| Self::read(walk, DEPTH_MAX))
+        Walk::of(text).whole(|walk| {
+            let value = Self::read(walk, DEPTH_MAX)?;
+            if walk.controls() > 0 { Err(Malformed::ControlCharacter) } else { Ok(value) }
+        })
     }
 
     /// Reads one value where a walk stands: at most `bytes_max` long. // I5
@@ -112,6 +115,12 @@ mod tests {
     fn a_string_with_a_lone_surrogate_is_kept_as_written_and_is_no_string() {
         assert_eq!(Json::parse(r#""\ud800""#), Ok(Json::Scalar(r#""\ud800""#)));
         assert_eq!(Json::parse(r#"{"\ud800":1}"#).unwrap().get("\\ud800").as_u64(), Some(1));
+    }
+
+    #[test]
+    fn a_control_character_in_a_string_is_refused() {
+        assert!(Json::parse("{\"a\":\"\n\"}").is_err());
+        assert!(Json::parse("{\n\"a\":\t1}").is_ok());
     }
 
     #[test]

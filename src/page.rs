@@ -1,6 +1,9 @@
 //! A page of the API: its rows as they came, and the envelope around them.
+//!
+//! A row that cannot be read does not spoil its page: the walk goes around it (`hole.rs`).
 
 use crate::cursor::TOKEN_BYTES_MAX;
+use crate::hole::Holes;
 use crate::json::Json;
 use crate::row::{Reading, Row};
 use crate::walk::{Malformed, Walk};
@@ -12,8 +15,10 @@ pub(crate) struct Page<'a> {
     /// `data` was there.
     pub(crate) has_data: bool,
     /// `resultCount`: rows found for the request, whatever the page size. None if any element of
-    /// `data` has none that is a number.
+    /// `data` has none that is a number, or there is no element.
     pub(crate) result_count: Option<u64>,
+    /// An element had none.
+    is_uncounted: bool,
     /// `meta.pagination.next`: the page token, there only when there are more results.
     pub(crate) next: Option<String>,
     /// Why this is JSON, but no page. A failure that it tells of goes before.
@@ -24,17 +29,44 @@ pub(crate) struct Page<'a> {
     pub(crate) error: Json<'a>,
 }
 
+/// Why a text is no page.
+#[derive(Debug, Default)]
+pub(crate) struct NoPage {
+    /// What is wrong and where, and nothing of the content.
+    pub(crate) why: String,
+    /// It is one up to its rows.
+    pub(crate) reached_rows: bool,
+}
+
 impl<'a> Page<'a> {
-    /// The error says why and where the text is no page, and nothing of its content.
-    pub(crate) fn parse(body: &'a str, rows: Reading) -> Result<Self, String> {
-        Walk::of(body).whole(|walk| Self::read(walk, rows))
+    pub(crate) fn parse(body: &'a str, rows: Reading) -> Result<Self, NoPage> {
+        let mut holes = Holes::default();
+        let mut first = None;
+        loop {
+            let mut walk = Walk::of(body);
+            match Self::read(&mut walk, rows, &mut holes).and_then(|page| walk.end().map(|()| page))
+            {
+                Ok(page) => return Ok(page),
+                Err(why) => {
+                    let first = first.get_or_insert_with(|| NoPage {
+                        why: walk.located(why),
+                        reached_rows: holes.reached_rows(),
+                    });
+                    // What just ends too early was cut: no guess makes a page of it.
+                    if why == Malformed::EndsEarly || !holes.widen(body) {
+                        return Err(core::mem::take(first));
+                    }
+                }
+            }
+        }
     }
 
-    fn read(walk: &mut Walk<'a>, rows: Reading) -> Result<Self, Malformed> {
+    fn read(walk: &mut Walk<'a>, rows: Reading, holes: &mut Holes) -> Result<Self, Malformed> {
         let mut page = Self {
             rows: Vec::new(),
             has_data: false,
             result_count: None,
+            is_uncounted: false,
             next: None,
             fault: None,
             meta: Json::NULL,
@@ -48,9 +80,8 @@ impl<'a> Page<'a> {
                 "error" => page.error = Json::read_small(walk, SMALL_VALUE_BYTES_MAX)?,
                 "data" => {
                     page.has_data = true;
-                    page.result_count = Some(0);
                     let mut again = walk.clone();
-                    if let Err(why) = walk.array(|walk| page.read_element(walk, rows)) {
+                    if let Err(why) = walk.array(|walk| page.read_element(walk, rows, holes)) {
                         again.skip().map_err(|_| why)?;
                         page.fault = Some(walk.located(why));
                         *walk = again;
@@ -76,7 +107,12 @@ impl<'a> Page<'a> {
         self.meta.get("status").as_u64()
     }
 
-    fn read_element(&mut self, walk: &mut Walk<'a>, rows: Reading) -> Result<(), Malformed> {
+    fn read_element(
+        &mut self,
+        walk: &mut Walk<'a>,
+        rows: Reading,
+        holes: &mut Holes,
+    ) -> Result<(), Malformed> {
         let mut count = None;
         let mut has_rows = false;
         walk.object(|walk, name| {
@@ -88,7 +124,7 @@ impl<'a> Page<'a> {
                         if self.rows.len() == ROWS_MAX {
                             return Err(Malformed::TooManyRows);
                         }
-                        self.rows.push(Row::read(walk, rows)?);
+                        self.rows.push(holes.row(walk, rows)?);
                         Ok(())
                     })?;
                 }
@@ -96,7 +132,10 @@ impl<'a> Page<'a> {
             }
             Ok(())
         })?;
-        self.result_count = self.result_count.zip(count).map(|(a, b)| a.saturating_add(b));
+        let before = self.result_count.unwrap_or(0);
+        self.is_uncounted |= count.is_none();
+        self.result_count =
+            count.filter(|_| !self.is_uncounted).map(|count| before.saturating_add(count));
         if has_rows { Ok(()) } else { Err(Malformed::NoRows) }
     }
 }
@@ -110,7 +149,7 @@ mod tests {
     use super::*;
 
     fn parse(body: &str) -> Result<Page<'_>, String> {
-        Page::parse(body, Reading::Text)
+        Page::parse(body, Reading::Text).map_err(|no_page| no_page.why)
     }
 
     fn texts<'a>(page: &Page<'a>) -> Vec<&'a str> {
@@ -132,13 +171,97 @@ mod tests {
         assert_eq!(page.status(), Some(200));
     }
 
+    const GOOD: [&str; 2] = [
+        r#"{"id":"a","eventTime":"2021-10-15T17:10:46+0000","x":[{"y":"z"},{"y":1}]}"#,
+        r#"{"id":"b","eventTime":"2021-10-15T17:10:46+0000","x":[]}"#,
+    ];
+
+    fn readable<'a>(page: &Page<'a>) -> Vec<&'a str> {
+        page.rows.iter().filter(|row| !row.is_unreadable).map(|row| row.text).collect()
+    }
+
+    fn unreadable_rows() -> Vec<String> {
+        let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+        vec![
+            r#"{"id":"c","hits":NaN,"x":[{"y":"z"},{"y":1}]}"#.into(),
+            r#"{"id":"c","subject":"a " b","x":[{"y":"z"},{"y":1}]}"#.into(),
+            r#"{"id":"c","subject":"","x":[{"y":"z"}],"t":"},{"id"}"#.into(),
+            r#"{"id":"c","subject":"a\q","x":[{"y":"z"}]}"#.into(),
+            format!(r#"{{"id":"c","subject":{deep},"x":[{{"y":"z"}}]}}"#),
+            "tru".into(),
+            r#"{"id":"c" "x":1}"#.into(),
+            r#"{"id":"c","subject":"x"}","x":[{"y":"z"}]}"#.into(),
+        ]
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_told_apart_and_the_others_are_read() {
+        for bad in unreadable_rows() {
+            for (rows, place) in [
+                ([bad.as_str(), GOOD[0], GOOD[1]], 0),
+                ([GOOD[0], &bad, GOOD[1]], 1),
+                ([GOOD[0], GOOD[1], &bad], 2),
+            ] {
+                for (before, after) in [
+                    (r#"{"data":[{"resultCount":3,"impersonationLogs":["#, r#"]}],"fail":[]}"#),
+                    (
+                        r#"{"data":[{"impersonationLogs":[ "#,
+                        r#" ],"resultCount":3}],"meta":{"pagination":{"next":"t"}}}"#,
+                    ),
+                ] {
+                    let body = format!("{before}{}{after}", rows.join(" , "));
+                    let page = parse(&body).unwrap_or_else(|why| panic!("{body}: {why}"));
+                    assert_eq!(readable(&page), GOOD, "{body}");
+                    // Where it seems to end within, it is two.
+                    assert!((3..=4).contains(&page.rows.len()), "{body}");
+                    assert!(page.rows[place].is_unreadable, "{body}");
+                    assert_eq!(page.result_count, Some(3));
+                    assert_eq!(page.next.is_some(), body.contains("next"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn several_rows_that_cannot_be_read_are_each_told_apart() {
+        let mut rows = Vec::new();
+        for bad in unreadable_rows() {
+            rows.extend([GOOD[0].to_owned(), bad]);
+        }
+        rows.push(GOOD[1].to_owned());
+        let body = format!(r#"{{"data":[{{"impersonationLogs":[{}]}}]}}"#, rows.join(","));
+        let good = readable(&parse(&body).unwrap()).len();
+        assert_eq!(good, unreadable_rows().len() + 1);
+    }
+
+    #[test]
+    fn rows_that_cannot_be_read_and_follow_each_other_hide_no_other() {
+        let all = unreadable_rows();
+        for pair in all.windows(2) {
+            let rows = [GOOD[0], &pair[0], &pair[1], GOOD[1]].join(",");
+            let body = format!(r#"{{"data":[{{"impersonationLogs":[{rows}]}}]}}"#);
+            assert_eq!(readable(&parse(&body).unwrap()), GOOD, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_gone_around_is_no_page_and_costs_no_more_than_so_many_readings() {
+        let rows = vec![[GOOD[0], r#"{"id":"a" "b":[{"c":1}]}"#].join(","); 4_000].join(",");
+        let body = format!(r#"{{"data":[{{"impersonationLogs":[{rows}]}}]}}"#);
+        let why = parse(&body).map(drop).unwrap_err();
+        let place = body.find("\"b\"").unwrap();
+        assert!(why.contains(&format!("at byte {place} of")), "{why}");
+    }
+
     #[test]
     fn both_forms_of_an_empty_result_are_an_empty_page() {
-        for data in ["[]", r#"[{"resultCount":0,"impersonationLogs":[]}]"#] {
+        for (data, count) in
+            [("[]", None), (r#"[{"resultCount":0,"impersonationLogs":[]}]"#, Some(0))]
+        {
             let body = format!(r#"{{"meta":{{"status":200}},"data":{data},"fail":[]}}"#);
             let page = parse(&body).unwrap();
             assert!(page.rows.is_empty() && page.has_data && page.next.is_none(), "{data}");
-            assert_eq!(page.result_count, Some(0));
+            assert_eq!(page.result_count, count);
         }
     }
 
@@ -182,7 +305,7 @@ mod tests {
             ("[]", 0),
             ("{} {}", 3),
             (r#"{"data":[],}"#, 11),
-            ("{\"data\":[{\"impersonationLogs\":[{\"a\":\n tru }]}]}", 38),
+            ("{\"data\":[{\"impersonationLogs\":[{\"a\":\n tru", 38),
         ] {
             let why = parse(body).map(drop).unwrap_err();
             assert!(why.contains(&format!("at byte {at} of")), "{body}: {why}");

@@ -1,24 +1,30 @@
 //! The rules by which a cursor moves: how a pass is planned, and how its windows are walked. How far
-//! the watermark may follow is in `watermark.rs`.
+//! the watermark may follow is in `watermark.rs`; what stands in the way of a window, in `obstacle.rs`.
 //!
 //! A pass leads from the watermark to the present, oldest to newest, in windows. A window is read
 //! page by page. Only a window that was read to its end moves the watermark, and only as far as
 //! rows were seen; until then a crash, a refused token or a wrong clock costs requests, not rows.
 //! Before a pass of several windows the API is asked for its newest row alone.
 //!
+//! A window is done when the evidence agrees: its listing has come to an end, and no fewer rows are
+//! known than the API counts.
+//!
 //! ```text
 //! cursor ─▶ plan ─▶ underway ─▶ admit a page ────▶ cursor
 //!                           ├─▶ skip the newest ─▶ cursor, the first window
-//!                           ├─▶ refuse the token ▶ cursor, half the window
-//!                           └─▶ narrow ──────────▶ cursor, half the window
+//!                           ├─▶ obstructed ──────▶ cursor, half the window, or another way to read it
+//!                           └─▶ not answered ────▶ cursor, half the window
 //! ```
 
 use crate::batch::Notice;
-use crate::clock::{Clocks, offset_secs};
+use crate::clock::Clocks;
 use crate::config::Config;
 use crate::cursor::{Cursor, Pass, Position, Token, Window};
+use crate::notices::Notices;
+use crate::obstacle::{Obstacle, Stuck};
 use crate::seen::Key;
 use crate::timestamp::Second;
+use crate::watermark::REACH_SECS_MIN;
 
 /// A cursor with a window to ask for.
 #[derive(Debug, Clone)]
@@ -35,31 +41,52 @@ pub(crate) struct PageFacts<'a> {
     pub(crate) next: Option<&'a str>,
 }
 
+/// How a listing ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// As documented: a page that names no next one.
+    Clean,
+    /// With pages without rows, each of which names a next one.
+    Empty,
+    /// Not at all: its pages go round.
+    Round,
+}
+
 /// What became of a page.
 pub(crate) struct Admitted {
-    pub(crate) cursor: Cursor,
-    /// For each row whether it is an event. None: the page was put aside, to be read again.
+    pub(crate) onward: Onward,
+    /// For each row whether it is new. None: the page was put aside, to be read again.
     pub(crate) is_new: Option<Vec<bool>>,
+}
+
+/// Where it goes on.
+pub(crate) struct Onward {
+    pub(crate) cursor: Cursor,
     /// The pass has ended, and it reached the present of when it was planned.
     pub(crate) is_caught_up: bool,
 }
 
-/// Too many page tokens were refused without a new row between.
-#[derive(Debug)]
-pub(crate) struct TooManyRefusals;
+impl Onward {
+    /// On the way still.
+    pub(crate) const fn to(cursor: Cursor) -> Self {
+        Self { cursor, is_caught_up: false }
+    }
+}
 
 impl Cursor {
     /// Sees to it that there is a window to ask for.
-    pub(crate) fn plan(self, config: &Config, host: Second, notices: &mut Vec<Notice>) -> Underway {
+    pub(crate) fn plan(self, config: &Config, host: Second, notices: &mut Notices) -> Underway {
         let Self { mut position, mut pass } = self;
-        position.span_secs = position.span_secs.clamp(1, config.window_max_secs);
+        let span_secs_max = position.habits.span_secs_max(config.window_max_secs, host);
+        position.span_secs = position.span_secs.clamp(1, span_secs_max);
         let filters = config.filters.fingerprint();
         if position.filters != filters {
             position.filters = filters;
             // The keys known are of other rows and prove nothing: the pass is to be read in full.
             position.economy_passes = ECONOMY_PASSES_MAX;
+            position.habits.withheld.clear();
             pass = None;
-            notices.push(Notice::info(
+            notices.happened(Notice::info(
                 "filters_changed",
                 format!("the filters have changed; the new ones count from {}", position.watermark),
             ));
@@ -68,9 +95,9 @@ impl Cursor {
             Some(pass) => Underway { position, pass },
             None => Underway::begin(position, config, host),
         };
-        if underway.pass.window.token.as_ref().is_some_and(|token| !is_fresh(token.received, host))
-        {
-            underway.halve_window(config);
+        let token = underway.pass.window.token.as_ref();
+        if token.is_some_and(|token| !is_fresh(token.received, host)) {
+            underway = underway.without_token(config, host);
         }
         if underway.pass.asks_newest && !is_fresh(underway.pass.planned, host) {
             underway.begin_windows();
@@ -80,15 +107,22 @@ impl Cursor {
 }
 
 impl Underway {
-    /// Takes in what a reply's `Date` says of the API's clock, and gives both clocks.
-    pub(crate) fn learn_clock(&mut self, host: Second, date: Option<Second>) -> Clocks {
+    /// Takes in what a reply's `Date` says of the API's clock, and gives all clocks. `before` is what
+    /// an earlier answer of this poll said.
+    pub(crate) fn learn_clock(
+        &mut self,
+        host: Second,
+        date: Option<Second>,
+        before: Option<Second>,
+    ) -> Clocks {
         let Self { position, pass } = self;
         if let Some(date) = date {
-            position.clock_offset_secs = offset_secs(date, host);
+            position.clock.look(date, host, before);
+            pass.is_timed |= position.clock.doubt.is_none();
         }
-        let server = host + position.clock_offset_secs;
+        let server = host + position.clock.offset_secs;
         pass.end = pass.end.min(server.max(position.watermark + 1));
-        Clocks { host, server }
+        Clocks { host, server, told: date }
     }
 
     /// Takes a page in: tells new rows from known ones, and goes on to the next page, window or
@@ -98,93 +132,73 @@ impl Underway {
         page: &PageFacts<'_>,
         config: &Config,
         clocks: Clocks,
-        notices: &mut Vec<Notice>,
-    ) -> Result<Admitted, TooManyRefusals> {
+        notices: &mut Notices,
+    ) -> Result<Admitted, Stuck> {
         if self.pass.asks_newest {
             self.learn_newest(page, clocks);
             return Ok(self.put_aside());
         }
-        let count = page.result_count.filter(|_| self.position.count_trusted);
+        self.position.habits.answered(self.pass.window.secs(), clocks.host);
+        let count = page.result_count.filter(|_| self.position.habits.trusts_count());
         if self.pass.window.token.is_none() {
+            self.look_at_ids(page, notices);
+            if self.shows_older_rows_first(page) {
+                self.learn_tight_reach(page.rows.len());
+            }
             if page.next.is_some() && self.holds_nothing_new(page, count) {
                 self.position.economy_passes += 1;
                 let is_new = Some(vec![false; page.rows.len()]);
-                let (cursor, is_caught_up) = self.end_pass();
-                return Ok(Admitted { cursor, is_new, is_caught_up });
+                return Ok(Admitted { onward: self.end_pass(), is_new });
             }
             if page.next.is_some() && self.cut_to_density(count, config) {
                 return Ok(self.put_aside());
             }
         }
-        if let Some(next) = page.next {
-            if self.goes_in_circles(page, next, count, config) {
-                return self
-                    .refuse_token("its pages go in circles", config, notices)
-                    .map(|cursor| Admitted { cursor, is_new: None, is_caught_up: false });
-            }
-            let rows = self.pass.window.rows_with(page);
-            if count.is_none() && rows > WINDOW_ROWS_MAX && self.halve_window(config) {
-                return Ok(self.put_aside());
-            }
+        let is_too_long = self.pass.window.rows_with(page) > WINDOW_ROWS_MAX
+            && self.pass.window.secs() > self.position.habits.secs_least();
+        if page.next.is_some() && count.is_none() && is_too_long && self.halve(config) {
+            return Ok(self.put_aside());
         }
+        self.learn_reach(page, notices);
         let was_full = self.position.seen.is_full();
         let is_new = Some(self.deliver(page, clocks));
         if self.position.seen.is_full() && !was_full {
-            notices.push(Notice::warn(
+            notices.happened(Notice::warn(
                 "seen_full",
                 "more rows lie between the watermark and now than can be remembered: some may come \
                  twice; a smaller overlap_secs keeps this from happening",
             ));
         }
-        let (cursor, is_caught_up) = match page.next {
-            Some(next) => {
-                self.pass.window.token =
-                    Some(Token { text: next.to_owned(), received: clocks.host });
-                (self.into_cursor(), false)
+        let onward = match (page.next, self.ending(page, count)) {
+            (Some(next), None) => {
+                let token = Token { text: next.to_owned(), received: clocks.host };
+                self.pass.window.token = Some(token);
+                self.go_on()
             }
-            None => self.drain(count, config, clocks, notices),
+            (None, None) => self.end_listing(Ending::Clean, config, clocks, notices)?,
+            (_, Some(ending)) => self.end_listing(ending, config, clocks, notices)?,
         };
-        Ok(Admitted { cursor, is_new, is_caught_up })
-    }
-
-    /// Leaves a page token behind: the same window from its first page, half as long, so that the
-    /// next tokens are others. Keys are kept, so no row comes twice.
-    pub(crate) fn refuse_token(
-        mut self,
-        why: &str,
-        config: &Config,
-        notices: &mut Vec<Notice>,
-    ) -> Result<Cursor, TooManyRefusals> {
-        if self.pass.refusals >= REFUSALS_MAX {
-            return Err(TooManyRefusals);
-        }
-        self.pass.refusals += 1;
-        self.halve_window(config);
-        notices.push(Notice::warn(
-            "page_token_refused",
-            format!(
-                "a page token led nowhere ({why}); the window from {} is read again from its \
-                 first page",
-                self.pass.window.from
-            ),
-        ));
-        Ok(self.into_cursor())
-    }
-
-    /// Asks for less at once. None if the window is a second long already.
-    pub(crate) fn narrow(mut self, config: &Config) -> Option<Cursor> {
-        self.halve_window(config).then(|| self.into_cursor())
+        Ok(Admitted { onward, is_new })
     }
 
     fn begin(position: Position, config: &Config, host: Second) -> Self {
         let from = position.watermark;
-        let clock = host + position.clock_offset_secs;
+        let clock = host + position.clock.offset_secs;
         let end = clock.max(from + 1);
+        let span_secs_max = position.habits.span_secs_max(config.window_max_secs, host);
         // Economy: the whole way at once, to learn in one request whether anything is new.
         let is_economy =
-            end - from <= config.window_max_secs && position.economy_passes < ECONOMY_PASSES_MAX;
+            end - from <= span_secs_max && position.economy_passes < ECONOMY_PASSES_MAX;
         let window = Window::new(from, end);
-        let pass = Pass { planned: host, end, refusals: 0, asks_newest: false, window };
+        let pass = Pass {
+            planned: host,
+            end,
+            setbacks: None,
+            asks_newest: false,
+            is_timed: false,
+            short_to: None,
+            window,
+        };
         let mut underway = Self { position, pass };
         if !is_economy {
             let span_secs = underway.position.span_secs;
@@ -209,7 +223,7 @@ impl Underway {
         self.into_cursor()
     }
 
-    fn begin_windows(&mut self) {
+    pub(crate) fn begin_windows(&mut self) {
         let Self { position, pass } = self;
         pass.asks_newest = false;
         pass.window = pass.part(position.watermark, position.span_secs);
@@ -228,45 +242,105 @@ impl Underway {
             && page.rows.iter().all(|(key, _)| position.seen.contains(*key))
     }
 
-    /// Cuts a window that holds more rows than one should. False if it does not, or is a second
-    /// long.
+    /// Cuts a window that holds more rows than one should. False if it does not, or cannot be cut.
     fn cut_to_density(&mut self, count: Option<u64>, config: &Config) -> bool {
-        let Window { from, to, .. } = self.pass.window;
-        let Some(count) = count.filter(|count| *count > WINDOW_ROWS_MAX) else { return false };
-        let secs = (to - from).unsigned_abs();
+        let (secs, least) = (self.pass.window.secs(), self.position.habits.secs_least());
+        let Some(count) = count.filter(|count| *count > WINDOW_ROWS_MAX && secs > least) else {
+            return false;
+        };
         // To four fifths of the bound: rows are never spread evenly.
-        let fit = secs.saturating_mul(WINDOW_ROWS_MAX) / count / 5 * 4;
-        let cut = i64::try_from(fit).unwrap_or(i64::MAX).max(1);
-        let is_cut = to - from > 1;
-        if is_cut {
-            self.restart_window(cut, config);
-        }
-        is_cut
+        let fit = secs.unsigned_abs().saturating_mul(WINDOW_ROWS_MAX) / count / 5 * 4;
+        self.restart_window(i64::try_from(fit).unwrap_or(i64::MAX).max(least), config);
+        true
     }
 
-    /// The API gives pages that cannot belong to a window of so many rows.
-    fn goes_in_circles(
-        &self,
-        page: &PageFacts<'_>,
-        next: &str,
-        count: Option<u64>,
-        config: &Config,
-    ) -> bool {
+    /// Rows that were delivered are shown under other ids: nothing tells them from new ones.
+    fn look_at_ids(&self, page: &PageFacts<'_>, notices: &mut Notices) {
+        let seen = &self.position.seen;
+        let times = || page.rows.iter().filter_map(|(_, time)| *time);
+        let (Some(first), Some(last)) = (times().min(), times().max()) else { return };
+        let known = usize::try_from(seen.count(first, last)).unwrap_or(usize::MAX);
+        if page.rows.len() >= ROWS_TOLD_MIN
+            && known >= page.rows.len()
+            && !page.rows.iter().any(|(key, _)| seen.contains(*key))
+        {
+            notices.departs(
+                "ids_change",
+                format!(
+                    "between {first} and {last} the API shows {} rows under ids that it did not use \
+                     before for as many: each answer seems to make them anew, and rows come again \
+                     as often as they are read",
+                    page.rows.len()
+                ),
+            );
+        }
+    }
+
+    /// The API shows rows from before `from`: it rounds that, or goes by another time than the row's
+    /// own. They are remembered for as long as they can come again.
+    fn learn_reach(&mut self, page: &PageFacts<'_>, notices: &mut Notices) {
+        let Self { position, pass } = self;
+        let oldest = page.rows.iter().filter_map(|(_, time)| *time).min();
+        let below_secs = oldest.map_or(0, |oldest| pass.window.from - oldest);
+        if below_secs <= REACH_SECS_MIN {
+            return;
+        }
+        let hours = below_secs / HOUR_SECS + 1;
+        let reach_secs = hours.saturating_mul(HOUR_SECS).min(crate::habits::REACH_SECS_MAX);
+        position.habits.reach_secs = position.habits.reach_secs.max(Some(reach_secs));
+        position.habits.tight_rows = 0;
+        notices.departs(
+            "older_rows",
+            format!(
+                "asked for rows from {} on, the API shows some that are {below_secs} s older: those \
+                 that were delivered are remembered for longer",
+                pass.window.from
+            ),
+        );
+    }
+
+    /// Rows of this hour that lie below the window are known, and were not shown with it: it begins
+    /// where it was asked to.
+    fn learn_tight_reach(&mut self, rows: usize) {
+        let Self { position, pass } = self;
+        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        let from = pass.window.from;
+        let hour = from - from.unix_secs().rem_euclid(HOUR_SECS);
+        let could_show = || position.seen.count(hour, from - (REACH_SECS_MIN + 1)) > 0;
+        if position.habits.reach_secs.is_none() && could_show() && position.habits.is_tight(rows) {
+            position.forget();
+        }
+    }
+
+    /// Had the first page of a window any older rows, they would stand before these.
+    fn shows_older_rows_first(&self, page: &PageFacts<'_>) -> bool {
+        let mut times = page.rows.iter().map(|(_, time)| *time);
+        let ends = (times.next().flatten(), times.next_back().flatten());
+        matches!(ends, (Some(first), Some(last)) if self.pass.window.from <= first && first < last)
+    }
+
+    /// How the listing ends with this page, which is taken in already. None: it goes on.
+    fn ending(&self, page: &PageFacts<'_>, count: Option<u64>) -> Option<Ending> {
         let Self { position, pass: Pass { window, .. } } = self;
-        // A count can be wrong: as long as pages give new rows, they lead on.
+        let next = page.next?;
+        let leads_back = window.token.as_ref().is_some_and(|token| token.text == next);
+        let empty_pages_max = if position.habits.ends_empty { 0 } else { EMPTY_PAGES_MAX };
+        if page.rows.is_empty() && (leads_back || window.empty_pages > empty_pages_max) {
+            return Some(Ending::Empty);
+        }
+        // A count can be wrong: as long as pages give new rows, they lead on. Those that are known for
+        // a later second are among all that are.
+        let shown_to = if window.strays > 0 { Second::new(i64::MAX) } else { window.to };
         let known_rows = if position.seen.is_full() {
             KEYS_MAX
         } else {
-            position.seen.count(window.from, window.to)
+            position.seen.count(window.from, shown_to)
         };
         let rows_max = known_rows
             .max(count.unwrap_or(0))
             .saturating_mul(2)
-            .saturating_add(u64::from(config.page_size) * 3);
-        let empty_pages = window.empty_pages.saturating_add(u8::from(page.rows.is_empty()));
-        window.token.as_ref().is_some_and(|token| token.text == next)
-            || empty_pages > EMPTY_PAGES_MAX
-            || window.rows_with(page) > rows_max
+            .saturating_add(u64::try_from(page.rows.len()).unwrap_or(u64::MAX).saturating_mul(3));
+        (leads_back || window.rows > rows_max).then_some(Ending::Round)
     }
 
     /// Takes the rows of a page into the list of seen rows. // I7
@@ -282,78 +356,135 @@ impl Underway {
             .iter()
             .map(|(key, time)| (*key, second(*time).unwrap_or(window.to)))
             .collect();
-        let is_new = position.seen.admit(&rows);
+        let (is_new, strays) = position.seen.admit(&rows, window.to);
+        window.strays = window.strays.saturating_add(strays);
         let times = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
         position.see(times.filter_map(|((_, time), _)| *time), clocks);
         if window.token.is_none() {
             window.shown = position.newest;
         }
         if is_new.contains(&true) {
-            window.has_news = true;
-            pass.refusals = 0;
+            pass.setbacks = None;
+            if pass.short_to.is_some_and(|short_to| window.from < short_to) {
+                position.habits.count.paid();
+            }
         }
-        window.empty_pages = window.empty_pages.saturating_add(u8::from(page.rows.is_empty()));
+        window.too_large = 0;
+        // What a page without rows counts, past others that had some, is not these.
+        if !page.rows.is_empty() || window.rows == 0 {
+            window.counted = page.result_count;
+        }
+        window.empty_pages =
+            if page.rows.is_empty() { window.empty_pages.saturating_add(1) } else { 0 };
         window.rows = window.rows_with(page);
         is_new
     }
 
-    /// The window was read to its end: the watermark may follow, and the next window begins where
-    /// this one ended.
-    fn drain(
+    /// The listing has come to its end: the window is done, if what the API counts agrees.
+    fn end_listing(
         mut self,
-        count: Option<u64>,
+        ending: Ending,
         config: &Config,
         clocks: Clocks,
-        notices: &mut Vec<Notice>,
-    ) -> (Cursor, bool) {
+        notices: &mut Notices,
+    ) -> Result<Onward, Stuck> {
         let Self { position, pass } = &mut self;
-        let Window { from, to, rows, has_news, is_second_reading, .. } = pass.window;
-        let known_rows = position.seen.count(from, to);
-        if let Some(count) = count.filter(|count| known_rows < *count && !position.seen.is_full()) {
-            if !is_second_reading {
-                pass.window = Window { is_second_reading: true, ..Window::new(from, to) };
-                return (self.into_cursor(), false);
+        let Window { from, to, counted, .. } = pass.window;
+        let known = position.seen.count(from, to).saturating_add(pass.window.strays);
+        position.habits.count.fitted(counted == Some(known));
+        let missing = counted.unwrap_or(0).saturating_sub(known);
+        let missing = position.habits.besides_withheld(missing, from, to);
+        if missing > 0 && !position.seen.is_full() {
+            if position.habits.trusts_count() {
+                return self.obstructed(&Obstacle::Short(missing), config, clocks, notices);
             }
-            if !has_news {
-                position.count_trusted = false;
-                notices.push(Notice::warn(
-                    "count_mismatch",
-                    format!(
-                        "between {from} and {to} the API announced {count} rows and gave \
-                         {known_rows}, twice; from now on its count is not relied on"
-                    ),
-                ));
-            }
+            notices.departs(
+                "count_mismatch",
+                format!(
+                    "between {from} and {to} the API counts {missing} rows more than it gives; its \
+                     count is not relied on until it fits again"
+                ),
+            );
         }
+        match ending {
+            Ending::Clean => {
+                position.habits.ends_empty = false;
+                position.habits.goes_round = false;
+            }
+            Ending::Empty => {
+                position.habits.ends_empty = true;
+                notices.departs(
+                    "listing_ends_empty",
+                    "the API's last page names a next one, which is empty: that is taken for the \
+                     end",
+                );
+            }
+            Ending::Round if !position.habits.goes_round => {
+                return self.obstructed(&Obstacle::Round, config, clocks, notices);
+            }
+            Ending::Round => notices.departs(
+                "listing_goes_round",
+                "the API's pages have no last one: once no more rows come, that is taken for the \
+                 end",
+            ),
+        }
+        Ok(self.drain(config, clocks))
+    }
+
+    /// The API's count agrees with what is known of the window.
+    pub(crate) fn is_as_counted(&self) -> bool {
+        let Window { from, to, counted, .. } = self.pass.window;
+        let habits = &self.position.habits;
+        let known = self.position.seen.count(from, to).saturating_add(self.pass.window.strays);
+        habits.trusts_count() && counted == Some(known)
+    }
+
+    /// The window was read to its end: the watermark may follow, and the next window begins where
+    /// this one ended.
+    pub(crate) fn drain(mut self, config: &Config, clocks: Clocks) -> Onward {
+        self.learn_tight_reach(usize::try_from(self.pass.window.rows).unwrap_or(usize::MAX));
+        let Self { position, pass } = &mut self;
+        let Window { to, rows, counted, .. } = pass.window;
         position.follow(pass, config, clocks);
-        if count.unwrap_or(rows) < WINDOW_ROWS_MAX / 4 {
-            position.span_secs = (position.span_secs.saturating_mul(2)).min(config.window_max_secs);
+        let counted = counted.filter(|_| position.habits.trusts_count());
+        if counted.unwrap_or(rows) < WINDOW_ROWS_MAX / 4 {
+            let span_secs_max = position.habits.span_secs_max(config.window_max_secs, clocks.host);
+            position.span_secs = position.span_secs.saturating_mul(2).min(span_secs_max);
         }
         if to >= pass.end {
             position.economy_passes = 0;
             return self.end_pass();
         }
-        pass.refusals = 0;
+        pass.setbacks = None;
+        pass.short_to = pass.short_to.filter(|short_to| to < *short_to);
         pass.window = pass.part(to, position.span_secs);
-        (self.into_cursor(), false)
+        self.go_on()
     }
 
-    fn end_pass(self) -> (Cursor, bool) {
+    fn end_pass(self) -> Onward {
         let Self { position, pass } = self;
-        let present = pass.planned + position.clock_offset_secs;
-        let is_caught_up = present - pass.end <= PRESENT_SLACK_SECS;
-        (Cursor { position, pass: None }, is_caught_up)
+        let present = pass.planned + position.clock.offset_secs;
+        // Of several answers, one that told another time takes nothing back.
+        let is_doubted = position.clock.doubt.is_some() && !pass.is_timed;
+        let is_caught_up = present - pass.end <= PRESENT_SLACK_SECS && !is_doubted;
+        Onward { cursor: Cursor { position, pass: None }, is_caught_up }
+    }
+
+    pub(crate) fn go_on(self) -> Onward {
+        Onward::to(self.into_cursor())
     }
 
     fn put_aside(self) -> Admitted {
-        Admitted { cursor: self.into_cursor(), is_new: None, is_caught_up: false }
+        Admitted { onward: self.go_on(), is_new: None }
     }
 
-    /// False if the window is a second long: then it is just begun anew.
-    fn halve_window(&mut self, config: &Config) -> bool {
-        let Window { from, to, .. } = self.pass.window;
-        self.restart_window(((to - from) / 2).max(1), config);
-        to - from > 1
+    /// False, and nothing has changed, if the window is a second long.
+    pub(crate) fn halve(&mut self, config: &Config) -> bool {
+        let secs = self.pass.window.secs();
+        if secs > 1 {
+            self.restart_window(secs / 2, config);
+        }
+        secs > 1
     }
 
     /// The same window from its first page, this long. If it was the whole way and is to be one of
@@ -363,7 +494,10 @@ impl Underway {
         position.span_secs = span_secs;
         let from = if pass.asks_newest { position.watermark } else { pass.window.from };
         let is_whole = from == position.watermark && pass.window.to >= pass.end;
-        pass.asks_newest = is_whole && !pass.asks_newest && from + span_secs < pass.end;
+        pass.asks_newest = is_whole
+            && !pass.asks_newest
+            && from + span_secs < pass.end
+            && position.habits.unanswered.is_none();
         pass.window = if pass.asks_newest {
             Window::new(from.max(pass.end - config.window_max_secs), pass.end)
         } else {
@@ -371,19 +505,23 @@ impl Underway {
         };
     }
 
-    fn into_cursor(self) -> Cursor {
+    pub(crate) fn into_cursor(self) -> Cursor {
         Cursor { position: self.position, pass: Some(self.pass) }
     }
 }
 
 impl Pass {
     /// The window from this second on: as long as this, up to the end of the pass, and never empty.
-    fn part(&self, from: Second, span_secs: i64) -> Window {
+    pub(crate) fn part(&self, from: Second, span_secs: i64) -> Window {
         Window::new(from, self.end.min(from + span_secs).max(from + 1))
     }
 }
 
 impl Window {
+    pub(crate) fn secs(&self) -> i64 {
+        self.to - self.from
+    }
+
     fn rows_with(&self, page: &PageFacts<'_>) -> u64 {
         self.rows.saturating_add(u64::try_from(page.rows.len()).unwrap_or(u64::MAX))
     }
@@ -399,8 +537,12 @@ fn is_fresh(since: Second, host: Second) -> bool {
 const WINDOW_ROWS_MAX: u64 = 5_000;
 const KEYS_MAX: u64 = crate::seen::KEYS_MAX as u64;
 const ECONOMY_PASSES_MAX: u8 = 10;
-const REFUSALS_MAX: u8 = 10;
-const EMPTY_PAGES_MAX: u8 = 3;
-const FRESH_SECS_MAX: i64 = 600;
+/// One may be a whim; more in a row are the end.
+const EMPTY_PAGES_MAX: u8 = 2;
+/// Longer than the longest wait that the API can ask for.
+const FRESH_SECS_MAX: i64 = 20 * 60;
 /// A pass that ends this close to the present has caught up with it.
 const PRESENT_SLACK_SECS: i64 = 2;
+/// Of fewer rows nothing can be said for certain.
+const ROWS_TOLD_MIN: usize = 3;
+const HOUR_SECS: i64 = 60 * 60;

@@ -7,13 +7,16 @@
 //! ```
 
 use crate::batch::{Batch, ErrorKind, Event, Notice, PollError, Progress};
-use crate::clock::Clocks;
+use crate::cause::{About, Cause};
+use crate::clock::{Clocks, is_jump};
 use crate::config::Config;
 use crate::cursor::{Cursor, Pass};
-use crate::exchange::{Exchange, Moment, Step};
-use crate::http::{HttpError, Response};
+use crate::exchange::{Answer, Exchange, Moment, Step};
+use crate::http::{HttpError, Request, Response};
+use crate::notices::Notices;
+use crate::obstacle::{Obstacle, Stuck};
 use crate::page::Page;
-use crate::pass::{PageFacts, TooManyRefusals, Underway};
+use crate::pass::{Onward, PageFacts, Underway};
 use crate::quota;
 use crate::reply::Reply;
 use crate::request::LogsRequest;
@@ -59,7 +62,8 @@ pub fn poll<'c>(
     cursor: Option<&str>,
     at: Moment,
 ) -> Step<Box<Pending<'c>>, Batch> {
-    let mut notices = Vec::new();
+    let mut notices = Notices::default();
+    let host = at.second();
     let (origin, cursor) = match cursor.map(Cursor::decode) {
         Some(Ok(cursor)) => (Origin::Stored, cursor),
         Some(Err(error)) => {
@@ -73,16 +77,17 @@ pub fn poll<'c>(
         None => {
             let (origin, start) = match config.start {
                 Some(start) => (Origin::Configured, start),
-                None => (Origin::Clock, start_default(at.second())),
+                None => (Origin::Clock, start_default(host)),
             };
-            (origin, Cursor::starting_at(start, config.window_max_secs, &config.filters))
+            let span_secs = config.window_max_secs;
+            (origin, Cursor::starting_at(start, span_secs, &config.filters, host))
         }
     };
-    let underway = cursor.plan(config, at.second(), &mut notices);
+    let underway = cursor.plan(config, host, &mut notices);
     let body = page_request(&underway, config);
     let mut exchange = Exchange::new(config, tokens, body, notices);
-    let request = exchange.begin(at, underway.position.clock_offset_secs);
-    Step::Send(request, Box::new(Pending { exchange, underway, origin }))
+    let request = exchange.begin(at, underway.position.clock.offset_secs);
+    Step::Send(request, Box::new(Pending { exchange, underway, origin, asked: host }))
 }
 
 /// A poll whose request is on its way.
@@ -91,6 +96,8 @@ pub struct Pending<'c> {
     exchange: Exchange<'c>,
     underway: Underway,
     origin: Origin,
+    /// When the poll began, by the host's clock.
+    asked: Second,
 }
 
 /// Where the watermark of a poll comes from.
@@ -123,6 +130,11 @@ impl Pending<'_> {
                 return Step::Done(Err(self.exchange.fail_for(&cause, &answer)));
             }
         }
+        if answer.reply.as_ref().is_ok_and(|response| response.status == 200)
+            && let Some(request) = self.another_look(answer.date, at)
+        {
+            return Step::Send(request, self);
+        }
         let has_token = self.underway.pass.window.token.is_some();
         let asks_newest = self.underway.pass.asks_newest;
         let reading = self.exchange.config.format.reading();
@@ -133,26 +145,49 @@ impl Pending<'_> {
                 Err(self.exchange.fail(ErrorKind::Protocol, "page_token_refused", message))
             }
             Reply::Page(page) if self.events_bytes_max(&page) > EVENTS_BYTES_MAX => {
-                let why = "its events would take too much memory";
-                if has_token {
-                    self.token_refused(why, answer.date, at)
-                } else {
-                    self.too_large(why, answer.date, at)
-                }
+                let why = "its events would take too much memory".to_owned();
+                self.obstructed(&Obstacle::TooLarge(why), answer.date, at)
             }
             Reply::Page(page) => self.page(&page, answer.date, at),
-            Reply::TokenRefused(why) => self.token_refused(&why, answer.date, at),
-            Reply::TooLarge(why) => self.too_large(&why, answer.date, at),
+            Reply::TokenRefused(why) => self.obstructed(&Obstacle::DeadToken(why), answer.date, at),
+            Reply::TooLarge(why) => {
+                // Where it began by a clock that nothing has confirmed is not to be kept.
+                if self.origin == Origin::Clock
+                    && let Some(request) = self.ask_less(answer.date, at)
+                {
+                    return Step::Send(request, self);
+                }
+                self.obstructed(&Obstacle::TooLarge(why), answer.date, at)
+            }
             Reply::Credentials(refusal, may_be_the_clock) => {
-                match self.exchange.mend(refusal, may_be_the_clock, answer.date, at) {
+                let known = self.underway.position.clock.offset_secs;
+                let known = Some(known).filter(|_| self.origin == Origin::Stored);
+                let is_known = known.is_some() && self.exchange.is_first_try();
+                if let Some(date) = answer.date.filter(|_| !is_known) {
+                    self.end_by(date);
+                }
+                match self.exchange.mend(refusal, may_be_the_clock, answer.date, at, known) {
                     Some(request) => return Step::Send(request, self),
                     None => Err(self.exchange.fail_refused(refusal, &answer)),
                 }
             }
-            Reply::Failed(cause) if cause.kind == ErrorKind::Protocol && asks_newest => {
-                Ok(self.without_newest(answer.date, at))
+            Reply::Failed(cause) => {
+                if let Some(request) = self.up_to_the_api_clock(&cause, answer.date, at) {
+                    return Step::Send(request, self);
+                }
+                let is_needless = cause.kind == ErrorKind::Protocol && asks_newest;
+                if is_needless && self.origin != Origin::Clock {
+                    return Step::Done(Ok(self.without_newest(answer.date, at)));
+                }
+                if self.origin != Origin::Stored
+                    && (cause.may_be_too_much() || is_needless)
+                    && self.exchange.retry_after_ms(&cause, &answer).is_none()
+                    && let Some(request) = self.ask_less(answer.date, at)
+                {
+                    return Step::Send(request, self);
+                }
+                self.failed(cause, &answer, at)
             }
-            Reply::Failed(cause) => Err(self.exchange.fail_for(&cause, &answer)),
         };
         Step::Done(outcome)
     }
@@ -174,10 +209,15 @@ impl Pending<'_> {
     ) -> Result<Batch, PollError> {
         let clocks = self.learn_clock(date, at);
         self.exchange.stats.rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
-        if date.is_some() {
+        let is_doubted = self.underway.position.clock.doubt.is_some();
+        if is_doubted && self.origin == Origin::Clock {
+            let Cause { kind, code, what, remedy, .. } = Cause::clocks_differ();
+            return Err(self.exchange.fail(kind, code, what + remedy));
+        }
+        if date.is_some() && !is_doubted {
             let watermark = self.underway.position.watermark;
-            let start_is_off_secs = (watermark - start_default(clocks.server)).unsigned_abs();
-            if self.origin == Origin::Clock && start_is_off_secs > CLOCK_TOLD_SECS {
+            let start_is_off_secs = watermark - start_default(clocks.server);
+            if self.origin == Origin::Clock && is_jump(start_is_off_secs, 0) {
                 return Ok(self.start_by_the_api_clock(clocks));
             }
             let ahead_secs = watermark - clocks.server;
@@ -195,37 +235,49 @@ impl Pending<'_> {
             next: page.next.as_deref(),
         };
         let target = self.underway.pass.end;
+        let from = self.underway.pass.window.from;
         let config = self.exchange.config;
         let notices = &mut self.exchange.notices;
         let admitted = match self.underway.admit(&facts, config, clocks, notices) {
             Ok(admitted) => admitted,
-            Err(TooManyRefusals) => return Err(too_many_refusals(self.exchange)),
+            Err(Stuck) => return Err(stuck(self.exchange, from)),
         };
         let mut events = Vec::new();
         if let Some(is_new) = &admitted.is_new {
             events.reserve_exact(is_new.iter().filter(|is_new| **is_new).count());
             let new_rows = page.rows.iter().zip(is_new).filter(|(_, is_new)| **is_new);
-            events.extend(new_rows.map(|(row, _)| event(row, config)));
-            let duplicates = is_new.len() - events.len();
+            let new_rows = new_rows.map(|(row, _)| row);
+            events.extend(
+                new_rows.clone().filter(|row| !row.is_unreadable).map(|row| event(row, config)),
+            );
+            let duplicates = is_new.iter().filter(|is_new| !**is_new).count();
             self.exchange.stats.duplicates = u32::try_from(duplicates).unwrap_or(u32::MAX);
-            tell_odd_rows(page, is_new, notices);
+            tell_odd_rows(new_rows.clone(), notices);
+            tell_unreadable_rows(page, new_rows, from, notices);
         }
-        Ok(batch(self.exchange, &admitted.cursor, target, events, !admitted.is_caught_up))
+        Ok(batch(self.exchange, admitted.onward, target, events, at, None))
     }
 
-    fn token_refused(
+    fn obstructed(
         mut self,
-        why: &str,
+        obstacle: &Obstacle,
         date: Option<Second>,
         at: Moment,
     ) -> Result<Batch, PollError> {
-        self.learn_clock(date, at);
-        let why = self.exchange.secrets.redact(why);
-        let target = self.underway.pass.end;
+        let clocks = self.learn_clock(date, at);
+        let why = |why: &str| self.exchange.secrets.redact(why);
+        let obstacle = match obstacle {
+            Obstacle::DeadToken(text) => Obstacle::DeadToken(why(text)),
+            Obstacle::TooLarge(text) => Obstacle::TooLarge(why(text)),
+            Obstacle::Unreadable(text) => Obstacle::Unreadable(why(text)),
+            Obstacle::Short(rows) => Obstacle::Short(*rows),
+            Obstacle::Round => Obstacle::Round,
+        };
+        let (from, target) = (self.underway.pass.window.from, self.underway.pass.end);
         let config = self.exchange.config;
-        match self.underway.refuse_token(&why, config, &mut self.exchange.notices) {
-            Ok(cursor) => Ok(batch(self.exchange, &cursor, target, Vec::new(), true)),
-            Err(TooManyRefusals) => Err(too_many_refusals(self.exchange)),
+        match self.underway.obstructed(&obstacle, config, clocks, &mut self.exchange.notices) {
+            Ok(onward) => Ok(batch(self.exchange, onward, target, Vec::new(), at, None)),
+            Err(Stuck) => Err(stuck(self.exchange, from)),
         }
     }
 
@@ -234,40 +286,130 @@ impl Pending<'_> {
         self.learn_clock(date, at);
         let target = self.underway.pass.end;
         let cursor = self.underway.skip_newest();
-        batch(self.exchange, &cursor, target, Vec::new(), true)
+        batch(self.exchange, Onward::to(cursor), target, Vec::new(), at, None)
     }
 
-    fn too_large(
-        mut self,
-        why: &str,
+    /// A first poll that is not told where to start has no clock but the host's: before that is given
+    /// up, another answer is to say so too.
+    fn another_look(&mut self, date: Option<Second>, at: Moment) -> Option<Request> {
+        let offset_secs = date? - at.second();
+        let before = self.exchange.date_before.map(|before| before - at.second());
+        let is_confirmed = before.is_some_and(|before| !is_jump(before, offset_secs));
+        if self.origin != Origin::Clock || is_confirmed || !is_jump(offset_secs, 0) {
+            return None;
+        }
+        // Signed as before: that was good.
+        self.exchange.again(date, at, self.exchange.clock_offset_secs())
+    }
+
+    /// The same question once more, if its end lay ahead of the API's clock and that can be why it was
+    /// refused.
+    fn up_to_the_api_clock(
+        &mut self,
+        cause: &Cause,
         date: Option<Second>,
         at: Moment,
-    ) -> Result<Batch, PollError> {
-        self.learn_clock(date, at);
-        let why = self.exchange.secrets.redact(why);
-        let target = self.underway.pass.end;
-        let from = self.underway.pass.window.from;
-        let Some(cursor) = self.underway.narrow(self.exchange.config) else {
-            let message = format!(
-                "the API's answer for the single second {from} is too large ({why}): lower \
-                 page_size"
-            );
-            return Err(self.exchange.fail(ErrorKind::Protocol, "too_large", message));
-        };
-        self.exchange.notices.push(Notice::warn(
-            "reply_too_large",
-            format!("the API's answer is too large ({why}); from {from} on, half as much is asked"),
-        ));
-        Ok(batch(self.exchange, &cursor, target, Vec::new(), true))
+    ) -> Option<Request> {
+        let Underway { position, pass } = &mut self.underway;
+        let window = &pass.window;
+        let date = date.filter(|date| (window.from + 1..window.to).contains(date))?;
+        if cause.about != About::Question || window.token.is_some() {
+            return None;
+        }
+        let offset_secs = date - at.second();
+        let known = position.clock.offset_secs;
+        if !is_jump(offset_secs, known) {
+            // To the second, since it minds each of them.
+            position.clock.offset_secs = offset_secs;
+        } else if self.origin == Origin::Stored && self.exchange.is_first_try() {
+            // One node's clock may be off: the next one is asked the same.
+            return self.exchange.again(Some(date), at, known);
+        }
+        self.end_by(date);
+        self.ask_again(Some(date), at, offset_secs)
+    }
+
+    /// Asks no further than this, if the window is not under way already.
+    fn end_by(&mut self, date: Second) {
+        let Pass { window, end, .. } = &mut self.underway.pass;
+        if window.token.is_none() && (window.from + 1..window.to).contains(&date) {
+            window.to = date;
+            *end = date.min(*end);
+            self.exchange.ask(page_request(&self.underway, self.exchange.config));
+        }
+    }
+
+    /// A shorter question at once, where a first poll was not answered: it has no cursor to remember
+    /// that in.
+    fn ask_less(&mut self, date: Option<Second>, at: Moment) -> Option<Request> {
+        if !self.underway.ask_less_at_first(at.second()) {
+            return None;
+        }
+        self.ask_again(date, at, self.exchange.clock_offset_secs())
+    }
+
+    fn ask_again(&mut self, date: Option<Second>, at: Moment, offset_secs: i64) -> Option<Request> {
+        self.exchange.ask(page_request(&self.underway, self.exchange.config));
+        self.exchange.again(date, at, offset_secs)
+    }
+
+    /// The request failed. What may have been too much to ask for at once, and was before, is asked
+    /// for in parts.
+    fn failed(mut self, cause: Cause, answer: &Answer, at: Moment) -> Result<Batch, PollError> {
+        let Pass { window, end: target, .. } = &self.underway.pass;
+        let (from, secs, target) = (window.from, window.secs(), *target);
+        if cause.may_be_too_much() && self.origin == Origin::Stored {
+            if let Some(cursor) = self.underway.clone().not_answered(self.asked, at.second()) {
+                let what = self.exchange.secrets.redact(&cause.what);
+                self.exchange.notices.departs(
+                    "unanswered",
+                    format!(
+                        "{secs} s from {from} on were asked for and not answered ({what}): from \
+                         now on less is asked for at once"
+                    ),
+                );
+                let wait_ms = self.exchange.retry_after_ms(&cause, answer);
+                let onward = Onward::to(cursor);
+                return Ok(batch(self.exchange, onward, target, Vec::new(), at, wait_ms));
+            }
+            if cause.about == About::Row {
+                let clocks = self.learn_clock(answer.date, at);
+                let (config, notices) = (self.exchange.config, &mut self.exchange.notices);
+                let underway = self.underway.clone();
+                let onward = underway.unreadable(&cause.what, self.asked, config, clocks, notices);
+                if let Some(onward) = onward {
+                    return Ok(batch(self.exchange, onward, target, Vec::new(), at, None));
+                }
+            }
+            if secs > 1 {
+                let remedy = "; if it goes on, less is asked for at once";
+                let cause = Cause { what: cause.what + cause.remedy, remedy, ..cause };
+                return Err(self.exchange.fail_for(&cause, answer));
+            }
+        }
+        if cause.about == About::Question && at.second() - from > START_TOLD_SECS {
+            let start = match self.origin {
+                Origin::Stored => format!(
+                    "; if it does not go back as far as {from}, where the cursor stands, set \
+                     `start` to a later time and reset the cursor: what lies between is lost"
+                ),
+                Origin::Configured | Origin::Clock => format!(
+                    "; if it does not go back as far as {from}, set `start` to a later time"
+                ),
+            };
+            let error = self.exchange.fail_for(&cause, answer);
+            return Err(PollError { message: error.message + &start, ..error });
+        }
+        Err(self.exchange.fail_for(&cause, answer))
     }
 
     /// Corrects the clock, and tells when that is news.
     fn learn_clock(&mut self, date: Option<Second>, at: Moment) -> Clocks {
-        let before = self.underway.position.clock_offset_secs;
-        let clocks = self.underway.learn_clock(at.second(), date);
-        let offset = self.underway.position.clock_offset_secs;
-        if offset.abs_diff(before) > CLOCK_TOLD_SECS {
-            self.exchange.notices.push(Notice::warn(
+        let before = self.underway.position.clock.offset_secs;
+        let clocks = self.underway.learn_clock(at.second(), date, self.exchange.date_before);
+        let offset = self.underway.position.clock.offset_secs;
+        if is_jump(before, offset) {
+            self.exchange.notices.happened(Notice::warn(
                 "clock_offset",
                 format!(
                     "the host's clock is {} s {} the API's: it is corrected here, but should be \
@@ -282,12 +424,13 @@ impl Pending<'_> {
 
     /// The first poll took its start from a clock that turned out to be wrong.
     fn start_by_the_api_clock(self, clocks: Clocks) -> Batch {
-        let Self { exchange, underway, .. } = self;
+        let Self { exchange, underway, asked, .. } = self;
         let config = exchange.config;
         let start = start_default(clocks.server);
-        let mut cursor = Cursor::starting_at(start, config.window_max_secs, &config.filters);
-        cursor.position.clock_offset_secs = underway.position.clock_offset_secs;
-        batch(exchange, &cursor, clocks.server, Vec::new(), true)
+        let mut cursor = Cursor::starting_at(start, config.window_max_secs, &config.filters, asked);
+        cursor.position.clock = underway.position.clock;
+        let at = Moment { unix_nanos: asked.unix_nanos(), random: [0; 16] };
+        batch(exchange, Onward::to(cursor), clocks.server, Vec::new(), at, None)
     }
 
     fn ahead_of_the_api(self, ahead_secs: i64) -> PollError {
@@ -320,10 +463,11 @@ fn start_default(now: Second) -> Second {
 
 fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
     let Pass { window, asks_newest, .. } = &underway.pass;
+    let is_single = *asks_newest || window.way.is_row_by_row();
     LogsRequest {
-        page_size: if *asks_newest { 1 } else { config.page_size },
+        page_size: if is_single { 1 } else { config.page_size },
         page_token: window.token.as_ref().map(|token| token.text.as_str()),
-        oldest_first: !asks_newest,
+        oldest_first: !asks_newest && window.way.is_oldest_first(),
         from: window.from,
         to: window.to,
         filters: &config.filters,
@@ -333,57 +477,91 @@ fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
 
 fn event(row: &Row<'_>, config: &Config) -> Event {
     Event {
-        id: row.id().into_owned(),
+        id: row.id(),
         time_unix_nanos: row.time().and_then(EventTime::unix_nanos),
         body: config.format.body(row, config.keep_original),
     }
 }
 
-fn tell_odd_rows(page: &Page<'_>, is_new: &[bool], notices: &mut Vec<Notice>) {
-    let new_rows = page.rows.iter().zip(is_new).filter(|(_, is_new)| **is_new);
-    let mut oddities = new_rows.filter_map(|(row, _)| row.oddity());
+fn tell_odd_rows<'a>(new_rows: impl Iterator<Item = &'a Row<'a>>, notices: &mut Notices) {
+    let mut oddities = new_rows.filter_map(Row::oddity);
     if let Some(first) = oddities.next() {
         let count = oddities.count() + 1;
-        notices.push(Notice::warn(
+        notices.departs(
             "odd_rows",
             format!("{count} rows are not as documented and were passed on (the first: {first})"),
-        ));
+        );
     }
 }
 
-fn too_many_refusals(exchange: Exchange<'_>) -> PollError {
+/// Each is told once: they are remembered as rows are.
+fn tell_unreadable_rows<'a>(
+    page: &Page<'a>,
+    new_rows: impl Iterator<Item = &'a Row<'a>>,
+    from: Second,
+    notices: &mut Notices,
+) {
+    let mut unreadable = new_rows.filter(|row| row.is_unreadable);
+    let Some(first) = unreadable.next() else { return };
+    let place = page.rows.iter().position(|row| core::ptr::eq(row, first)).unwrap_or(0);
+    let before = page.rows[..place].iter().rev().find_map(Row::time).map(EventTime::second);
+    let bytes = first.text.len();
+    let count = unreadable.count() + 1;
+    notices.happened(Notice::warn(
+        "row_unreadable",
+        format!(
+            "{count} rows cannot be read and are no events; the first is row {} of its page, {bytes} \
+             bytes long, past a row of {}; collection goes on",
+            place + 1,
+            before.unwrap_or(from),
+        ),
+    ));
+}
+
+fn stuck(exchange: Exchange<'_>, from: Second) -> PollError {
     exchange.fail(
         ErrorKind::Protocol,
         "page_token_refused",
-        "page after page was refused without a new row between: the API does not honour its own \
-         page tokens at present"
-            .to_owned(),
+        format!(
+            "page after page of the second {from} was refused without a new row between: the API \
+             does not honour its own page tokens at present; if it goes on for a quarter of an \
+             hour, the rest of that second is left behind"
+        ),
     )
 }
 
+/// The outcome of a poll that went well. `wait_ms` is what the API wishes for.
 fn batch(
     exchange: Exchange<'_>,
-    cursor: &Cursor,
+    onward: Onward,
     target: Second,
     events: Vec<Event>,
-    more: bool,
+    at: Moment,
+    wait_ms: Option<u64>,
 ) -> Batch {
+    let Onward { mut cursor, is_caught_up } = onward;
+    let position = &mut cursor.position;
     let quota = exchange.quota();
-    let interval_ms = if more { 0 } else { exchange.config.poll_interval_secs * 1_000 };
+    let interval_ms = if is_caught_up { exchange.config.poll_interval_secs * 1_000 } else { 0 };
+    let next_poll_ms =
+        interval_ms.max(quota::spent_wait_ms(quota)).max(wait_ms.unwrap_or_default());
+    let wait_secs = i64::try_from(next_poll_ms.div_ceil(1_000)).unwrap_or(i64::MAX);
+    position.due = at.second() + wait_secs;
+    let notices = exchange.notices.into_news(&mut position.told, at.second());
     Batch {
         events,
         cursor: cursor.encode(),
-        more,
-        next_poll_ms: interval_ms.max(quota::spent_wait_ms(quota)),
-        notices: exchange.notices,
+        more: !is_caught_up,
+        next_poll_ms,
+        notices,
         stats: exchange.stats,
         progress: Progress { complete_until: cursor.position.watermark, target },
         quota,
     }
 }
 
+/// An earlier question can be refused because the API does not go back so far.
+const START_TOLD_SECS: i64 = 24 * 60 * 60;
 /// The events of a page, beside the page itself, in the 64 MiB of memory that a guest may take. // I5
 const EVENTS_BYTES_MAX: usize = 24 << 20;
 const START_DEFAULT_SECS: i64 = 24 * 60 * 60;
-/// A difference between two clocks, or a change of it, that a person is told of.
-const CLOCK_TOLD_SECS: u64 = 60;

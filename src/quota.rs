@@ -2,6 +2,7 @@
 
 use crate::batch::Quota;
 use crate::http::Response;
+use crate::timestamp::Second;
 
 /// Reads `X-RateLimit-Remaining` and `X-RateLimit-Reset`, the latter in **milliseconds**. API 2.0
 /// also spells them `X-Rate-Limit-*` (the vendor's notes on rate limiting).
@@ -11,11 +12,16 @@ pub(crate) fn quota(response: &Response) -> Option<Quota> {
 }
 
 /// How long a response asks its client to wait, in milliseconds: `Retry-After`, which is in
-/// **seconds**, and the reset time, which every response has, if the quota is spent. The longer one,
-/// at most 15 minutes. // I5
-pub(crate) fn retry_after_ms(response: &Response, is_refused: bool) -> Option<u64> {
+/// **seconds** or a date by the API's clock (RFC 9110), and the reset time, which every response has,
+/// if the quota is spent. The longer one, at most 15 minutes. // I5
+pub(crate) fn retry_after_ms(response: &Response, is_refused: bool, now: Second) -> Option<u64> {
     let is_spent = is_refused || quota(response).is_some_and(|quota| quota.remaining == 0);
-    let retry_after = number(response, ["retry-after"; 2]).map(|secs| secs.saturating_mul(1_000));
+    let date = || {
+        let date = Second::parse_http_date(response.header("retry-after")?)?;
+        u64::try_from(date - now).ok()
+    };
+    let retry_after = number(response, ["retry-after"; 2]).or_else(date);
+    let retry_after = retry_after.map(|secs| secs.saturating_mul(1_000));
     let reset = reset_ms(response).filter(|_| is_spent);
     retry_after.max(reset).map(|ms| ms.min(WAIT_MAX_MS))
 }
@@ -48,6 +54,25 @@ mod tests {
         Response { status: 200, headers, body: Vec::new() }
     }
 
+    /// Tue, 24 Nov 2015 12:50:11 GMT
+    const NOW: Second = Second::new(1_448_369_411);
+
+    fn wait(headers: &[(&str, &str)], is_refused: bool) -> Option<u64> {
+        retry_after_ms(&response(headers), is_refused, NOW)
+    }
+
+    #[test]
+    fn retry_after_may_be_a_date_by_the_apis_clock() {
+        for (date, wait_ms) in [
+            ("Tue, 24 Nov 2015 12:50:41 GMT", Some(30_000)),
+            ("Tue, 24 Nov 2015 12:50:11 GMT", Some(0)),
+            ("Tue, 24 Nov 2015 12:50:10 GMT", None),
+            ("Thu, 24 Nov 2016 12:50:11 GMT", Some(WAIT_MAX_MS)),
+        ] {
+            assert_eq!(wait(&[("Retry-After", date)], true), wait_ms, "{date}");
+        }
+    }
+
     #[test]
     fn both_spellings_are_read_whatever_their_case() {
         for spelling in ["X-RateLimit", "x-ratelimit", "X-Rate-Limit"] {
@@ -61,10 +86,10 @@ mod tests {
 
     #[test]
     fn reset_is_milliseconds_and_retry_after_is_seconds() {
-        assert_eq!(retry_after_ms(&response(&[("X-RateLimit-Reset", "1500")]), true), Some(1_500));
-        assert_eq!(retry_after_ms(&response(&[("Retry-After", "2")]), true), Some(2_000));
-        let both = response(&[("X-RateLimit-Reset", "1500"), ("Retry-After", "2")]);
-        assert_eq!(retry_after_ms(&both, true), Some(2_000));
+        assert_eq!(wait(&[("X-RateLimit-Reset", "1500")], true), Some(1_500));
+        assert_eq!(wait(&[("Retry-After", "2")], true), Some(2_000));
+        let both = [("X-RateLimit-Reset", "1500"), ("Retry-After", "2")];
+        assert_eq!(wait(&both, true), Some(2_000));
     }
 
     #[test]
@@ -73,20 +98,17 @@ mod tests {
             [(false, "7", None), (false, "0", Some(1_500)), (true, "7", Some(1_500))]
         {
             let headers = [("X-RateLimit-Remaining", remaining), ("X-RateLimit-Reset", "1500")];
-            assert_eq!(retry_after_ms(&response(&headers), is_refused), wait, "{remaining}");
+            assert_eq!(retry_after_ms(&response(&headers), is_refused, NOW), wait, "{remaining}");
         }
     }
 
     #[test]
     fn absurd_waits_are_capped_and_garbage_is_no_wait() {
         for value in ["99999999", "18446744073709551615"] {
-            assert_eq!(
-                retry_after_ms(&response(&[("Retry-After", value)]), true),
-                Some(WAIT_MAX_MS)
-            );
+            assert_eq!(wait(&[("Retry-After", value)], true), Some(WAIT_MAX_MS));
         }
-        assert_eq!(retry_after_ms(&response(&[("Retry-After", "soon")]), true), None);
-        assert_eq!(retry_after_ms(&response(&[("X-RateLimit-Reset", "-1")]), true), None);
+        assert_eq!(wait(&[("Retry-After", "soon")], true), None);
+        assert_eq!(wait(&[("X-RateLimit-Reset", "-1")], true), None);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::auth::Auth;
-use crate::cause::Cause;
+use crate::cause::{About, Cause};
 use crate::failure::Failure;
 use crate::http::{HttpError, Response};
-use crate::page::Page;
+use crate::page::{NoPage, Page};
 use crate::row::Reading;
 
 /// What a reply means for the request that it answers.
@@ -60,9 +60,6 @@ impl<'a> Reply<'a> {
         let response = match reply {
             Ok(response) => response,
             Err(HttpError::Denied(text)) => return Self::Failed(Cause::denied(text)),
-            Err(HttpError::TooLarge(text)) if has_token => {
-                return Self::TokenRefused(format!("the answer is too large: {text}"));
-            }
             Err(HttpError::TooLarge(text)) => return Self::TooLarge(text.clone()),
             Err(error) => return Self::Failed(Cause::no_response(error)),
         };
@@ -79,22 +76,33 @@ impl<'a> Reply<'a> {
         if matches!(status, 429 | 408 | 425) {
             return Self::Failed(Cause::over_rate(told));
         }
+        if matches!(status, 401 | 403 | 418) && is_foreign(parsed.is_ok(), body) {
+            return Self::Failed(Cause::not_the_api(&told));
+        }
         if let Some(refusal) = refusal(status, failure) {
             let may_be_the_clock = status == 401 || refusal == Refusal::Signature;
             return Self::Credentials(refusal, MayBeTheClock(may_be_the_clock));
         }
+        // A page that always fails is asked for no longer than a window that is never answered.
+        if matches!(status, 502..=504) || (status >= 500 && has_token) {
+            return Self::Failed(Cause::given_up(told));
+        }
         if status >= 500 || failure.is_some_and(|failure| failure.retryable) {
             return Self::Failed(Cause::passing(told));
         }
+        let is_of_row = parsed.as_ref().is_err_and(|no_page| no_page.reached_rows);
+        let about = if is_of_row { About::Row } else { About::TooMuch };
         let page = match parsed {
             _ if matches!(status, 300..400 | 404 | 405) => {
                 let remedy = ": check base_url";
-                Err(Cause { remedy, ..Cause::refused(told) })
+                Err(Cause { remedy, about: About::Nothing, ..Cause::refused(told) })
             }
             _ if failure.is_some() || status != 200 => Err(Cause::refused(told)),
-            Ok(Page { fault: Some(why), .. }) | Err(why) => {
+            Ok(Page { fault: Some(why), .. }) | Err(NoPage { why, .. }) => {
                 let what = format!("the API's answer cannot be understood: {why}");
-                Err(Cause::not_understood(what))
+                let is_web_page = body.trim_ascii_start().starts_with('<');
+                let remedy = if is_web_page { WEB_PAGE } else { "" };
+                Err(Cause { remedy, about, ..Cause::not_understood(what) })
             }
             Ok(page) if page.has_data => Ok(page),
             Ok(_) => Err(Cause::not_understood("the API's answer has no data".to_owned())),
@@ -192,9 +200,18 @@ impl Refusal {
     }
 }
 
-/// The body as text. `bool` tells that bytes that are not UTF-8 were replaced. None if the text
+/// Whether a body is neither an answer of the API nor none at all: its own failures are JSON or empty.
+pub(crate) fn is_foreign(is_json: bool, body: &str) -> bool {
+    !is_json && !body.trim_ascii().is_empty()
+}
+
+/// The body as text, without a byte order mark. `bool` tells that bytes that are not UTF-8 were replaced. None if the text
 /// would be longer than `bytes_max`.
 pub(crate) fn body_text(body: Vec<u8>, bytes_max: usize) -> Option<(String, bool)> {
+    let mut body = body;
+    if body.starts_with(BYTE_ORDER_MARK) {
+        body.drain(..BYTE_ORDER_MARK.len());
+    }
     let error = match String::from_utf8(body) {
         Ok(text) => return (text.len() <= bytes_max).then_some((text, false)),
         Err(error) => error,
@@ -262,3 +279,6 @@ fn told(http: u16, status: u16, failure: Option<&Failure>) -> String {
     }
     text
 }
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+const WEB_PAGE: &str = ": it is a web page; a proxy or a firewall may answer in the API's place";

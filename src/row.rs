@@ -12,8 +12,12 @@ use crate::walk::{Malformed, Walk, Written};
 pub(crate) struct Row<'a> {
     /// All of it, from brace to brace; or whatever else stood where a row should.
     pub(crate) text: &'a str,
-    /// Between tokens; elsewhere JSON has none.
+    /// Between tokens.
     pub(crate) has_line_breaks: bool,
+    /// Control characters within strings, where JSON wants them escaped.
+    pub(crate) controls: usize,
+    /// It is not JSON, or nested too deep to be passed on: never an event.
+    pub(crate) is_unreadable: bool,
     /// What could be read of it. None if it is no object.
     pub(crate) fields: Option<RowFields<'a>>,
     /// All of its members, in their order; none if they were not wanted, or are very many.
@@ -74,18 +78,23 @@ impl Row<'_> {
         self.fields.as_ref()?.time
     }
 
-    /// What the row is known by: its own `id`, which recordings show to be unique; else the hex
-    /// SHA-1 of all of its bytes.
-    pub(crate) fn id(&self) -> Cow<'_, str> {
-        match self.own_id() {
-            Some(id) => Cow::Borrowed(id),
-            None => Cow::Owned(self.digest()),
+    /// What the row is known by: its own `id` and, past an `@`, its time in Unix seconds, since two
+    /// rows of one page have been recorded that share the former and differ in the latter; else the
+    /// hex SHA-1 of all of its bytes.
+    pub(crate) fn id(&self) -> String {
+        match (self.own_id(), self.time()) {
+            (Some(id), Some(time)) => time.appended_to(id),
+            (Some(id), None) => id.to_owned(),
+            (None, _) => self.digest(),
         }
     }
 
     /// The same in eight bytes, for the list of seen rows.
     pub(crate) fn key(&self) -> Key {
-        Key::of(&self.id())
+        match self.own_id() {
+            Some(id) => Key::of(id, self.time()),
+            None => Key::of(&self.digest(), None),
+        }
     }
 
     /// The hex SHA-1 of all of its bytes.
@@ -96,6 +105,7 @@ impl Row<'_> {
     /// What is not as documented.
     pub(crate) fn oddity(&self) -> Option<&'static str> {
         match &self.fields {
+            None if self.is_unreadable => None,
             None => Some("it is no object"),
             Some(RowFields { id: None, .. }) => Some("it has no usable id"),
             Some(RowFields { time: None, .. }) => Some("its eventTime is unreadable"),
@@ -117,7 +127,8 @@ impl Row<'_> {
         Cow::Borrowed(&self.members)
     }
 
-    fn own_id(&self) -> Option<&str> {
+    /// Its own id, if a host can take it.
+    pub(crate) fn own_id(&self) -> Option<&str> {
         self.fields.as_ref()?.id.as_deref()
     }
 }
@@ -145,7 +156,7 @@ impl<'a> Row<'a> {
     pub(crate) fn read(walk: &mut Walk<'a>, reading: Reading) -> Result<Self, Malformed> {
         let mut members = Vec::new();
         let is_object = walk.peek() == Some(b'{');
-        let (start, line_breaks) = (walk.at(), walk.line_breaks());
+        let (start, line_breaks, controls) = (walk.at(), walk.line_breaks(), walk.controls());
         let fields = if is_object {
             Some(match reading {
                 Reading::Text => RowFields::read(walk)?,
@@ -156,7 +167,21 @@ impl<'a> Row<'a> {
             None
         };
         let has_line_breaks = walk.line_breaks() > line_breaks;
-        Ok(Self { text: walk.since(start), has_line_breaks, fields, members })
+        let controls = walk.controls() - controls;
+        let text = walk.since(start);
+        Ok(Self { text, has_line_breaks, controls, is_unreadable: false, fields, members })
+    }
+
+    /// What stands where a row should and cannot be read.
+    pub(crate) const fn unreadable(text: &'a str) -> Self {
+        Self {
+            text,
+            has_line_breaks: false,
+            controls: 0,
+            is_unreadable: true,
+            fields: None,
+            members: Vec::new(),
+        }
     }
 }
 
@@ -256,8 +281,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// The contract's bound on the id of an event.
-const ID_BYTES_MAX: usize = 4 * 1_024;
+/// The contract's bound on the id of an event, less the time that is appended to it.
+const ID_BYTES_MAX: usize = 4 * 1_024 - 32;
 pub(crate) const FIELDS: usize = Field::Identifiers as usize + 1;
 /// A row of the recordings has fourteen members.
 const MEMBERS_COMMON: usize = 16;
@@ -275,7 +300,7 @@ mod tests {
     #[test]
     fn id_and_time_are_found_wherever_they_stand() {
         let row = row(r#"{"a":[{"id":"no"}],"eventTime":"1970-01-01T00:00:01+0000","id":"yes"}"#);
-        assert_eq!(row.id(), "yes");
+        assert_eq!(row.id(), "yes@1");
         assert_eq!(row.time().and_then(EventTime::unix_nanos), Some(1_000_000_000));
         assert_eq!(row.oddity(), None);
     }
@@ -283,8 +308,24 @@ mod tests {
     #[test]
     fn escapes_in_names_and_values_are_undone() {
         let row = row(r#"{"\u0069d":"a\/b","event\u0054ime":"1970-01-01T00:00:01\u002b0000"}"#);
-        assert_eq!(row.id(), "a/b");
+        assert_eq!(row.id(), "a/b@1");
         assert_eq!(row.oddity(), None);
+    }
+
+    #[test]
+    fn one_id_at_two_times_is_two_rows_and_at_one_time_is_one_whatever_else_differs() {
+        let at = |time: &str, more: &str| {
+            let text = format!(r#"{{"id":"a","eventTime":"1970-01-01T{time}"{more}}}"#);
+            (row(&text).id(), row(&text).key())
+        };
+        let (first, other) = (at("00:00:01+0000", ""), at("00:00:02+0000", ""));
+        assert_eq!((first.0.as_str(), other.0.as_str()), ("a@1", "a@2"));
+        assert_ne!(first.1, other.1);
+        assert_eq!(first, at("00:00:01+0000", r#","hits":2"#));
+        assert_eq!(first, at("01:00:01+0100", ""));
+        let half = at("00:00:01.5Z", "");
+        assert_eq!(half.0, "a@1.500000000");
+        assert_ne!(half.1, first.1);
     }
 
     #[test]
@@ -305,7 +346,7 @@ mod tests {
     #[test]
     fn lone_surrogates_in_other_members_spoil_nothing() {
         let row = row(r#"{"\ud800":"\udfff","id":"a","eventTime":"1970-01-01T00:00:01Z"}"#);
-        assert_eq!((row.id(), row.oddity()), (Cow::Borrowed("a"), None));
+        assert_eq!((row.id().as_str(), row.oddity()), ("a@1", None));
     }
 
     #[test]

@@ -5,16 +5,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use twox_hash::XxHash64;
 
-use crate::timestamp::Second;
+use crate::timestamp::{EventTime, Second};
 
 /// Eight bytes that stand for a row's identity. Two rows share them with a chance of 2^-64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(u64);
 
 impl Key {
-    /// XXH64 of it: a published hash, so that stored keys stay good.
-    pub(crate) fn of(identity: &str) -> Self {
-        Self(XxHash64::oneshot(0, identity.as_bytes()))
+    /// XXH64 of its text, with its time as seed: a published hash, so that stored keys stay good.
+    pub(crate) fn of(text: &str, time: Option<EventTime>) -> Self {
+        Self(XxHash64::oneshot(time.map_or(0, EventTime::mixed), text.as_bytes()))
     }
 }
 
@@ -35,23 +35,35 @@ impl Seen {
     /// Takes the rows of a page in, in order, and says of each whether it is new: delivered neither
     /// before nor earlier in this page. // I7
     ///
+    /// A row that is shown again for a later second is remembered for that one. How many of them are
+    /// remembered for a second after `to` is told, too.
+    ///
     /// Once the list is full no more are added, and none is ever evicted.
-    pub(crate) fn admit(&mut self, page: &[(Key, Second)]) -> Vec<bool> {
+    pub(crate) fn admit(&mut self, page: &[(Key, Second)], to: Second) -> (Vec<bool>, u64) {
         let mut order: Vec<(Key, usize)> =
             page.iter().enumerate().map(|(index, (key, _))| (*key, index)).collect();
         order.sort_unstable();
         let mut is_new = vec![false; page.len()];
         let mut added = Vec::new();
         let mut previous = None;
+        let (to, mut later) = (within_32_bits(to), 0);
         for (key, index) in order {
-            if previous.replace(key) != Some(key) && !self.contains(key) {
+            let second = within_32_bits(page[index].1);
+            if previous.replace(key) == Some(key) {
+                continue;
+            }
+            if let Ok(place) = self.place(key) {
+                let known = &mut self.entries[place].second;
+                *known = second.max(*known);
+                later += u64::from(*known > to);
+            } else {
                 is_new[index] = true;
-                added.push(Entry { key, second: within_32_bits(page[index].1) });
+                added.push(Entry { key, second });
             }
         }
         added.truncate(KEYS_MAX.saturating_sub(self.entries.len()));
         self.merge(&added);
-        is_new
+        (is_new, later)
     }
 
     /// Both lists are in order, and share no key.
@@ -68,7 +80,11 @@ impl Seen {
     }
 
     pub(crate) fn contains(&self, key: Key) -> bool {
-        self.entries.binary_search_by_key(&key, |entry| entry.key).is_ok()
+        self.place(key).is_ok()
+    }
+
+    fn place(&self, key: Key) -> Result<usize, usize> {
+        self.entries.binary_search_by_key(&key, |entry| entry.key)
     }
 
     /// How many of the rows known lie in `[from, to]`.
@@ -87,7 +103,6 @@ impl Seen {
         self.entries.len() >= KEYS_MAX
     }
 
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -133,7 +148,23 @@ mod tests {
     use super::*;
 
     fn rows(numbers: std::ops::Range<u32>) -> Vec<(Key, Second)> {
-        numbers.map(|n| (Key::of(&n.to_string()), Second::new(i64::from(n)))).collect()
+        numbers.map(|n| (Key::of(&n.to_string(), None), Second::new(i64::from(n)))).collect()
+    }
+
+    fn admit(seen: &mut Seen, page: &[(Key, Second)]) -> Vec<bool> {
+        seen.admit(page, Second::new(i64::MAX)).0
+    }
+
+    #[test]
+    fn a_row_that_is_shown_for_a_later_second_is_remembered_for_that() {
+        let mut seen = Seen::default();
+        let at = |second| [(Key::of("a", None), Second::new(second))];
+        for (second, to, expected) in
+            [(5, 9, (vec![true], 0)), (9, 9, (vec![false], 0)), (7, 8, (vec![false], 1))]
+        {
+            assert_eq!(seen.admit(&at(second), Second::new(to)), expected);
+        }
+        assert_eq!(seen.count(Second::new(9), Second::new(9)), 1);
     }
 
     #[test]
@@ -141,23 +172,23 @@ mod tests {
         let mut seen = Seen::default();
         let mut page = rows(0..2);
         page.push(page[0]);
-        assert_eq!(seen.admit(&page), [true, true, false]);
-        assert_eq!(seen.admit(&rows(1..4)), [false, true, true]);
+        assert_eq!(admit(&mut seen, &page), [true, true, false]);
+        assert_eq!(admit(&mut seen, &rows(1..4)), [false, true, true]);
         assert_eq!(seen.len(), 4);
     }
 
     #[test]
     fn what_is_taken_in_takes_no_more_memory_than_it_needs() {
         let mut seen = Seen::default();
-        seen.admit(&rows(0..1_000));
-        seen.admit(&rows(1_000..1_100));
+        admit(&mut seen, &rows(0..1_000));
+        admit(&mut seen, &rows(1_000..1_100));
         assert!(seen.entries.capacity() < 2 * seen.len(), "{}", seen.entries.capacity());
     }
 
     #[test]
     fn rows_are_counted_between_bounds_that_are_both_part_of_it() {
         let mut seen = Seen::default();
-        seen.admit(&rows(0..10));
+        admit(&mut seen, &rows(0..10));
         assert_eq!(seen.count(Second::new(3), Second::new(5)), 3);
         seen.forget_before(Second::new(5));
         assert_eq!(seen.count(Second::new(0), Second::new(99)), 5);
@@ -167,18 +198,18 @@ mod tests {
     fn a_full_list_takes_no_more_and_evicts_none() {
         let mut seen = Seen::default();
         let max = u32::try_from(KEYS_MAX).unwrap();
-        seen.admit(&rows(0..max));
+        admit(&mut seen, &rows(0..max));
         assert!(seen.is_full());
-        assert_eq!(seen.admit(&rows(max..max + 1)), [true]);
+        assert_eq!(admit(&mut seen, &rows(max..max + 1)), [true]);
         assert_eq!(seen.len(), KEYS_MAX);
-        assert!(seen.contains(Key::of("0")));
+        assert!(seen.contains(Key::of("0", None)));
         assert!(seen.encode().len() < 2 * 1024 * 1024 - 64 * 1024);
     }
 
     #[test]
     fn encoding_is_undone_by_decoding_and_by_nothing_else() {
         let mut seen = Seen::default();
-        seen.admit(&rows(0..3));
+        admit(&mut seen, &rows(0..3));
         let text = seen.encode();
         assert_eq!(Seen::decode(&text), Some(seen));
         assert_eq!(Seen::decode(""), Some(Seen::default()));

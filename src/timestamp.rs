@@ -127,6 +127,17 @@ pub struct EventTime {
 }
 
 impl EventTime {
+    /// An id with this time behind it: `id@1634317846`, or `id@1634317846.500000000`.
+    pub(crate) fn appended_to(self, id: &str) -> String {
+        let Self { second: Second(secs), nanos } = self;
+        if nanos == 0 { format!("{id}@{secs}") } else { format!("{id}@{secs}.{nanos:09}") }
+    }
+
+    /// The same in eight bytes.
+    pub(crate) fn mixed(self) -> u64 {
+        self.second.0.cast_unsigned() ^ (u64::from(self.nanos) << 34)
+    }
+
     /// Reads `2021-10-15T17:10:46+0000`, the form of `eventTime` in all recorded rows, and with it
     /// the rest of RFC 3339: `Z`, `+01:00`, a fraction. None for all else, and for years before
     /// 1970 or past 9999.

@@ -123,7 +123,9 @@ impl Granted {
         let failures = page.as_ref().map(Failure::all_of).unwrap_or_default();
         let status = reply::status(response.status, page.as_ref());
         let told = format!("the token endpoint answered with status {status}");
+        let is_foreign = reply::is_foreign(page.is_some(), body);
         Err(match status {
+            400 | 401 | 403 | 418 if is_foreign => NotGranted::Failed(Cause::not_the_api(&told)),
             429 | 408 | 425 => NotGranted::Failed(Cause::over_rate(told)),
             500.. => NotGranted::Failed(Cause::passing(told)),
             _ if failures.iter().any(|failure| failure.retryable) => {

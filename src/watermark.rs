@@ -3,6 +3,7 @@
 use crate::clock::Clocks;
 use crate::config::Config;
 use crate::cursor::{Pass, Position};
+use crate::habits::REACH_SECS_MAX;
 use crate::timestamp::Second;
 
 impl Position {
@@ -26,8 +27,20 @@ impl Position {
         let seen_up_to = window.shown.map(|shown| shown.min(known) - config.overlap_secs);
         let evidence = seen_up_to.map_or(quiet, |seen_up_to| seen_up_to.max(quiet));
         self.watermark = self.watermark.max(window.to.min(evidence));
-        self.seen.forget_before(self.watermark - SEEN_BELOW_WATERMARK_SECS);
+        self.forget();
+    }
+
+    /// Forgets the rows that cannot be shown again. While they are few they are kept for longer than
+    /// seems needed: an API that goes by another time than the row's shows some of them much later.
+    pub(crate) fn forget(&mut self) {
+        let are_few = self.seen.len() <= KEPT_ROWS_MAX;
+        let reach_secs =
+            if are_few { REACH_SECS_MAX } else { self.habits.reach_secs().max(REACH_SECS_MIN) };
+        self.seen.forget_before(self.watermark - reach_secs);
+        self.habits.forget_before(self.watermark);
     }
 }
 
-const SEEN_BELOW_WATERMARK_SECS: i64 = 60;
+/// Whatever is learnt of the API: it may go by whole minutes.
+pub(crate) const REACH_SECS_MIN: i64 = 60;
+const KEPT_ROWS_MAX: usize = 1_000;

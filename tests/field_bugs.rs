@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use fake::{
     Api, DAY, HOUR, Host, Reply, T, WithHeader as _, codes, config, config_with, failed, ids,
-    no_rows, numbered, page, response, row,
+    no_rows, numbered, own_ids, page, response, row,
 };
 use mimecast_ttp_source::{Batch, ErrorKind, HttpError, Response};
 use serde_json::{Value, json};
@@ -25,10 +25,6 @@ use serde_json::{Value, json};
 fn polled(host: &mut Host, api: &Api) -> Batch {
     let now = host.now;
     host.poll_with(|asked| Ok(api.answer(asked, now))).unwrap()
-}
-
-fn events(batch: Batch) -> impl Iterator<Item = String> {
-    batch.events.into_iter().map(|event| event.id)
 }
 
 /// None is lost and none comes twice.
@@ -59,7 +55,7 @@ fn a_crash_after_the_newest_page_loses_no_older_one() {
             let batch = polled(&mut host, &api);
             assert_eq!(batch.progress.complete_until.unix_secs(), T);
             assert_eq!(host.last().body["data"][0]["oldestFirst"], json!(true));
-            delivered.extend(events(batch));
+            delivered.extend(own_ids(&batch));
         }
         let mut host = host.restarted(&config());
         host.now += 2 * HOUR;
@@ -138,6 +134,8 @@ fn a_new_window_has_no_token() {
 fn a_token_that_leads_to_a_malformed_page_is_told_of_and_left_behind() {
     let mut host = Host::new(&config());
     let (mut given, mut sent) = (0, BTreeMap::<String, u32>::new());
+    let (mut from, mut told, mut left_behind) = (T, Vec::new(), 0);
+    let mut delivered = Vec::new();
     for _ in 0..DAY / 60 {
         let outcome = host.poll_with(|asked| {
             if let Some(token) = &asked.token {
@@ -147,19 +145,32 @@ fn a_token_that_leads_to_a_malformed_page_is_told_of_and_left_behind() {
             given += 1;
             Ok(page(&[row("a", T + 1)], 2, Some(&format!("t{given}"))))
         });
-        let is_told = match outcome {
-            Ok(batch) => codes(&batch.notices) == ["page_token_refused"],
-            Err(error) => error.kind == ErrorKind::Protocol,
-        };
-        assert_eq!(is_told, host.last().token.is_some());
-        assert_eq!(host.next().from, T);
+        let batch = outcome.unwrap();
+        delivered.extend(own_ids(&batch));
+        assert_eq!(batch.progress.complete_until.unix_secs(), T);
+        for code in codes(&batch.notices) {
+            assert!(host.last().token.is_some(), "{batch:?}");
+            match code {
+                "page_token_refused" => told.push(host.now),
+                // Second by second, and no faster.
+                "rows_withheld" => left_behind += 1,
+                _ => panic!("{batch:?}"),
+            }
+        }
+        assert!((from..=T + left_behind).contains(&host.next().from));
+        from = host.next().from;
         host.now += 60;
     }
-    // Ten are left behind at once, later ones once they are ten minutes old.
-    let times: Vec<u32> = (1..=given).filter_map(|n| sent.get(&format!("t{n}")).copied()).collect();
-    assert!(times[..10] == [1; 10] && times[10..].iter().all(|times| *times <= 10), "{times:?}");
+    assert_eq!(delivered, ["a"]);
+    // No token was tried twice. It was told of at once, and then hourly.
+    assert!(sent.len() > 600 && sent.values().all(|times| *times == 1), "{sent:?}");
+    assert!(told[0] == T + HOUR + 60 && (20..=24).contains(&told.len()), "{told:?}");
+    assert!((10..100).contains(&left_behind) && from > T, "{left_behind}");
+    // And it was not for good: the next pass reads all of it again.
     host.now += HOUR;
-    assert_eq!(host.collect(&Api::of([("a".into(), T + 1), ("b".into(), T + 2)])), ["b"]);
+    let api = Api::of([("a".into(), T + 1), ("b".into(), T + 2)]);
+    assert_eq!(host.collect(&api), Vec::<String>::new());
+    assert_eq!(host.collect(&api), ["b"]);
 }
 
 /// Theirs read `fail` inside HTTP 200 as an empty page.
@@ -177,22 +188,32 @@ fn a_failure_inside_http_200_is_an_error_with_its_code() {
 
 /// Theirs ended the loop at any error and moved the cursor to now all the same.
 #[test]
-fn an_error_changes_nothing_and_collection_goes_on() {
-    let mut replies: Vec<Reply> = vec![
-        Err(HttpError::Timeout("t".into())),
-        Err(HttpError::Denied("d".into())),
-        Ok(response(200, "<html>")),
-        Ok(response(200, json!({"error": {"message": "no"}}))),
+fn a_failure_moves_no_watermark_and_collection_goes_on() {
+    let error = json!({"error": {"message": "no"}});
+    let mut replies: Vec<(Reply, bool)> = vec![
+        (Err(HttpError::Timeout("t".into())), true),
+        (Err(HttpError::Denied("d".into())), false),
+        (Ok(response(200, "<html>")), true),
+        (Ok(response(200, error)), false),
     ];
     let statuses = [302, 400, 401, 403, 404, 405, 409, 418, 429, 500, 502, 503, 509];
-    replies.extend(statuses.map(|status| Ok(response(status, json!({"data": []})))));
-    for reply in replies {
+    replies
+        .extend(statuses.map(|status| {
+            (Ok(response(status, json!({"data": []}))), matches!(status, 502 | 503))
+        }));
+    for (reply, may_be_too_much) in replies {
         let mut host = Host::new(&config());
         host.collect(&Api::of([("a".into(), T + 1_000)]));
-        for _ in 0..5 {
-            host.now += HOUR;
+        // In time at first, then late.
+        for secs_later in [60, HOUR, HOUR, HOUR, HOUR] {
+            host.now += secs_later;
             let outcome = host.poll(reply.clone());
-            assert!(outcome.is_err(), "{reply:?}: {outcome:?}");
+            if let (Ok(batch), true, HOUR) = (&outcome, may_be_too_much, secs_later) {
+                assert_eq!((ids(batch), codes(&batch.notices)), (vec![], vec!["unanswered"]));
+                assert_eq!(batch.progress.complete_until.unix_secs(), T + 100);
+            } else {
+                assert!(outcome.is_err(), "{reply:?}: {outcome:?}");
+            }
             assert_eq!((host.next().from, host.next().token), (T + 100, None));
         }
         let rows = [("a".into(), T + 1_000), ("b".into(), T + 1_001)];
@@ -266,9 +287,9 @@ fn a_window_stays_for_as_long_as_its_token_is_in_use() {
     let mut host = Host::new(&config());
     let (window, mut delivered) = ((T, host.now), Vec::new());
     for _ in 0..10 {
-        delivered.extend(events(polled(&mut host, &one_hour())));
+        delivered.extend(own_ids(&polled(&mut host, &one_hour())));
         assert_eq!((host.last().from, host.last().to), window);
-        host.now += 599;
+        host.now += 1_199;
     }
     assert_each_once(delivered, 1_000);
 }
@@ -306,7 +327,7 @@ fn a_status_500_inside_http_200_is_not_the_end_of_the_pages() {
         let before = host.next().body;
         failed(host.poll(down()), ErrorKind::Transient);
         assert_eq!(host.next().body, before);
-        delivered.extend(events(polled(&mut host, &one_hour())));
+        delivered.extend(own_ids(&polled(&mut host, &one_hour())));
     }
     assert_each_once(delivered, 1_000);
 }
@@ -314,16 +335,16 @@ fn a_status_500_inside_http_200_is_not_the_end_of_the_pages() {
 /// Theirs stored a token that had died: stuck at every run until a person reset the state.
 #[test]
 fn a_dead_token_in_the_stored_cursor_is_dropped_and_no_row_is_repeated() {
-    for secs_later in [0, 30, 601, DAY] {
+    for secs_later in [0, 30, 1_200, 1_201, DAY] {
         let (mut host, mut delivered) = (Host::new(&config()), Vec::new());
         for _ in 0..3 {
-            delivered.extend(events(polled(&mut host, &one_hour())));
+            delivered.extend(own_ids(&polled(&mut host, &one_hour())));
         }
         let dead = host.next().token;
         assert!(dead.is_some());
         let mut host = host.restarted(&config());
         host.now += secs_later;
-        if secs_later <= 600 {
+        if secs_later <= 1_200 {
             let batch = host.poll(unknown_token()).unwrap();
             assert_eq!(codes(&batch.notices), ["page_token_refused"]);
             assert_eq!(host.last().token, dead);
@@ -337,15 +358,15 @@ fn a_dead_token_in_the_stored_cursor_is_dropped_and_no_row_is_repeated() {
 /// Theirs wrote the cursor once, at the end: ten kills gave 200,000 events twice.
 #[test]
 fn ten_kills_repeat_a_page_each_at_most_and_lose_nothing() {
-    for (pages_between, secs_down) in [(0, 0), (1, 0), (2, 0), (5, 0), (0, 601), (3, 601)] {
+    for (pages_between, secs_down) in [(0, 0), (1, 0), (2, 0), (5, 0), (0, 1_201), (3, 1_201)] {
         for is_stored in [true, false] {
             let (mut host, mut delivered) = (Host::new(&config()), Vec::new());
             for _ in 0..10 {
                 for _ in 0..pages_between {
-                    delivered.extend(events(polled(&mut host, &one_hour())));
+                    delivered.extend(own_ids(&polled(&mut host, &one_hour())));
                 }
                 let stored = host.cursor.clone();
-                delivered.extend(events(polled(&mut host, &one_hour())));
+                delivered.extend(own_ids(&polled(&mut host, &one_hour())));
                 if !is_stored {
                     host.cursor = stored;
                 }
@@ -366,7 +387,7 @@ fn ten_kills_repeat_a_page_each_at_most_and_lose_nothing() {
 #[test]
 fn after_a_restart_a_token_is_sent_with_its_own_window_or_not_at_all() {
     let config = config_with(json!({"window_max_secs": 900}));
-    for secs_down in [1, 300, 601, 2 * HOUR] {
+    for secs_down in [1, 300, 1_200, 1_201, 2 * HOUR] {
         let (mut host, mut delivered) = (Host::new(&config), Vec::new());
         let mut window = None;
         for polls in 0.. {
@@ -379,7 +400,7 @@ fn after_a_restart_a_token_is_sent_with_its_own_window_or_not_at_all() {
             let last_window = window.replace((asked.from, asked.to));
             assert!(asked.token.is_none() || window == last_window, "{asked:?}");
             let more = batch.more;
-            delivered.extend(events(batch));
+            delivered.extend(own_ids(&batch));
             if !more {
                 break;
             }

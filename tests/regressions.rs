@@ -177,9 +177,11 @@ fn the_wait_of_a_first_reply_is_not_that_of_a_second_request_without_one() {
     let mut host = Host::new(&config());
     let api_now = host.now + HOUR;
     let refused = response(401, "").dated(api_now).header_of("Retry-After", "600");
-    let mut replies = vec![Err(HttpError::Timeout("t".into())), Ok(refused)];
-    let error = failed(host.poll_with(|_| replies.pop().unwrap()), ErrorKind::Transient);
-    assert_eq!(error.retry_after_ms, None);
+    let mut first = Some(Ok(refused));
+    let timeout = || Err(HttpError::Timeout("t".into()));
+    let outcome = host.poll_with(|_| first.take().unwrap_or_else(timeout));
+    let error = failed(outcome, ErrorKind::Transient);
+    assert_eq!((error.code, error.retry_after_ms), ("timeout", None));
 }
 
 #[test]

@@ -5,7 +5,8 @@
 mod fake;
 
 use fake::{
-    Api, HOUR, Host, Reply, T, WithHeader as _, config_with, numbered, page, response, row,
+    Api, HOUR, Host, Reply, T, WithHeader as _, codes, config_with, ids, numbered, page,
+    page_of_text, response, row,
 };
 use mimecast_ttp_source::{Config, HttpError, Moment, Response, Step, TokenCache, check, poll};
 use serde_json::{Value, json};
@@ -85,6 +86,9 @@ fn no_failure_of_a_poll_gives_a_secret_back() {
             // And with a page token, where failures become notices.
             host.cursor = None;
             host.poll(page(&[row("a", T + 1)], 9, Some("t"))).unwrap();
+            assert_hides(&format!("{:?}", host.poll(reply.clone())));
+            // And late, where it is no longer an error that a question is not answered.
+            host.now += 600;
             assert_hides(&format!("{:?}", host.poll(reply)));
             assert_hides(&host.cursor.unwrap());
         }
@@ -95,11 +99,21 @@ fn no_failure_of_a_poll_gives_a_secret_back() {
 fn no_failure_of_a_check_gives_a_secret_back() {
     let config = Config::parse(&secretive().to_string()).unwrap();
     for secret in SECRETS {
-        for reply in echoes(secret) {
+        // What is asked for a second time may be answered then.
+        let answered =
+            |reply: Reply| [(reply.clone(), Ok(page(&[], 0, None))), (reply.clone(), reply)];
+        for (mut reply, again) in echoes(secret).into_iter().flat_map(answered) {
             let mut tokens = TokenCache::new();
-            let Step::Send(request, pending) = check(&config, &mut tokens, at()) else { panic!() };
-            assert_hides(&format!("{request:?} {pending:?}"));
-            assert_hides(&format!("{:?}", pending.reply(reply, at())));
+            let mut step = check(&config, &mut tokens, at());
+            loop {
+                assert_hides(&format!("{step:?} {step:#?}"));
+                step = match step {
+                    Step::Send(_, pending) => {
+                        pending.reply(std::mem::replace(&mut reply, again.clone()), at())
+                    }
+                    Step::Done(_) => break,
+                };
+            }
         }
     }
 }
@@ -109,7 +123,7 @@ fn rows_alone_may_hold_what_they_hold() {
     for secret in SECRETS {
         let mut host = Host::new(&secretive());
         let mut batch = host.poll(page(&[row(secret, T + 1)], 1, None)).unwrap();
-        assert!(batch.events[0].body.contains(secret) && batch.events[0].id == secret);
+        assert!(batch.events[0].body.contains(secret) && ids(&batch) == [secret]);
         batch.events.clear();
         assert_hides(&format!("{batch:?}"));
     }
@@ -123,6 +137,24 @@ fn odd_rows_are_told_of_without_their_words() {
             let mut batch = Host::new(&secretive()).poll(page(&[odd], 1, None)).unwrap();
             assert!(!batch.notices.is_empty());
             batch.events.clear();
+            assert_hides(&format!("{batch:?}"));
+        }
+    }
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_told_of_without_their_words() {
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    for secret in SECRETS {
+        for unreadable in [
+            secret.to_owned(),
+            format!(r#"{{"id":"{secret}" "{secret}"}}"#),
+            format!(r#"{{"id":"{secret}","{secret}":"a\x"}}"#),
+            format!(r#"{{"id":"{secret}","{secret}":{deep}}}"#),
+        ] {
+            let mut host = Host::new(&secretive());
+            let batch = host.poll(response(200, page_of_text(&unreadable))).unwrap();
+            assert_eq!((ids(&batch), codes(&batch.notices)), (vec![], vec!["row_unreadable"]));
             assert_hides(&format!("{batch:?}"));
         }
     }

@@ -200,12 +200,13 @@ fn severity(members: &Members<'_>, is_malicious: bool) -> &'static str {
 
 /// Required, and so the row's identity where it has no id of its own. As a JSON string.
 fn uid<'a>(row: &Row<'a>, members: &mut Members<'a>) -> Cow<'a, str> {
-    match members.text(Field::Id).filter(|id| !id.said.is_empty()) {
+    let Some(own) = row.own_id() else { return Cow::Owned(quoted(&row.digest())) };
+    match members.text(Field::Id) {
         Some(id) => {
             members.take(&id);
             Cow::Borrowed(id.written)
         }
-        None => Cow::Owned(quoted(&row.id())),
+        None => Cow::Owned(quoted(own)),
     }
 }
 

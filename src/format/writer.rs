@@ -99,16 +99,23 @@ pub(crate) fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            // A row can have any number of tabs between its tokens: not six bytes for each. // I5
-            '\t' => quoted.push_str("\\t"),
-            '\0'..' ' => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
-            }
+            '\0'..' ' => push_escaped(c, &mut quoted),
             c => quoted.push(c),
         }
     }
     quoted.push('"');
     quoted
+}
+
+/// A control character as an escape.
+pub(crate) fn push_escaped(c: char, out: &mut String) {
+    match c {
+        // A row can have any number of tabs between its tokens: not six bytes for each. // I5
+        '\t' => out.push_str("\\t"),
+        c => {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -93,8 +93,13 @@ fn every_cursor_that_was_ever_written_is_written_again_without_loss() {
             // A token that is too old is left behind, with half the window.
             let is_cut = asked.token.is_none() && !before["pass"]["window"]["token"].is_null();
             for (member, value) in before.as_object().unwrap() {
-                if member != "pass" && !(is_cut && member == "span_secs") {
-                    assert_eq!(again[member], *value, "{name}: {member}");
+                // What is shown again may be remembered for longer; what was told stays told.
+                let len = |value: &Value| value.as_str().map(str::len);
+                match member.as_str() {
+                    "pass" | "due" | "told" | "habits" => {}
+                    "span_secs" if is_cut => {}
+                    "seen" => assert_eq!(len(&again[member]), len(value), "{name}: {member}"),
+                    _ => assert_eq!(again[member], *value, "{name}: {member}"),
                 }
             }
         }

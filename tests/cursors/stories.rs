@@ -52,6 +52,7 @@ fn caught_up(host: &mut Host) -> Vec<Value> {
 pub(crate) fn all() -> Vec<Story> {
     let mut stories = passes();
     stories.extend(tokens());
+    stories.extend(habits());
     stories.extend(clocks());
     stories.extend(rows_and_filters());
     stories
@@ -83,40 +84,6 @@ fn passes() -> Vec<Story> {
                 host.skip_newest();
                 let rows = rows(&["a"], T + 880);
                 host.poll(page(&rows, 1, None)).unwrap();
-                rows
-            },
-        ),
-        story(
-            "second-reading",
-            "A window gave three rows of five and is being read once more, without news so far.",
-            json!({}),
-            |host| {
-                let rows = rows(&["a", "b", "c"], T + 1_000);
-                host.poll(page(&rows, 5, None)).unwrap();
-                host.poll(page(&rows[..1], 5, Some("second-2"))).unwrap();
-                rows
-            },
-        ),
-        story(
-            "second-reading-with-news",
-            "A window gave three rows of five and is being read once more: a fourth came.",
-            json!({}),
-            |host| {
-                let rows = rows(&["a", "b", "c", "d"], T + 1_000);
-                host.poll(page(&rows[..3], 5, None)).unwrap();
-                host.poll(page(&rows[2..], 5, Some("second-2"))).unwrap();
-                rows
-            },
-        ),
-        story(
-            "count-not-trusted",
-            "Two readings of a window gave fewer rows than were announced.",
-            json!({}),
-            |host| {
-                let rows = rows(&["a", "b", "c"], T + 3_000);
-                host.poll(page(&rows, 5, None)).unwrap();
-                host.poll(page(&rows, 5, None)).unwrap();
-                host.now += 60;
                 rows
             },
         ),
@@ -193,12 +160,10 @@ fn tokens() -> Vec<Story> {
         ),
         story(
             "empty-pages",
-            "Two pages without a row came, each with the token of another.",
+            "A page without a row came, with the token of another.",
             json!({}),
             |host| {
-                for token in ["empty-2", "empty-3"] {
-                    host.poll(page(&[], None, Some(token))).unwrap();
-                }
+                host.poll(page(&[], None, Some("empty-2"))).unwrap();
                 vec![]
             },
         ),
@@ -215,27 +180,152 @@ fn tokens() -> Vec<Story> {
     ]
 }
 
+fn habits() -> Vec<Story> {
+    vec![
+        story(
+            "short-window",
+            "A window gave three rows of five, and half of it is read again.",
+            json!({}),
+            |host| {
+                let rows = rows(&["a", "b", "c"], T + 1_000);
+                host.poll(page(&rows, 5, None)).unwrap();
+                host.skip_newest();
+                host.poll(page(&rows[..1], 5, Some("second-2"))).unwrap();
+                rows
+            },
+        ),
+        story(
+            "withheld-rows",
+            "Of one second two rows are counted that no reading gave.",
+            json!({}),
+            |host| {
+                host.now = T + 1;
+                let rows = rows(&["a", "b", "c"], T);
+                for _ in 0..2 {
+                    host.poll(page(&rows, 5, None)).unwrap();
+                }
+                host.now += 60;
+                rows
+            },
+        ),
+        story(
+            "count-not-trusted",
+            "Second after second more was counted than given: the count is not relied on.",
+            json!({}),
+            |host| {
+                host.now = T + 60;
+                let rows = rows(&["a"], T);
+                while host.poll(page(&rows, 1_000_000, None)).unwrap().more {}
+                host.now += 60;
+                rows
+            },
+        ),
+        story(
+            "ends-empty",
+            "A listing ended in empty pages, each with the token of another.",
+            json!({}),
+            |host| {
+                let rows = rows(&["a"], T + 3_000);
+                host.poll(page(&rows, None, Some("empty-1"))).unwrap();
+                for token in ["empty-2", "empty-3", "empty-4"] {
+                    host.poll(page(&[], None, Some(token))).unwrap();
+                }
+                host.now += 60;
+                rows
+            },
+        ),
+        story(
+            "goes-round",
+            "The pages of a single second went round, from both ends.",
+            json!({}),
+            |host| {
+                host.now = T + 1;
+                let rows = rows(&["a", "b", "c"], T);
+                while host.poll(page(&rows, None, Some("round"))).unwrap().more {}
+                host.now += 60;
+                rows
+            },
+        ),
+        story(
+            "row-by-row",
+            "Replies of a single second were too large: it is read in pages of one row.",
+            json!({}),
+            |host| {
+                host.now = T + 1;
+                for _ in 0..5 {
+                    host.poll(HttpError::TooLarge("20 MiB".into())).unwrap();
+                }
+                vec![]
+            },
+        ),
+        story(
+            "unanswered",
+            "Half a day was asked for twice and not answered, a quarter of it was.",
+            json!({}),
+            |host| {
+                host.now = T + DAY;
+                host.poll(no_rows()).unwrap();
+                host.now += 60;
+                for _ in 0..2 {
+                    let _ = host.poll(HttpError::Timeout("30 s".into()));
+                    host.now += 30;
+                }
+                let rows = rows(&["a"], T + 1_000);
+                host.poll(page(&rows, 1, None)).unwrap();
+                rows
+            },
+        ),
+        story(
+            "older-rows",
+            "Rows came that are up to an hour older than asked for.",
+            json!({}),
+            |host| {
+                let rows = [rows(&["a"], T - 3_000), rows(&["b", "c"], T + 3_000)].concat();
+                host.poll(page(&rows, 3, None)).unwrap();
+                host.now += 60;
+                rows
+            },
+        ),
+    ]
+}
+
 fn clocks() -> Vec<Story> {
     let mid_pass = |name, about, offset_secs: i64| {
         story(name, about, json!({}), move |host| {
             host.now = T + DAY + HOUR;
             host.skip_newest();
             let rows = rows(&["a", "b"], T + 1_000);
-            let reply = page(&rows, 1_200, Some("clock-2"));
-            host.poll(reply.dated(host.now + offset_secs)).unwrap();
+            for token in ["clock-2", "clock-3"] {
+                let reply = page(&rows, 1_200, Some(token));
+                host.poll(reply.dated(host.now + offset_secs)).unwrap();
+            }
             rows
         })
     };
     vec![
         mid_pass("api-clock-ahead", "The API's clock is an hour ahead of the host's.", HOUR),
-        mid_pass("api-clock-behind", "The API's clock is two hours behind the host's.", -2 * HOUR),
         story(
-            "api-clock-set-right",
-            "The API's clock was half an hour behind for one reply: the pass ends so much early.",
+            "clock-doubted",
+            "One answer told a time that is an hour ahead: the next one is to say so, too.",
             json!({}),
             |host| {
                 let rows = rows(&["a", "b"], T + 1_000);
-                for (token, offset_secs) in [("clock-2", -HOUR / 2), ("clock-3", 0)] {
+                host.poll(page(&rows, 2, None).dated(host.now + HOUR)).unwrap();
+                host.now += 1;
+                rows
+            },
+        ),
+        mid_pass("api-clock-behind", "The API's clock is two hours behind the host's.", -2 * HOUR),
+        story(
+            "api-clock-set-right",
+            "The API's clock was half an hour behind for two replies: the pass ends so much early.",
+            json!({}),
+            |host| {
+                let rows = rows(&["a", "b"], T + 1_000);
+                let behind = -HOUR / 2;
+                for (token, offset_secs) in
+                    [("clock-2", behind), ("clock-3", behind), ("clock-4", 0)]
+                {
                     let reply = page(&rows, 1_200, Some(token));
                     host.poll(reply.dated(host.now + offset_secs)).unwrap();
                 }

@@ -109,10 +109,10 @@ impl Host {
         self.config = Config::parse(&config.to_string()).unwrap();
     }
 
-    /// A poll that takes one request.
+    /// A poll whose requests all get the same answer; most polls take one.
     pub(crate) fn poll(&mut self, reply: impl Into<Given>) -> Outcome {
-        let mut replies = vec![reply.into().0];
-        self.poll_with(|_| replies.pop().expect("one request"))
+        let reply = reply.into().0;
+        self.poll_with(|_| reply.clone())
     }
 
     /// A poll whose requests are answered one by one. Stores the cursor of a batch.
@@ -156,7 +156,7 @@ impl Host {
         for _ in 0..20_000 {
             let now = self.now;
             let batch = self.poll_with(|asked| Ok(api.answer(asked, now))).unwrap();
-            ids.extend(batch.events.into_iter().map(|event| event.id));
+            ids.extend(own_ids(&batch));
             if !batch.more {
                 return ids;
             }
@@ -186,8 +186,8 @@ pub(crate) fn poll_once(
     panic!("one poll asks without end");
 }
 
-/// A poll is one page, and once more if the clock was off.
-const REQUESTS_MAX: u32 = 3;
+/// A poll is one page, and twice more if the clock was off.
+const REQUESTS_MAX: u32 = 4;
 
 impl Asked {
     /// It is the question that goes before a pass of several windows.
@@ -372,9 +372,17 @@ pub(crate) fn numbered(numbers: std::ops::Range<i64>, second: fn(i64) -> i64) ->
     Api::of(numbers.map(|n| (format!("row-{n}"), second(n))))
 }
 
-/// The ids of a batch's events.
+/// The rows' own ids of a batch's events: what an event's id has besides is its time.
 pub(crate) fn ids(batch: &Batch) -> Vec<&str> {
-    batch.events.iter().map(|event| event.id.as_str()).collect()
+    batch.events.iter().map(|event| own_id(&event.id)).collect()
+}
+
+pub(crate) fn own_ids(batch: &Batch) -> Vec<String> {
+    ids(batch).into_iter().map(str::to_owned).collect()
+}
+
+pub(crate) fn own_id(id: &str) -> &str {
+    id.rsplit_once('@').map_or(id, |(own, _)| own)
 }
 
 pub(crate) fn codes(notices: &[Notice]) -> Vec<&str> {

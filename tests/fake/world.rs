@@ -20,19 +20,24 @@ pub(crate) struct Row {
     pub(crate) is_malicious: bool,
     /// As the API writes it. No two rows are alike.
     pub(crate) text: String,
+    /// What is to come of it, if that is not its text. Empty: nothing, since it cannot be read.
+    pub(crate) event: Option<String>,
 }
 
 impl Row {
     pub(crate) fn new(id: impl std::fmt::Display, second: i64, visible: i64) -> Self {
         let time = api_date(second);
         let text = format!(r#"{{"id":"{id}","eventTime":"{time}"}}"#);
-        Self { second, nanos: 0, visible, is_malicious: false, text }
+        Self { second, nanos: 0, visible, is_malicious: false, text, event: None }
     }
 
     /// The same row somewhat later in its second.
     pub(crate) fn with_nanos(mut self, nanos: u32) -> Self {
         self.nanos = nanos;
-        self.text = self.text.replace("+0000", &format!(".{nanos:09}+0000"));
+        let fraction = format!(".{nanos:09}+0000");
+        for text in [Some(&mut self.text), self.event.as_mut()].into_iter().flatten() {
+            *text = text.replace("+0000", &fraction);
+        }
         self
     }
 }
@@ -49,6 +54,21 @@ pub(crate) enum Count {
     Random,
 }
 
+/// How a listing ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The last page names no next one.
+    Clean,
+    /// It does, and so do the empty pages that follow, each another.
+    Empty,
+    /// The same, and each of them names itself.
+    EmptySame,
+    /// The page after the last is the first.
+    Round,
+    /// The last page comes again and again.
+    LastAgain,
+}
+
 /// How pages follow each other, whatever is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -58,6 +78,7 @@ pub(crate) enum Order {
 }
 
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a licence of its own")]
 pub(crate) struct World {
     /// By time.
     pub(crate) rows: Vec<Row>,
@@ -76,6 +97,20 @@ pub(crate) struct World {
     pub(crate) odd_pages_percent: i64,
     /// How far the date of a signature may be off.
     pub(crate) skew_max_secs: i64,
+    pub(crate) ending: Ending,
+    /// How many rows a listing gives at most, whatever it counts.
+    pub(crate) listing_rows_max: usize,
+    /// A longer window is not answered.
+    pub(crate) window_secs_max: i64,
+    /// An end of a window that lies ahead of its clock is refused.
+    pub(crate) refuses_future: bool,
+    /// Some answers come from a node whose clock is off: how many in a hundred, or every second one
+    /// if none, and by how much.
+    pub(crate) other_node: Option<(i64, i64)>,
+    /// `from` is rounded down to a multiple of it.
+    pub(crate) from_unit_secs: i64,
+    /// Rows are found by when they became visible.
+    pub(crate) is_found_by_visible: bool,
 }
 
 impl World {
@@ -95,21 +130,34 @@ impl World {
             poisoned_percent: 0,
             odd_pages_percent: 0,
             skew_max_secs: i64::MAX,
+            ending: Ending::Clean,
+            listing_rows_max: usize::MAX,
+            window_secs_max: i64::MAX,
+            refuses_future: false,
+            other_node: None,
+            from_unit_secs: 1,
+            is_found_by_visible: false,
         }
     }
 
     /// The rows that a window holds, in the order of the pages.
     fn find(&self, asked: &Asked, now: i64) -> Vec<usize> {
         let is_wanted = asked.body["data"][0]["taggedMalicious"].as_bool();
-        let begin = self.rows.partition_point(|row| row.second < asked.from);
-        let end = self.rows.partition_point(|row| {
-            row.second < asked.to
-                || (self.is_to_inclusive && (row.second, row.nanos) == (asked.to, 0))
-        });
-        let mut found: Vec<_> = (begin..end.max(begin))
+        let from = asked.from - asked.from.rem_euclid(self.from_unit_secs);
+        let is_before_end = |second: i64, nanos: u32| {
+            second < asked.to || (self.is_to_inclusive && (second, nanos) == (asked.to, 0))
+        };
+        let begin = self.rows.partition_point(|row| row.second < from);
+        let end = self.rows.partition_point(|row| is_before_end(row.second, row.nanos));
+        let within =
+            if self.is_found_by_visible { 0..self.rows.len() } else { begin..end.max(begin) };
+        let mut found: Vec<_> = within
             .filter(|index| {
                 let row = &self.rows[*index];
-                row.visible <= now && is_wanted.is_none_or(|wanted| wanted == row.is_malicious)
+                let is_found = !self.is_found_by_visible
+                    || (row.visible >= from && is_before_end(row.visible, 0));
+                let is_wanted = is_wanted.is_none_or(|wanted| wanted == row.is_malicious);
+                is_found && row.visible <= now && is_wanted
             })
             .collect();
         let is_newest_first = match self.order {
@@ -130,6 +178,8 @@ pub(crate) struct Server {
     pub(crate) requests: u32,
     /// The newest last.
     tokens: Vec<(Arc<str>, Place)>,
+    /// Where the last page was empty though rows follow.
+    empty_at: usize,
     dice: Dice,
 }
 
@@ -145,7 +195,7 @@ struct Place {
 
 impl Server {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { requests: 0, tokens: Vec::new(), dice: Dice::new(seed) }
+        Self { requests: 0, tokens: Vec::new(), empty_at: usize::MAX, dice: Dice::new(seed) }
     }
 
     /// No token that was given so far is known any more.
@@ -156,11 +206,24 @@ impl Server {
     /// Answers at a time of the API's clock.
     pub(crate) fn answer(&mut self, world: &World, asked: &Asked, now: i64) -> Response {
         self.requests += 1;
+        let skew_secs = match world.other_node {
+            Some((0, skew_secs)) if self.requests.is_multiple_of(2) => skew_secs,
+            Some((percent, skew_secs)) if self.dice.percent(percent) => skew_secs,
+            _ => 0,
+        };
+        // What a node can tell of the time; which rows there are, all of them know.
+        let told = now + skew_secs;
         let dated =
-            |response: Response| if world.is_dated { response.dated(now) } else { response };
+            |response: Response| if world.is_dated { response.dated(told) } else { response };
         assert!(asked.from < asked.to, "a window runs backwards: {}", asked.body);
-        if (asked.signed - now).abs() > world.skew_max_secs {
+        if (asked.signed - told).abs() > world.skew_max_secs {
             return dated(failure(401, "err_xdk_invalid_signature"));
+        }
+        if asked.to - asked.from > world.window_secs_max {
+            return dated(response(504, ""));
+        }
+        if world.refuses_future && asked.to > told {
+            return dated(failure(400, "err_validation_invalid"));
         }
         let (offset, pinned) = match &asked.token {
             None => (0, Arc::new(world.find(asked, now))),
@@ -194,18 +257,30 @@ impl Server {
         let wanted = asked.body["meta"]["pagination"]["pageSize"].as_u64().expect("a page size");
         let size = world.page_size.min(usize::try_from(wanted).expect("a small number"));
         let is_odd = self.dice.percent(world.odd_pages_percent);
-        // The place stays where it is: the rows come with the page after.
-        let is_empty = is_odd && !found.is_empty() && self.dice.percent(50);
-        let end = if is_empty { offset } else { found.len().min(offset + size) };
+        let len = found.len().min(world.listing_rows_max);
+        // The place stays where it is: the rows come with the page after. Never twice in a row: that
+        // is how a listing ends.
+        let is_empty = is_odd && offset < len && offset != self.empty_at && self.dice.percent(50);
+        self.empty_at = if is_empty { offset } else { usize::MAX };
+        let end = if is_empty { offset } else { len.min(offset + size) };
+        let next_offset = match world.ending {
+            _ if end < len => Some(end),
+            Ending::Clean => None,
+            Ending::Empty | Ending::EmptySame => Some(end),
+            Ending::Round => Some(0),
+            Ending::LastAgain => Some(offset.min(len.saturating_sub(1))),
+        };
         let mut body = String::from(r#"{"meta":{"status":200"#);
-        if end < found.len() {
+        if let Some(next_offset) = next_offset {
             let (from, to) = (asked.from, asked.to);
-            let next = format!("{from} {} {offset} {}", to - from, self.requests);
+            let itself = asked.token.clone().filter(|_| offset >= len);
+            let next = itself.filter(|_| world.ending == Ending::EmptySame);
+            let next = next.unwrap_or(format!("{from} {} {offset} {}", to - from, self.requests));
             let _ = write!(body, r#","pagination":{{"pageSize":{size},"next":"{next}"}}"#);
             if self.tokens.len() >= TOKENS_MAX {
                 self.tokens.remove(0);
             }
-            let place = Place { from, to, offset: end, pinned: Arc::clone(found) };
+            let place = Place { from, to, offset: next_offset, pinned: Arc::clone(found) };
             self.tokens.push((next.into(), place));
         }
         if is_odd && found.is_empty() {

@@ -65,6 +65,32 @@ fn a_page_of_the_longest_texts_gives_events_within_bounds() {
 }
 
 #[test]
+fn a_page_of_control_characters_gives_events_within_bounds() {
+    // Six bytes each, once they are escaped.
+    for control in ["\u{1}", "\n"] {
+        let text = repeated(control, TEXT_BYTES_MAX);
+        let rows: Vec<String> = (100..250)
+            .map(|number| {
+                format!(
+                    concat!(
+                        r#"{{"id":"{number}","definition":"{text}","senderAddress":"{text}","#,
+                        r#""recipientAddress":"{text}","subject":"{text}","messageId":"{text}"}}"#
+                    ),
+                    number = number,
+                    text = text,
+                )
+            })
+            .collect();
+        hold(control, &rows[..20], &Fate::Taken);
+        hold(control, &rows, &Fate::Narrowed);
+        let text = repeated(control, REPLY_BYTES_MAX - 1_000);
+        hold(control, &[format!(r#"{{"subject":"{text}"}}"#)], &Fate::Narrowed);
+        let text = repeated(control, REPLY_BYTES_MAX / 6);
+        hold(control, &[format!(r#"{{"subject":"{text}"}}"#)], &Fate::Taken);
+    }
+}
+
+#[test]
 fn a_page_with_one_text_of_megabytes_gives_events_within_bounds() {
     let text = "m".repeat(REPLY_BYTES_MAX - 1_000);
     hold("definition", &[json!({"definition": text}).to_string()], &Fate::Taken);

@@ -1,5 +1,5 @@
 //! Rows of all kinds, the same in every run: members of odd kinds, missing ones, unknown ones, and
-//! every way to spell them.
+//! every way to spell them, control characters that are not escaped among them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,10 +10,25 @@ use serde_json::{Map, Value, json};
 use crate::event::events_of;
 use crate::fake::dice::Dice;
 
-/// A row as a page has it, and what it says.
+/// A row as a page has it, the same as JSON on one line, and what it says.
 pub(crate) struct Row {
     pub(crate) text: String,
+    pub(crate) raw: String,
     pub(crate) value: Value,
+}
+
+/// The two texts of a row, while they are written.
+#[derive(Default)]
+struct Texts {
+    text: String,
+    raw: String,
+}
+
+impl Texts {
+    fn push(&mut self, piece: &str) {
+        self.text.push_str(piece);
+        self.raw.push_str(piece);
+    }
 }
 
 /// Shows each row with its event.
@@ -49,10 +64,11 @@ fn row(dice: &mut Dice, number: i64) -> Row {
         members.insert(name, any(dice, 3));
     }
     let value = Value::Object(members);
-    let mut text = String::new();
-    write(dice, &value, &mut text);
-    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value, "{text}");
-    Row { text, value }
+    let mut texts = Texts::default();
+    write(dice, &value, &mut texts);
+    let Texts { text, raw } = texts;
+    assert_eq!(serde_json::from_str::<Value>(&raw).unwrap(), value, "{raw}");
+    Row { text, raw, value }
 }
 
 /// Mostly what is documented; sometimes a text of another member, or of no kind at all.
@@ -130,60 +146,80 @@ fn any(dice: &mut Dice, depth: u32) -> Value {
 }
 
 /// Writes a value in one of the many ways to write it.
-fn write(dice: &mut Dice, value: &Value, out: &mut String) {
+fn write(dice: &mut Dice, value: &Value, out: &mut Texts) {
     match value {
         Value::String(text) => write_string(dice, text, out),
         Value::Array(values) => {
-            out.push('[');
+            out.push("[");
             for (index, value) in values.iter().enumerate() {
                 separate(dice, index, out);
                 write(dice, value, out);
             }
             blank(dice, out);
-            out.push(']');
+            out.push("]");
         }
         Value::Object(members) => {
-            out.push('{');
+            out.push("{");
             let shuffled: BTreeMap<u64, _> = members.iter().map(|m| (dice.next(), m)).collect();
             for (index, (name, value)) in shuffled.into_values().enumerate() {
                 separate(dice, index, out);
                 write_string(dice, name, out);
                 blank(dice, out);
-                out.push(':');
+                out.push(":");
                 blank(dice, out);
                 write(dice, value, out);
             }
             blank(dice, out);
-            out.push('}');
+            out.push("}");
         }
-        other => write!(out, "{other}").unwrap(),
+        other => out.push(&other.to_string()),
     }
 }
 
-fn separate(dice: &mut Dice, index: usize, out: &mut String) {
+fn separate(dice: &mut Dice, index: usize, out: &mut Texts) {
     if index > 0 {
         blank(dice, out);
-        out.push(',');
+        out.push(",");
     }
     blank(dice, out);
 }
 
-fn blank(dice: &mut Dice, out: &mut String) {
+/// Line breaks are left out of what is on one line.
+fn blank(dice: &mut Dice, out: &mut Texts) {
     if dice.percent(3) {
-        out.push_str(dice.pick::<&str>(&[" ", "\n", "\r\n  ", "\t"]));
+        let blank = dice.pick::<&str>(&[" ", "\n", "\r\n  ", "\t"]);
+        out.text.push_str(blank);
+        out.raw.push_str(&blank.replace(['\r', '\n'], ""));
     }
 }
 
-fn write_string(dice: &mut Dice, text: &str, out: &mut String) {
-    let is_escaped = dice.percent(10);
-    if !is_escaped {
-        return write!(out, "{}", json!(text)).unwrap();
+fn write_string(dice: &mut Dice, text: &str, out: &mut Texts) {
+    match dice.below(10) {
+        0 => {
+            let units = text.encode_utf16().map(|unit| format!("\\u{unit:04x}"));
+            out.push(&format!("\"{}\"", units.collect::<String>()));
+        }
+        // Control characters as they are, where JSON wants them escaped.
+        1..=3 => {
+            out.push("\"");
+            for c in text.chars() {
+                match c {
+                    '"' | '\\' => out.push(&format!("\\{c}")),
+                    '\t' => {
+                        out.text.push(c);
+                        out.raw.push_str("\\t");
+                    }
+                    '\0'..' ' => {
+                        out.text.push(c);
+                        write!(out.raw, "\\u{:04x}", u32::from(c)).unwrap();
+                    }
+                    c => out.push(c.encode_utf8(&mut [0; 4])),
+                }
+            }
+            out.push("\"");
+        }
+        _ => out.push(&json!(text).to_string()),
     }
-    out.push('"');
-    for unit in text.encode_utf16() {
-        write!(out, "\\u{unit:04x}").unwrap();
-    }
-    out.push('"');
 }
 
 const PAGES: u64 = 6;

@@ -3,8 +3,8 @@
 use mimecast_ttp_source::{ErrorKind, HttpError};
 use serde_json::{Value, json};
 
-use crate::fake::{WithHeader as _, failed, no_responses, response};
-use crate::instance::{Instance, SECRET, oauth2};
+use crate::fake::{HOUR, T, WithHeader as _, failed, http_date, no_responses, response};
+use crate::instance::{Instance, SECRET, empty, grant, oauth2};
 
 #[test]
 fn credentials_are_judged_at_the_token_endpoint_and_none_of_its_words_come_out() {
@@ -25,12 +25,48 @@ fn credentials_are_judged_at_the_token_endpoint_and_none_of_its_words_come_out()
 }
 
 #[test]
+fn a_refusal_that_is_not_the_token_endpoints_blames_no_credentials() {
+    for status in [400, 401, 403, 418] {
+        for body in
+            ["<html>WORDS</html>", "WORDS", "\"WORDS\"", "[\"WORDS\"]", "{\"WORDS\"", "null"]
+        {
+            let reply = response(status, body).header_of("Retry-After", "7");
+            let mut instance = Instance::new(oauth2());
+            let error = failed(instance.poll([reply.clone()]), ErrorKind::Transient);
+            assert_eq!((error.code, error.retry_after_ms), ("not_the_api", Some(7_000)), "{body}");
+            for word in ["token endpoint", &status.to_string(), "proxy", "base_url"] {
+                assert!(error.message.contains(word), "{word}: {error:?}");
+            }
+            assert!(!format!("{error:?}").contains("WORDS"), "{error:?}");
+            assert_eq!(instance.check([reply]).unwrap_err().message, error.message);
+        }
+        // The endpoint's own are JSON, or nothing.
+        for body in ["", "\r\n", "{}", "{\"error\":\"WORDS\"}"] {
+            let outcome = Instance::new(oauth2()).poll([response(status, body)]);
+            assert!(failed(outcome, ErrorKind::Auth).code != "not_the_api", "{status} {body}");
+        }
+    }
+}
+
+#[test]
+fn a_byte_order_mark_before_a_token_is_stepped_over() {
+    let mut granted = grant("t", 1_799);
+    granted.body.splice(0..0, "\u{feff}".bytes());
+    let mut instance = Instance::new(oauth2());
+    instance.poll([granted, empty()]).unwrap();
+    assert_eq!(instance.asked(), ["token", "Bearer t"]);
+}
+
+#[test]
 fn a_token_endpoint_in_trouble_is_waited_for() {
+    let until = |second| response(429, "").header_of("Retry-After", &http_date(second));
     let waits = [
         (response(429, "").header_of("X-RateLimit-Reset", "1500"), Some(1_500)),
         (response(429, "").header_of("X-Rate-Limit-Reset", "2500"), Some(2_500)),
         (response(429, "").header_of("Retry-After", "3"), Some(3_000)),
         (response(429, "").header_of("X-RateLimit-Reset", "99999999"), Some(900_000)),
+        (until(T + 90 * HOUR + 9).dated(T + 90 * HOUR), Some(9_000)),
+        (until(T + HOUR + 5), Some(5_000)),
         (response(503, "<html>").header_of("Retry-After", "4"), Some(4_000)),
         (response(200, json!({"meta": {"status": 500}, "fail": []})), None),
         (response(400, json!({"fail": [{"errors": [{"retryable": true}]}]})), None),

@@ -83,7 +83,7 @@ fn a_token_that_ran_out_is_replaced_once_and_the_request_repeated() {
         gateway(401, "err_xdk_client_unauthorized"),
         gateway(400, "err_xdk_invalid_signature"),
         response(401, ""),
-        response(401, "<html>"),
+        response(401, "{}"),
         response(200, json!({"meta": {"status": 401}, "data": [], "fail": []})),
     ] {
         let mut instance = Instance::with_token();
@@ -97,6 +97,37 @@ fn a_token_that_ran_out_is_replaced_once_and_the_request_repeated() {
         instance.poll([empty()]).unwrap();
         assert_eq!(instance.asked(), ["Bearer new"]);
     }
+}
+
+#[test]
+fn a_refusal_that_is_not_the_apis_asks_for_no_token_and_blames_no_credentials() {
+    for status in [401, 403, 418] {
+        let mut instance = Instance::with_token();
+        let reply = response(status, "<html>WORDS</html>").header_of("Retry-After", "7");
+        let error = failed(instance.poll([reply]), ErrorKind::Transient);
+        assert_eq!((error.code, error.stats.requests), ("not_the_api", 1));
+        assert_eq!(error.retry_after_ms, Some(7_000));
+        assert!(error.message.contains("proxy") && !error.message.contains("WORDS"), "{error:?}");
+        assert_eq!(instance.asked(), ["Bearer old"]);
+    }
+}
+
+#[test]
+fn what_is_asked_again_in_a_poll_is_asked_with_the_same_token() {
+    let begin = || Instance { now: T + 5 * HOUR, ..Instance::new(oauth2()) };
+    let rows = || page(&[row("a", T + 1)], 1, None);
+    // Less of it, where it is not answered, and up to the API's clock, where that is behind.
+    for refusal in [response(503, ""), gateway(400, "err_future").dated(T + 5 * HOUR - 5)] {
+        let mut instance = begin();
+        let batch = instance.poll([grant("t", 1_799), refusal, rows()]).unwrap();
+        assert_eq!((ids(&batch), batch.stats.requests), (vec!["a"], 3));
+        assert_eq!(instance.asked(), ["token", "Bearer t", "Bearer t"]);
+    }
+    // Or with the next one, if its life is that short.
+    let mut instance = begin();
+    let replies = [grant("t", 60), response(503, ""), grant("u", 60), rows()];
+    assert_eq!(ids(&instance.poll(replies).unwrap()), ["a"]);
+    assert_eq!(instance.asked(), ["token", "Bearer t", "token", "Bearer u"]);
 }
 
 #[test]
@@ -173,6 +204,11 @@ fn a_check_gets_its_token_and_shares_it_with_polls() {
     ] {
         assert_eq!(instance.check([reply]).unwrap_err().code, code);
     }
-    let error = Instance::new(oauth2()).check([response(401, SECRET)]).unwrap_err();
-    assert!(error.code == "client_refused" && !error.message.contains(SECRET), "{error:?}");
+    let echo = json!({"message": SECRET});
+    for (reply, code) in
+        [(response(401, echo), "client_refused"), (response(401, SECRET), "not_the_api")]
+    {
+        let error = Instance::new(oauth2()).check([reply]).unwrap_err();
+        assert!(error.code == code && !error.message.contains(SECRET), "{error:?}");
+    }
 }

@@ -163,8 +163,14 @@ fn a_row_comes_once_however_many_pages_and_polls_show_it() {
         .poll(page(&[row("a", T + 1), row("a", T + 1), row("b", T + 2)], 4, Some("t")))
         .unwrap();
     assert_eq!((ids(&batch), batch.stats.duplicates), (vec!["a", "b"], 1));
-    let batch = host.poll(page(&[row("b", T + 2), row("a", T + 9)], 4, None)).unwrap();
+    let mut changed = row("a", T + 1);
+    changed["hits"] = json!(9);
+    let batch = host.poll(page(&[row("b", T + 2), changed], 2, None)).unwrap();
     assert_eq!((ids(&batch), batch.stats.duplicates), (vec![], 2));
+    // Of another time it is another row.
+    host.now += 60;
+    let batch = host.poll(page(&[row("a", T + 9)], 3, None)).unwrap();
+    assert_eq!((ids(&batch), batch.stats.duplicates), (vec!["a"], 0));
 }
 
 #[test]

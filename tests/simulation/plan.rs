@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use crate::fake::dice::Dice;
-use crate::fake::world::{Count, Order, Row, World};
+use crate::fake::world::{Count, Ending, Order, Row, World};
 use crate::fake::{DAY, HOUR, T, api_date, config_with};
 
 /// A run to be.
@@ -74,7 +74,15 @@ impl Plan {
             let from = T + d.below(span);
             (quiet - overlap_max - 300 > secs).then_some((from, from + secs))
         });
-        let rows = history(d, span, rows_max, page_size, late_max, outage.flatten());
+        // An API that goes by when a row became visible finds the latest of them.
+        let is_found_by_visible = d.percent(8);
+        let late_max = if is_found_by_visible { *d.pick(&[60, 2 * HOUR]) } else { late_max };
+        let mut rows = history(d, span, rows_max, page_size, late_max, outage.flatten());
+        if is_found_by_visible {
+            for row in &mut rows {
+                row.visible = row.visible.max(row.second);
+            }
+        }
         let begin = T + if d.percent(50) { 5 } else { d.below(span) };
         let end = T + span + d.below(2 * HOUR);
         let world = World {
@@ -112,6 +120,8 @@ impl Plan {
             skew_max_secs: if is_dated && d.percent(70) { 900 } else { i64::MAX },
             ..World::of(rows)
         };
+        let has_fractions = world.rows.iter().any(|row| row.nanos > 0);
+        let world = estrange(d, world, page_size, is_found_by_visible, has_fractions);
         let start = if d.percent(80) { Some(d.between(T - DAY, begin)) } else { None };
         let config = json!({
             "overlap_secs": overlap, "quiet_max_secs": quiet, "window_max_secs": window,
@@ -128,6 +138,8 @@ impl Plan {
         }
         changes.extend(meddling(d, span, window, is_dated, page_size / 2 + 1));
         changes.sort_by_key(|(at, _)| *at);
+        let faults_percent = *d.pick(&[0, 0, 3, 10, 30]);
+        let is_by_the_hour = world.from_unit_secs == HOUR;
         Self {
             world,
             config,
@@ -135,7 +147,8 @@ impl Plan {
             begin,
             end: end.max(begin),
             changes,
-            faults_percent: *d.pick(&[0, 0, 3, 10, 30]),
+            // Each fault makes it begin a window anew, and here that has the rows of an hour.
+            faults_percent: if is_by_the_hour { 0 } else { faults_percent },
             crashes_per_mille: *d.pick(&[0, 0, 0, 20, 200]),
             is_transactional: d.percent(50),
         }
@@ -177,6 +190,69 @@ impl fmt::Display for Plan {
             "{:#?}",
             Self { world, changes: self.changes.clone(), config: self.config.clone(), ..*self }
         )
+    }
+}
+
+/// Ways of an API that are not documented, and were seen or feared.
+fn estrange(
+    d: &mut Dice,
+    world: World,
+    page_size: i64,
+    is_found_by_visible: bool,
+    has_fractions: bool,
+) -> World {
+    let ending = match d.below(20) {
+        0 | 1 => Ending::Empty,
+        2 => Ending::EmptySame,
+        3 => Ending::Round,
+        4 => Ending::LastAgain,
+        _ => Ending::Clean,
+    };
+    let is_endless = matches!(ending, Ending::Round | Ending::LastAgain);
+    let is_counted = matches!(world.count, Count::Right);
+    // Where each window shows the rows of an hour, none can be made short enough to get through.
+    let is_plain = matches!(world.count, Count::Right | Count::Missing)
+        && world.token_deaths_percent
+            + i64::try_from(world.poisoned_percent).expect("a percentage")
+            == 0;
+    let listing_rows_max = match d.below(8) {
+        // Counts are compared by the second.
+        0 if is_counted && !has_fractions => {
+            let rows = (page_size * d.between(1, 4)).max(100);
+            usize::try_from(rows).expect("a small number")
+        }
+        _ => usize::MAX,
+    };
+    let other_node = match d.below(12) {
+        _ if !world.is_dated => None,
+        0 => Some((0, *d.pick(&[HOUR, -HOUR, 300]))),
+        1 => Some((10, *d.pick(&[HOUR, -HOUR, 300]))),
+        _ => None,
+    };
+    let window_secs_max = if d.percent(10) { *d.pick(&[600, HOUR, 5 * HOUR]) } else { i64::MAX };
+    // What dies in short windows only is met again and again.
+    let deaths_max = match window_secs_max {
+        _ if is_endless => 0,
+        i64::MAX => 100,
+        _ => 3,
+    };
+    World {
+        ending,
+        listing_rows_max,
+        window_secs_max,
+        refuses_future: world.is_dated && d.percent(15),
+        other_node,
+        from_unit_secs: match d.below(10) {
+            0 if !is_endless && is_plain => *d.pick(&[60, HOUR]),
+            _ => 1,
+        },
+        is_found_by_visible,
+        // An API whose listings end so cannot have empty pages within them.
+        odd_pages_percent: if ending == Ending::Clean { world.odd_pages_percent } else { 0 },
+        // Where nothing but going round tells the end, no listing comes to it if tokens die.
+        token_deaths_percent: world.token_deaths_percent.min(deaths_max),
+        poisoned_percent: if is_endless { 0 } else { world.poisoned_percent },
+        ..world
     }
 }
 
@@ -272,14 +348,29 @@ fn history(
 fn odd_row(d: &mut Dice, number: usize, second: i64, odd_percent: i64) -> Row {
     let row = Row::new(number, second, second);
     let time = api_date(second);
-    let text = match d.below(7) {
+    let unreadable = |text: String| Row { text, event: Some(String::new()), ..row.clone() };
+    let text = match d.below(11) {
         _ if !d.percent(odd_percent) => return row,
         0 => format!(r#"{{"eventTime":"{time}","subject":"{number}"}}"#),
         1 => format!(r#"{{"id":{number},"eventTime":"{time}"}}"#),
         2 => format!(r#"{{"id":"{number}","eventTime":"soon"}}"#),
         3 => format!(r#"{{"id":"{number}"}}"#),
         4 => format!(r#"{{"id":"{number}\ud800","eventTime":"{time}"}}"#),
-        5 => format!("\"{number}\""),
+        5 => return unreadable(format!(r#"{{"id":"{number}","hits":NaN,"eventTime":"{time}"}}"#)),
+        6 => {
+            let text = format!(r#"{{"id":"{number}","subject":"a "b"","eventTime":"{time}"}}"#);
+            return unreadable(text);
+        }
+        7 => {
+            let deep = format!("{}{}", "[".repeat(150), "]".repeat(150));
+            return unreadable(format!(r#"{{"id":"{number}","eventTime":"{time}","a":{deep}}}"#));
+        }
+        8 => {
+            let row_with = |tab: &str| {
+                format!(r#"{{"id":"{number}","eventTime":"{time}","subject":"a{tab}b"}}"#)
+            };
+            return Row { text: row_with("\t"), event: Some(row_with("\\t")), ..row };
+        }
         _ => format!(r#"{{"id":"{number}","eventTime":"{time}","a":[{{"id":"x"}},"é",1e400]}}"#),
     };
     Row { text, ..row }

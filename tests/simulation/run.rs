@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use mimecast_ttp_source::{Batch, Config, Moment};
+use mimecast_ttp_source::{Batch, Config, Moment, Notice, Second};
 use serde_json::{Value, json};
 
 use crate::fake::dice::Dice;
-use crate::fake::world::{Count, Row, Server, World};
+use crate::fake::world::{Count, Ending, Row, Server, World};
 use crate::fake::{Asked, Reply, api_date, put};
 use crate::fault;
 use crate::plan::{Change, Plan};
@@ -35,8 +35,26 @@ pub(crate) struct Run {
     /// No end came.
     pub(crate) endless: Option<String>,
     pub(crate) oversized: Vec<String>,
+    /// Rows that were missing when it was said that all had come.
+    pub(crate) premature: Vec<String>,
+    pub(crate) unreadable: Unreadable,
+    /// Seconds that were told to be left behind.
+    pub(crate) left_behind: BTreeSet<i64>,
+    /// The world has reason to leave some behind.
+    pub(crate) may_withhold: bool,
+    pub(crate) has_other_filters: bool,
+    /// Notices that came more often than once an hour.
+    pub(crate) nagging: Vec<String>,
     /// Everything that came out, in order.
     pub(crate) transcript: String,
+}
+
+/// Rows that cannot be read.
+#[derive(Debug, Default)]
+pub(crate) struct Unreadable {
+    pub(crate) due: usize,
+    pub(crate) told: usize,
+    pub(crate) all: usize,
 }
 
 /// What one way from the watermark to the present took.
@@ -53,6 +71,8 @@ pub(crate) struct PassCost {
     pub(crate) is_quiet: bool,
     /// The API's counts were relied on to the end.
     pub(crate) is_counted: bool,
+    /// The API does what is not documented, and costs requests.
+    pub(crate) is_strange: bool,
     pub(crate) began: i64,
     /// The watermark then.
     pub(crate) from: i64,
@@ -71,6 +91,9 @@ struct Host<'p> {
     dice: Dice,
     errors_in_a_row: u32,
     times: Vec<u32>,
+    /// When each notice that lasts was told last.
+    told: BTreeMap<&'static str, i64>,
+    withheld: BTreeSet<String>,
     by_body: BTreeMap<String, usize>,
     filter: Option<bool>,
     /// From where on each filter counts.
@@ -96,7 +119,9 @@ pub(crate) fn run(plan: &Plan, seed: u64) -> Run {
         dice: Dice::new(seed),
         errors_in_a_row: 0,
         times: vec![0; plan.world.rows.len()],
-        by_body: rows.map(|(index, row)| (body(row), index)).collect(),
+        told: BTreeMap::new(),
+        withheld: BTreeSet::new(),
+        by_body: rows.filter_map(|(index, row)| Some((body(row)?, index))).collect(),
         filter: None,
         filters: Vec::new(),
         pass: PassCost { began: plan.begin, from: plan.start, ..PassCost::default() },
@@ -187,6 +212,7 @@ impl Host<'_> {
                 let is_refused =
                     batch.notices.iter().any(|notice| notice.code == "page_token_refused");
                 self.pass.faults += i64::from(is_refused && faults == 0);
+                self.hear(&batch);
                 self.store(&batch)
             }
             Err(error) => {
@@ -237,12 +263,73 @@ impl Host<'_> {
         }
         self.watermark = Some(watermark);
         if !cursor.contains("\"pass\":{") {
-            self.pass.is_counted = cursor.contains("\"count_trusted\":true")
+            self.pass.is_counted = !cursor.contains("\"count_")
                 && !matches!(self.plan.world.count, Count::Missing | Count::Random);
             self.end_pass(watermark);
         }
+        // One that ended early relies on counts that agree, and is followed by a full one.
+        if !batch.more && cursor.contains("\"economy_passes\":0") {
+            self.look_for_missing_rows();
+        }
         self.wait(if place == 2 { 0 } else { batch.next_poll_ms });
         !batch.more
+    }
+
+    /// What a person is told: each unreadable row once, each state that lasts once an hour.
+    fn hear(&mut self, batch: &Batch) {
+        let host = self.now + self.clock_secs;
+        for Notice { code, message, .. } in &batch.notices {
+            match *code {
+                "row_unreadable" => {
+                    let count: usize = message.split(' ').next().unwrap().parse().unwrap();
+                    self.run.unreadable.told += count;
+                }
+                "rows_withheld" => {
+                    let second = message.split(' ').nth(2).unwrap();
+                    let second = Second::parse_rfc3339(second).unwrap().unix_secs();
+                    self.run.left_behind.insert(second);
+                    // A count that is wrong can say the same of a second again and again.
+                    let is_counted = matches!(self.plan.world.count, Count::Right);
+                    let is_again = !self.withheld.insert(message.clone());
+                    if is_again && is_counted && self.run.crashes == 0 {
+                        self.run.nagging.push(format!("{message} again"));
+                    }
+                }
+                "clock_offset" | "filters_changed" | "seen_full" => {}
+                code => {
+                    let last = self.told.insert(code, host);
+                    let is_early = last.is_some_and(|last| (0..3_600).contains(&(host - last)));
+                    if is_early && self.run.crashes == 0 && self.plan.changes.is_empty() {
+                        self.run.nagging.push(format!("{code} at {host}, after {last:?}"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// It is said that all rows have come: none may be missing that was there when the pass began.
+    fn look_for_missing_rows(&mut self) {
+        let World { rows, count, other_node, is_dated, listing_rows_max, .. } = &self.plan.world;
+        let is_certain = matches!(count, Count::Right | Count::Missing)
+            // Two answers in a row can come from the node that is off, if others get lost.
+            && other_node.is_none()
+            && *is_dated
+            // Rows that come to light may stand for as many that were withheld.
+            && *listing_rows_max == usize::MAX
+            && matches!(self.filters[..], [(_, None)]);
+        let began = self.pass_before_began;
+        let from = self.filters[0].0;
+        let missing = rows.iter().zip(&self.times).find(|(row, times)| {
+            **times == 0
+                && row.event.as_deref() != Some("")
+                && row.visible <= began
+                // The API's clock is known to two seconds.
+                && (from..began - 2).contains(&row.second)
+                && !self.run.is_left_behind(row)
+        });
+        if let Some((row, _)) = missing.filter(|_| is_certain) {
+            self.run.premature.push(format!("{row:?} by {}", self.now));
+        }
     }
 
     fn end_pass(&mut self, watermark: i64) {
@@ -258,6 +345,11 @@ impl Host<'_> {
         let news = self.pass_before_began..=now;
         self.pass.is_quiet =
             !world.rows.iter().any(|row| news.contains(&row.visible.max(row.second)));
+        self.pass.is_strange = world.ending != Ending::Clean
+            || world.listing_rows_max < usize::MAX
+            || world.window_secs_max < i64::MAX
+            || world.from_unit_secs > 1
+            || world.is_found_by_visible;
         self.pass_before_began = self.pass.began;
         let next = PassCost { began: now, from: watermark, ..PassCost::default() };
         self.run.passes.push(std::mem::replace(&mut self.pass, next));
@@ -292,15 +384,23 @@ impl Host<'_> {
     fn judge(&mut self, batch: &Batch) {
         let interval_ms = self.config.poll_interval_secs * 1_000;
         let watermark = batch.progress.complete_until.unix_secs();
-        // What is remembered lies above the watermark or a minute below it, or tells no time.
-        let may_be_known = |row: &&Row| row.second >= watermark - 60 || !tells_its_time(row);
-        let keys_max = self.plan.world.rows.iter().filter(may_be_known).count();
-        let keys = batch.cursor.len() / 16;
+        // What is remembered lies above the watermark or, until the API has shown that it does not
+        // go further back than asked, a day below it, or tells no time.
+        let is_tight = batch.cursor.contains("\"reach_secs\":60");
+        let below_secs = if is_tight { 60 } else { 25 * 3_600 };
+        let may_be_known =
+            |row: &&Row| row.second >= watermark - below_secs || !tells_its_time(row);
+        // One that cannot be read may look like two.
+        let is_unreadable = |row: &&Row| row.event.as_deref() == Some("");
+        let keys_max = self.plan.world.rows.iter().filter(may_be_known).count()
+            + self.plan.world.rows.iter().filter(is_unreadable).count();
+        let (_, seen) = batch.cursor.split_once("\"seen\":\"").unwrap();
+        let keys = seen.len() / 16;
         for (is_right, what) in [
             (batch.events.len() <= 501, "events"),
-            (batch.notices.len() <= 4, "notices"),
+            (batch.notices.len() <= 8, "notices"),
             (batch.cursor.len() <= 2 << 20, "bytes of cursor"),
-            (keys <= keys_max + 40, "keys"),
+            (keys <= keys_max + 1_500, "keys"),
             (batch.next_poll_ms <= WAIT_MAX_MS.max(interval_ms), "milliseconds of wait"),
             (!batch.more || batch.next_poll_ms == 0 || batch.quota.is_some(), "wait with more"),
         ] {
@@ -324,17 +424,43 @@ impl Host<'_> {
             };
             due.extend((0..rows.len()).filter(|index| is_due(&rows[*index])));
         }
-        let lost = due.iter().filter(|index| self.times[**index] == 0);
-        self.run.lost = lost.map(|index| format!("{:?}", rows[*index])).collect();
+        due.retain(|index| rows[*index].event.as_deref() != Some(""));
+        let unreadable = rows.iter().filter(|row| row.event.as_deref() == Some(""));
+        let first = self.filters.first().map_or(i64::MAX, |(from, _)| *from);
+        let is_due = |row: &&Row| row.second >= first && row.second.max(row.visible) <= due_by;
+        self.run.unreadable.due = unreadable.clone().filter(is_due).count();
+        self.run.unreadable.all = unreadable.count();
+        let lost = due
+            .iter()
+            .filter(|index| self.times[**index] == 0 && !self.run.is_left_behind(&rows[**index]));
+        let lost: Vec<_> = lost.collect();
+        self.run.lost = lost.iter().map(|index| format!("{:?}", rows[**index])).collect();
+        self.run.has_other_filters = self.filters.len() > 1;
+        let World { listing_rows_max, count, token_deaths_percent, .. } = &self.plan.world;
+        self.run.may_withhold = *listing_rows_max < usize::MAX
+            || !matches!(count, Count::Right | Count::Missing)
+            || *token_deaths_percent > 0
+            || self.plan.faults_percent > 0;
         self.run.rows = rows.len();
         self.run.due = due.len();
         self.run
     }
 }
 
-/// A row as an event's body.
-fn body(row: &Row) -> String {
-    if row.text.starts_with('{') { row.text.clone() } else { format!("{{\"row\":{}}}", row.text) }
+impl Run {
+    /// A window of a second may hold the next one, too.
+    fn is_left_behind(&self, row: &Row) -> bool {
+        [row.second, row.second - 1].iter().any(|second| self.left_behind.contains(second))
+    }
+}
+
+/// A row as an event's body; None if it cannot be read.
+fn body(row: &Row) -> Option<String> {
+    match &row.event {
+        Some(event) => Some(event.clone()).filter(|event| !event.is_empty()),
+        None if row.text.starts_with('{') => Some(row.text.clone()),
+        None => Some(format!("{{\"row\":{}}}", row.text)),
+    }
 }
 
 fn tells_its_time(row: &Row) -> bool {
