@@ -88,6 +88,18 @@ fn passes() -> Vec<Story> {
             },
         ),
         story(
+            "short-window",
+            "A window gave three rows of five, and half of it is read again.",
+            json!({}),
+            |host| {
+                let rows = rows(&["a", "b", "c"], T + 1_000);
+                host.poll(page(&rows, 5, None)).unwrap();
+                host.skip_newest();
+                host.poll(page(&rows[..1], 5, Some("second-2"))).unwrap();
+                rows
+            },
+        ),
+        story(
             "economy-passes",
             "Four polls in a row found nothing new and were cut short.",
             json!({}),
@@ -182,18 +194,6 @@ fn tokens() -> Vec<Story> {
 
 fn habits() -> Vec<Story> {
     vec![
-        story(
-            "short-window",
-            "A window gave three rows of five, and half of it is read again.",
-            json!({}),
-            |host| {
-                let rows = rows(&["a", "b", "c"], T + 1_000);
-                host.poll(page(&rows, 5, None)).unwrap();
-                host.skip_newest();
-                host.poll(page(&rows[..1], 5, Some("second-2"))).unwrap();
-                rows
-            },
-        ),
         story(
             "withheld-rows",
             "Of one second two rows are counted that no reading gave.",
