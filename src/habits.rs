@@ -12,6 +12,8 @@ pub(crate) struct Habits {
     /// Its listings have no end: their pages go round.
     pub(crate) goes_round: bool,
     pub(crate) count: CountTrust,
+    /// It has counted fewer rows than there were: that as many are known says nothing then.
+    pub(crate) counts_low: bool,
     /// How far below `from` it shows rows. None until enough of them have told.
     pub(crate) reach_secs: Option<i64>,
     /// Rows that were shown meanwhile, none of them older than asked for though some are known.
@@ -83,6 +85,11 @@ impl Habits {
             self.withheld.remove(0);
         }
         self.withheld.push(Withheld { second, rows });
+    }
+
+    /// A person was told of this second, or of the one before, whose window may have held it, too.
+    pub(crate) fn is_withheld(&self, second: Second) -> bool {
+        self.withheld.iter().any(|one| (second - 1..=second).contains(&one.second))
     }
 
     /// How many seconds below the watermark a row may still be shown.
@@ -170,6 +177,9 @@ impl Habits {
         if self.goes_round {
             note("goes_round", &[]);
         }
+        if self.counts_low {
+            note("counts_low", &[]);
+        }
         match self.count {
             CountTrust::Full => {}
             CountTrust::Doubted(doubts) => note("count_doubted", &[doubts.into()]),
@@ -201,6 +211,7 @@ impl Habits {
             match (name, numbers.as_slice()) {
                 ("ends_empty", []) => habits.ends_empty = true,
                 ("goes_round", []) => habits.goes_round = true,
+                ("counts_low", []) => habits.counts_low = true,
                 ("count_doubted", [doubts]) => habits.count = CountTrust::Doubted(small(*doubts)?),
                 ("count_lost", [fits]) => habits.count = CountTrust::Lost(small(*fits)?),
                 ("reach_secs", [secs @ 0..=REACH_SECS_MAX]) => habits.reach_secs = Some(*secs),

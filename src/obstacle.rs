@@ -54,6 +54,7 @@ impl Underway {
             return Ok(self.go_on());
         }
         if !way.is_oldest_first() && self.is_as_counted() {
+            self.position.habits.goes_round |= matches!(obstacle, Obstacle::Round);
             return Ok(self.drain(config, clocks));
         }
         let other_way = match (obstacle, way) {
@@ -178,6 +179,12 @@ impl Underway {
     fn leave_behind(&mut self, obstacle: &Obstacle, notices: &mut Notices) {
         let Self { position, pass } = self;
         let from = pass.window.from;
+        if !matches!(obstacle, Obstacle::Short(_)) {
+            if position.habits.is_withheld(from) {
+                return;
+            }
+            position.habits.withhold(from, 0);
+        }
         let what = match obstacle {
             Obstacle::Short(rows) => {
                 position.habits.count.cost(WITHHELD_DOUBTS);

@@ -392,6 +392,7 @@ impl Underway {
         let Window { from, to, counted, .. } = pass.window;
         let known = position.seen.count(from, to).saturating_add(pass.window.strays);
         position.habits.count.fitted(counted == Some(known));
+        position.habits.counts_low |= counted.is_some_and(|counted| counted < known);
         let missing = counted.unwrap_or(0).saturating_sub(known);
         let missing = position.habits.besides_withheld(missing, from, to);
         if missing > 0 && !position.seen.is_full() {
@@ -436,7 +437,7 @@ impl Underway {
         let Window { from, to, counted, .. } = self.pass.window;
         let habits = &self.position.habits;
         let known = self.position.seen.count(from, to).saturating_add(self.pass.window.strays);
-        habits.trusts_count() && counted == Some(known)
+        habits.trusts_count() && !habits.counts_low && counted == Some(known)
     }
 
     /// The window was read to its end: the watermark may follow, and the next window begins where

@@ -175,6 +175,19 @@ impl Pending<'_> {
                 if let Some(request) = self.up_to_the_api_clock(&cause, answer.date, at) {
                     return Step::Send(request, self);
                 }
+                // All of what was asked for may lie ahead of the API's clock.
+                if self.origin == Origin::Clock && cause.about == About::Question {
+                    if let Some(request) = self.another_look(answer.date, at) {
+                        return Step::Send(request, self);
+                    }
+                    let clocks = self.learn_clock(answer.date, at);
+                    let start_is_off_secs =
+                        self.underway.position.watermark - start_default(clocks.server);
+                    let is_known = self.underway.position.clock.doubt.is_none();
+                    if is_known && answer.date.is_some() && is_jump(start_is_off_secs, 0) {
+                        return Step::Done(Ok(self.start_by_the_api_clock(clocks)));
+                    }
+                }
                 let is_needless = cause.kind == ErrorKind::Protocol && asks_newest;
                 if is_needless && self.origin != Origin::Clock {
                     return Step::Done(Ok(self.without_newest(answer.date, at)));

@@ -157,7 +157,8 @@ fn a_token_that_leads_to_a_malformed_page_is_told_of_and_left_behind() {
                 _ => panic!("{batch:?}"),
             }
         }
-        assert!((from..=T + left_behind).contains(&host.next().from));
+        // One that follows a second that was told of may be left behind with it.
+        assert!((from..=T + 2 * left_behind).contains(&host.next().from));
         from = host.next().from;
         host.now += 60;
     }
