@@ -124,12 +124,32 @@ impl Collector {
     /// Asks another API from the next start on. What it has stays.
     #[must_use]
     pub fn with_api(self, api: &Running) -> Self {
-        let text = self.config();
-        let (_, rest) = text.split_once("base_url = \"").expect("a source has a base_url");
-        let (base_url, _) = rest.split_once('"').expect("a text ends");
-        let text = text.replace(base_url, &api.base_url());
+        let before = self.setting("base_url");
+        let text = self.config().replace(&before, &api.base_url());
         let (keys, client) = (api.keys(), api.client());
         self.with_config_text(&text).with_keys(keys).with_client(client)
+    }
+
+    /// Begins at this time, in Unix seconds, if it has not begun.
+    #[must_use]
+    pub fn with_start(self, unix_secs: i64) -> Self {
+        let before = self.setting("start");
+        let text = self.config().replace(&before, &start(unix_secs));
+        self.with_config_text(&text)
+    }
+
+    /// Writes each event in an envelope.
+    #[must_use]
+    pub fn with_envelope(self) -> Self {
+        let text = self.config().replace("[output]", "[output]\nenvelope = true");
+        self.with_config_text(&text)
+    }
+
+    /// The text that a key of the configuration has.
+    fn setting(&self, key: &str) -> String {
+        let text = self.config();
+        let (_, rest) = text.split_once(&format!("\n{key} = \"")).expect("a source has that key");
+        rest.split_once('"').expect("a text ends").0.to_owned()
     }
 
     fn config(&self) -> String {
@@ -360,7 +380,7 @@ pub fn config(output: &str, sources: &str) -> String {
 pub fn source(name: &str, api: &Running, settings: &str) -> String {
     let base_url = api.base_url();
     let component = artifacts::component();
-    let start = api_date(api.now_secs() - 5 * 86_400 - 3600).replace("+0000", "Z");
+    let start = start(api.now_secs() - 5 * 86_400 - 3600);
     format!(
         r#"[[source]]
 name = "{name}"
@@ -376,6 +396,11 @@ auth = {auth}
         component = component.display(),
         auth = Auth::Hmac.setting(),
     )
+}
+
+/// A second as the setting `start` has it.
+fn start(unix_secs: i64) -> String {
+    api_date(unix_secs).replace("+0000", "Z")
 }
 
 const RUN_FOR_MAX: Duration = Duration::from_mins(2);

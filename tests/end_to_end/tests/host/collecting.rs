@@ -9,7 +9,7 @@ use end_to_end::rows::{assert_each_once, ledger};
 use mimecast_sim::{
     ClockStart, Compression, Empty, Filters, LastPage, Layout, LedgerQuery, Options, Paging,
     PagingMode, RateHeaders, ResultCount, Running, Search, SearchField, Style, ToBound,
-    WorldOptions,
+    WorldOptions, parse_api_date,
 };
 use serde_json::Value;
 
@@ -205,11 +205,10 @@ fn sources_of_one_file_run_each_on_its_own() {
         let event: Value = serde_json::from_str(line).unwrap();
         let tagged = event["event"]["taggedMalicious"].as_bool().unwrap();
         assert_eq!(event["source"], if tagged { "malicious" } else { "harmless" });
-        assert_eq!(event["id"], event["event"]["id"]);
-        assert_eq!(
-            event["time"].as_str().unwrap()[..19],
-            event["event"]["eventTime"].as_str().unwrap()[..19]
-        );
+        let [id, time] = ["id", "eventTime"].map(|name| event["event"][name].as_str().unwrap());
+        let unix_secs = parse_api_date(time).unwrap();
+        assert_eq!(event["id"], format!("{id}@{unix_secs}"));
+        assert_eq!(event["time"].as_str().unwrap()[..19], time[..19]);
         // The row stands at the end of its envelope, as it was sent.
         let (_, body) = line.split_once(r#""event":"#).unwrap();
         bodies += body.strip_suffix('}').unwrap();
