@@ -41,6 +41,10 @@ pub(crate) enum CountTrust {
 pub(crate) struct Unanswered {
     /// A window this long or longer was not answered.
     pub(crate) secs: i64,
+    /// The longest that was answered since.
+    answered_secs: i64,
+    /// How often one was not that is no longer than those that are, since one of them was.
+    doubts: u8,
     /// How often in a row less was asked for since. Zero once a shorter one was answered.
     strikes: u8,
     /// How often such a length was tried again in vain.
@@ -87,9 +91,9 @@ impl Habits {
         self.withheld.push(Withheld { second, rows });
     }
 
-    /// A person was told of this second, or of the one before, whose window may have held it, too.
+    /// A person was told of this second.
     pub(crate) fn is_withheld(&self, second: Second) -> bool {
-        self.withheld.iter().any(|one| (second - 1..=second).contains(&one.second))
+        self.withheld.iter().any(|one| one.second == second)
     }
 
     /// How many seconds below the watermark a row may still be shown.
@@ -119,8 +123,9 @@ impl Habits {
     /// The longest window that may be asked for now.
     pub(crate) fn span_secs_max(&self, window_max_secs: i64, host: Second) -> i64 {
         match &self.unanswered {
-            Some(Unanswered { secs, again, .. }) if host < *again => {
-                window_max_secs.min(*secs - 1).max(1)
+            // No length between what is answered and what is not: each of them may fail, too.
+            Some(Unanswered { secs, answered_secs, again, .. }) if host < *again => {
+                window_max_secs.min((*answered_secs).max(secs / 2)).max(1)
             }
             _ => window_max_secs,
         }
@@ -134,12 +139,29 @@ impl Habits {
 
     /// A window of so many seconds was not answered, and less is asked for.
     pub(crate) fn not_answered(&mut self, secs: i64, host: Second) {
+        if let Some(unanswered) = &mut self.unanswered
+            && secs <= unanswered.answered_secs
+            && unanswered.doubts < DOUBTS_MAX
+        {
+            // As long a one was answered: the API may be down for a while.
+            unanswered.doubts += u8::from(unanswered.strikes == 0);
+            unanswered.strikes = unanswered.strikes.saturating_add(1);
+            return;
+        }
         let before = self.unanswered.take();
+        let answered_secs = before.as_ref().map_or(0, |before| before.answered_secs);
         let strikes = before.as_ref().map_or(0, |before| before.strikes);
         let was_answered = before.is_some() && strikes == 0;
         let tries = before.map_or(0, |before| before.tries).saturating_add(u8::from(was_answered));
         let strikes = strikes.saturating_add(1);
-        self.unanswered = Some(Unanswered { secs, strikes, tries, again: host });
+        self.unanswered = Some(Unanswered {
+            secs,
+            answered_secs: answered_secs.min(secs / 2),
+            doubts: 0,
+            strikes,
+            tries,
+            again: host,
+        });
     }
 
     /// A window of so many seconds was answered.
@@ -147,8 +169,14 @@ impl Habits {
         let Some(unanswered) = &mut self.unanswered else { return };
         if secs >= unanswered.secs {
             self.unanswered = None;
-        } else if unanswered.strikes > 0 {
-            unanswered.strikes = 0;
+            return;
+        }
+        if secs >= unanswered.answered_secs {
+            unanswered.answered_secs = secs;
+            unanswered.doubts = 0;
+        }
+        // One that may be down for a while says nothing of when to try longer ones.
+        if core::mem::take(&mut unanswered.strikes) > 0 && unanswered.again <= host {
             let wait_secs = match unanswered.tries {
                 0 => 0,
                 tries => TRIED_AGAIN_SECS_MAX.min(60 << tries.min(12)),
@@ -191,8 +219,11 @@ impl Habits {
         if self.tight_rows > 0 {
             note("tight_rows", &[self.tight_rows.cast_signed()]);
         }
-        if let Some(Unanswered { secs, strikes, tries, again }) = self.unanswered {
-            note("unanswered", &[secs, strikes.into(), tries.into(), again.unix_secs()]);
+        if let Some(unanswered) = &self.unanswered {
+            let Unanswered { secs, answered_secs, doubts, strikes, tries, again } = *unanswered;
+            let counts = [doubts, strikes, tries].map(i64::from);
+            let numbers = [&[secs, answered_secs], &counts[..], &[again.unix_secs()]].concat();
+            note("unanswered", &numbers);
         }
         for Withheld { second, rows } in &self.withheld {
             note("withheld", &[second.unix_secs(), rows.cast_signed()]);
@@ -216,10 +247,18 @@ impl Habits {
                 ("count_lost", [fits]) => habits.count = CountTrust::Lost(small(*fits)?),
                 ("reach_secs", [secs @ 0..=REACH_SECS_MAX]) => habits.reach_secs = Some(*secs),
                 ("tight_rows", [rows]) => habits.tight_rows = u64::try_from(*rows).ok()?,
-                ("unanswered", [secs @ 1..=i64::MAX, strikes, tries, again]) => {
-                    let (strikes, tries) = (small(*strikes)?, small(*tries)?);
-                    let again = Second::new(*again);
-                    habits.unanswered = Some(Unanswered { secs: *secs, strikes, tries, again });
+                (
+                    "unanswered",
+                    [secs @ 1..=i64::MAX, answered_secs, doubts, strikes, tries, again],
+                ) => {
+                    habits.unanswered = Some(Unanswered {
+                        secs: *secs,
+                        answered_secs: *answered_secs,
+                        doubts: small(*doubts)?,
+                        strikes: small(*strikes)?,
+                        tries: small(*tries)?,
+                        again: Second::new(*again),
+                    });
                 }
                 ("withheld", [second, rows]) => {
                     let rows = u64::try_from(*rows).ok()?;
@@ -275,4 +314,6 @@ pub(crate) const REACH_SECS_MAX: i64 = 25 * 60 * 60;
 /// One row in fifty that is older would have shown.
 const TIGHT_ROWS_MIN: u64 = 300;
 const PATIENCE_SECS_MAX: i64 = 60;
+/// So many windows in vain, with shorter ones that were answered between, and it is their length.
+const DOUBTS_MAX: u8 = 3;
 const TRIED_AGAIN_SECS_MAX: i64 = 24 * 60 * 60;

@@ -154,7 +154,7 @@ impl Underway {
                 return Ok(self.put_aside());
             }
         }
-        let is_too_long = self.pass.window.rows_with(page) > WINDOW_ROWS_MAX
+        let is_too_long = self.rows_told_apart(page) > WINDOW_ROWS_MAX
             && self.pass.window.secs() > self.position.habits.secs_least();
         if page.next.is_some() && count.is_none() && is_too_long && self.halve(config) {
             return Ok(self.put_aside());
@@ -274,6 +274,15 @@ impl Underway {
                 ),
             );
         }
+    }
+
+    /// How many rows the window holds at least, this page among them: those that pages repeat count
+    /// once.
+    fn rows_told_apart(&self, page: &PageFacts<'_>) -> u64 {
+        let Self { position, pass: Pass { window, .. } } = self;
+        let known = position.seen.count(window.from, Second::new(i64::MAX));
+        let rows = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
+        window.rows_with(page).min(known.saturating_add(rows))
     }
 
     /// The API shows rows from before `from`: it rounds that, or goes by another time than the row's

@@ -37,7 +37,8 @@ impl Position {
         let reach_secs =
             if are_few { REACH_SECS_MAX } else { self.habits.reach_secs().max(REACH_SECS_MIN) };
         self.seen.forget_before(self.watermark - reach_secs);
-        self.habits.forget_before(self.watermark);
+        // What was found in the second before may lie in this one.
+        self.habits.forget_before(self.watermark - 1);
     }
 }
 

@@ -1,11 +1,11 @@
 //! Every way together in which an API may depart from what is documented: how its listings end, how
-//! they are sorted, what it counts, which time it tells, what cannot be read, how much a page holds;
-//! how long a window and a listing may be. A small world of rows, collected by a host that goes on for
-//! hours past it.
+//! they are sorted, what it counts, which time it tells, what cannot be read, how much a page
+//! holds; how long a window and a listing may be. A small world of rows, collected by a host that
+//! goes on for hours past it.
 //!
-//! Whatever the API does: what can be read comes once, in a bounded number of requests; no polls follow
-//! each other without end; nothing is called caught up while something is missing; and what cannot be
-//! read is told once and holds up nothing.
+//! Whatever the API does: what can be read comes once, in a bounded number of requests; no polls
+//! follow each other without end; nothing is called caught up while something is missing; and what
+//! cannot be read is told once and holds up nothing.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "../strange/collector.rs"]

@@ -195,9 +195,9 @@ fn readable(api: &Api, missing: Vec<&str>) -> Vec<String> {
     missing.into_iter().filter(|text| !api.is_withheld(text)).map(str::to_owned).collect()
 }
 
-/// Where the count tells of no more rows than were known, though there are, nothing can. It does not
-/// either while a row whose time nobody knows is still remembered and not shown any more: then the
-/// full reading does that comes at least every eleventh time.
+/// Where the count tells of no more rows than were known, though there are, nothing can. It does
+/// not either while a row whose time nobody knows is still remembered and not shown any more: then
+/// the full reading does that comes at least every eleventh time.
 fn premature(api: &Api, collector: &Collector) -> Vec<String> {
     let is_true = !matches!(api.count, Count::TooLowBy(_));
     let of_row = |text: &str| text.split_once(' ').unwrap().1.to_owned();
@@ -227,11 +227,12 @@ fn nagging(collector: &Collector) -> Vec<String> {
 const HAPPENS: [&str; 3] = ["row_unreadable", "rows_withheld", "clock_offset"];
 /// The second with twelve rows.
 const CROWDED: i64 = T + 130;
-/// Eight halves of three minutes, each twice: for pages that go round thrice, or a count that tells of
-/// rows in vain until it is not believed.
+/// Eight halves of three minutes, each twice: for pages that go round thrice, or a count that tells
+/// of rows in vain until it is not believed.
 const REQUESTS_MAX: usize = 300;
-/// For listings of two rows, each window is halved: thirty ways down. For windows that are not answered,
-/// each of their halves is tried up to seven times, and then as many seconds are asked for.
+/// For listings of two rows, each window is halved: thirty ways down. For windows that are not
+/// answered, each of their halves is tried up to seven times, and then as many seconds are asked
+/// for.
 const DESCENTS_REQUESTS_MAX: usize = 30 * 8 * 2 + 180;
 /// How long it goes on past the first time that it caught up.
 pub(crate) const LATER_SECS: i64 = 20 * 60;

@@ -59,8 +59,8 @@ fn one_node_of_several_with_a_wrong_clock_stops_nothing_and_makes_nothing_up() {
             collector.world.other_node = None;
             collector.live(5 * 60);
             collector.has_each_row_once();
-            // Two answers in a row that agree are believed, even if they come from the node that is off:
-            // of nodes at random that is one in a hundred. It passes with the next answer.
+            // Two answers in a row that agree are believed, even if they come from the node that is
+            // off: of nodes at random that is one in a hundred. It passes with the next answer.
             let may_agree = percent > 0 && skew_secs < 0;
             let grave = collector.errors.iter().find(|error| {
                 error.kind != ErrorKind::Transient && !(may_agree && error.code == "cursor_ahead")

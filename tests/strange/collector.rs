@@ -1,4 +1,5 @@
-//! A host that lives with a simulated API for hours or days, and what is to be seen of it from outside.
+//! A host that lives with a simulated API for hours or days, and what is to be seen of it from
+//! outside.
 #![allow(dead_code, reason = "each test crate uses a part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};

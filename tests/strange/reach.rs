@@ -1,5 +1,5 @@
-//! Windows that hold rows from before they begin: `from` is rounded down, or rows are found by another
-//! time than their own.
+//! Windows that hold rows from before they begin: `from` is rounded down, or rows are found by
+//! another time than their own.
 
 use crate::collector::Collector;
 use crate::fake::world::{Count, Order, Row, World};
