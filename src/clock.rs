@@ -46,9 +46,13 @@ impl ApiClock {
     /// Takes in what an answer's `Date` says. `before` is what another answer of the same poll said.
     pub(crate) fn look(&mut self, date: Second, host: Second, before: Option<Second>) {
         let told = offset_secs(date, host);
+        let before = before.map(|before| before - host);
+        // An answer that bears out what is known came between: whatever jump was told is not in a row.
+        if before.is_some_and(|before| !is_jump(self.offset_secs, before)) {
+            self.doubt = None;
+        }
         let doubt = self.doubt.map(|doubt| doubt.offset_secs);
         // The host's own clock is a witness, too.
-        let before = before.map(|before| before - host);
         let confirming = [Some(self.offset_secs), doubt, before, Some(0)];
         let looks = self.doubt.map_or(1, |doubt| doubt.looks.saturating_add(1));
         let is_confirmed = confirming.into_iter().flatten().any(|offset| !is_jump(offset, told));

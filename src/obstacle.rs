@@ -178,17 +178,21 @@ impl Underway {
     /// A second was read in every way that there is, and does not give all of its rows.
     fn leave_behind(&mut self, obstacle: &Obstacle, notices: &mut Notices) {
         let Self { position, pass } = self;
-        let from = pass.window.from;
+        let Window { from, to, .. } = pass.window;
+        // The window holds two, of which one may have given rows, and not all.
+        let gave = |second| position.seen.count(second, second) > 0;
+        let is_of_later = matches!(obstacle, Obstacle::Short(_)) && !gave(from) && gave(to);
+        let second = if is_of_later { to } else { from };
         if !matches!(obstacle, Obstacle::Short(_)) {
-            if position.habits.is_withheld(from) {
+            if position.habits.is_withheld(second) {
                 return;
             }
-            position.habits.withhold(from, 0);
+            position.habits.withhold(second, 0);
         }
         let what = match obstacle {
             Obstacle::Short(rows) => {
                 position.habits.count.cost(WITHHELD_DOUBTS);
-                position.habits.withhold(from, *rows);
+                position.habits.withhold(second, *rows);
                 format!("it counts {rows} rows more than it gives, oldest or newest first")
             }
             Obstacle::Round => return,
@@ -199,7 +203,7 @@ impl Underway {
         notices.happened(Notice::warn(
             "rows_withheld",
             format!(
-                "the second {from} is left behind: {what}; all rows of it that the API gave were \
+                "the second {second} is left behind: {what}; all rows of it that the API gave were \
                  delivered, and collection goes on"
             ),
         ));

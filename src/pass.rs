@@ -258,19 +258,25 @@ impl Underway {
     fn look_at_ids(&self, page: &PageFacts<'_>, notices: &mut Notices) {
         let seen = &self.position.seen;
         let times = || page.rows.iter().filter_map(|(_, time)| *time);
-        let (Some(first), Some(last)) = (times().min(), times().max()) else { return };
+        let (Some(mut first), Some(mut last)) = (times().min(), times().max()) else { return };
+        // Of the second in which the page ends, the rows that are known may be on the next one.
+        match self.pass.window.way.is_oldest_first() {
+            _ if page.next.is_none() => {}
+            true => last = last - 1,
+            false => first = first + 1,
+        }
         let known = usize::try_from(seen.count(first, last)).unwrap_or(usize::MAX);
-        if page.rows.len() >= ROWS_TOLD_MIN
-            && known >= page.rows.len()
+        let shown = times().filter(|time| (first..=last).contains(time)).count();
+        if shown >= ROWS_TOLD_MIN
+            && known >= shown
             && !page.rows.iter().any(|(key, _)| seen.contains(*key))
         {
             notices.departs(
                 "ids_change",
                 format!(
-                    "between {first} and {last} the API shows {} rows under ids that it did not use \
-                     before for as many: each answer seems to make them anew, and rows come again \
-                     as often as they are read",
-                    page.rows.len()
+                    "between {first} and {last} the API shows {shown} rows under ids that it did \
+                     not use before for as many: each answer seems to make them anew, and rows come \
+                     again as often as they are read"
                 ),
             );
         }
@@ -374,9 +380,11 @@ impl Underway {
         }
         if is_new.contains(&true) {
             pass.setbacks = None;
-            if pass.short_to.is_some_and(|short_to| window.from < short_to) {
-                position.habits.count.paid();
-            }
+        }
+        let mut new_rows = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
+        // Past what was short, rows are new whatever was counted.
+        if new_rows.any(|((_, time), _)| *time < pass.short_to && time.is_some()) {
+            position.habits.count.paid();
         }
         window.too_large = 0;
         // What a page without rows counts, past others that had some, is not these.
@@ -419,7 +427,8 @@ impl Underway {
         match ending {
             Ending::Clean => {
                 position.habits.ends_empty = false;
-                position.habits.goes_round = false;
+                // A listing without rows cannot go round.
+                position.habits.goes_round &= pass.window.rows == 0;
             }
             Ending::Empty => {
                 position.habits.ends_empty = true;

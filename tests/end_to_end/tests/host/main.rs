@@ -10,5 +10,6 @@ mod position;
 mod readme;
 mod refusals;
 mod secrets;
+mod strange;
 mod verdicts;
 mod waits;
