@@ -34,7 +34,7 @@ describe('the first look', () => {
         { oldestFirst: true, from: '2026-11-01T00:00:00+0000', to: '2026-11-01T01:00:00+0000' },
       ],
     });
-    assert.deepEqual(await page.eventIds(), ids(1, 2, 3, 4));
+    assert.deepEqual(await page.rowIds(), ids(1, 2, 3, 4));
     assert.match(await page.fact('stats'), /^1 request, 4 rows, 0 duplicates$/);
     assert.equal(await page.fact('quota'), '299 left, filled up in 60 min');
   });
@@ -211,7 +211,7 @@ describe('the cursor', () => {
     assert.equal(await page.poll(), 'Poll 2: 2 events, 1 known row dropped; caught up.');
     const body = JSON.parse(await page.text('[data-part=request-body]'));
     assert.equal(body.meta.pagination.pageToken, 'rows-from-4');
-    assert.deepEqual(await page.eventIds(), ids(5, 7));
+    assert.deepEqual(await page.rowIds(), ids(5, 7));
     assert.equal(await page.member('watermark', 'before'), '2026-11-01T00:00:00Z');
     assert.equal(await page.member('watermark'), '2026-11-01T00:16:02Z');
     assert.equal(await page.count('tr.changed[data-member=watermark]'), 1);
@@ -224,7 +224,7 @@ describe('the cursor', () => {
     const seen = [];
     for (let poll = 0; poll < 8; poll += 1) {
       await page.poll();
-      seen.push(...(await page.eventIds()));
+      seen.push(...(await page.rowIds()));
     }
     assert.deepEqual(seen, ids(1, 2, 3, 4, 5, 7, 6));
   });
@@ -236,7 +236,7 @@ describe('the cursor', () => {
       await page.poll();
       await page.click('[data-call="1"] button');
       assert.equal(await page.poll(), 'Poll 3: 4 events; more to come.');
-      assert.deepEqual(await page.eventIds(), ids(1, 2, 3, 4));
+      assert.deepEqual(await page.rowIds(), ids(1, 2, 3, 4));
     },
   );
 });
@@ -275,7 +275,7 @@ describe('answers that are no page', () => {
     const seen = [];
     for (let poll = 0; poll < 8; poll += 1) {
       await page.poll();
-      seen.push(...(await page.eventIds()));
+      seen.push(...(await page.rowIds()));
     }
     assert.deepEqual(seen.sort(), ids(5, 6, 7));
   });

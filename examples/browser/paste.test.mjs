@@ -28,7 +28,7 @@ describe('pasted rows', () => {
       await page.set('rows', text);
       assert.match(await page.text('#rows-state'), /^(2 rows|A whole reply: .*)\.$/);
       assert.equal(await page.poll(), 'Poll 1: 2 events; caught up.');
-      assert.deepEqual(await page.eventIds(), ['a', 'b']);
+      assert.deepEqual(await page.rowIds(), ['a', 'b']);
     });
   }
 
@@ -42,6 +42,7 @@ describe('pasted rows', () => {
     const withoutSpace = (text) => text.replace(/\s/g, '');
     assert.equal(withoutSpace(shown), withoutSpace(text));
     assert.match(await page.text('[data-event="0"] summary'), /Überweisung 緊急 😀/);
+    assert.deepEqual(await page.eventIds(), ['x@1793491846', 'y@1793491846']);
   });
 
   inPage('markup in a row is text, and nothing of it runs', async (page) => {
@@ -95,7 +96,7 @@ describe('pasted rows', () => {
   inPage('filters are kept to by what the page plays', async (page) => {
     await page.set('settings', '{"start":"2026-11-01T00:00:00Z","filters":{"actions":["bounce"]}}');
     assert.equal(await page.poll(), 'Poll 1: 1 event; caught up.');
-    assert.deepEqual(await page.eventIds(), ['MTOKEN:sample-row-0005']);
+    assert.deepEqual(await page.rowIds(), ['MTOKEN:sample-row-0005']);
   });
 
   inPage('many rows come page by page, and the page stays quick', async (page) => {

@@ -183,6 +183,11 @@ class Visitor {
     return this.page.$$eval('.event .line code', (codes) => codes.map((code) => code.textContent));
   }
 
+  /** The rows' own ids in them: an event's also names the second. */
+  async rowIds() {
+    return (await this.eventIds()).map((id) => id.replace(/@\d+$/, ''));
+  }
+
   fact(name) {
     return this.text(`[data-fact="${name}"] dd`);
   }
