@@ -1,10 +1,7 @@
 //! What requests are authorized with: the credentials of API 1.0 or of API 2.0, as the configuration
 //! gives them.
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
+use crate::base64;
 use crate::fields::{Fault, Fields, Noted, string};
 use crate::json::Json;
 use crate::secret::Secret;
@@ -45,7 +42,7 @@ impl Auth {
                 let mut secrets = vec![
                     keys.access_key.expose().clone(),
                     keys.app_key.expose().clone(),
-                    BASE64.encode(secret_key).trim_end_matches('=').to_owned(),
+                    base64::encode_unpadded(secret_key),
                 ];
                 secrets.extend(String::from_utf8(secret_key.clone()));
                 secrets
@@ -54,10 +51,9 @@ impl Auth {
                 client.client_secret.expose().clone(),
                 client.form_secret(),
                 // As HTTP's basic authorization would have it.
-                BASE64
-                    .encode(format!("{}:{}", client.client_id, client.client_secret.expose()))
-                    .trim_end_matches('=')
-                    .to_owned(),
+                base64::encode_unpadded(
+                    format!("{}:{}", client.client_id, client.client_secret.expose()).as_bytes(),
+                ),
             ],
         }
     }
@@ -72,7 +68,7 @@ fn read_hmac(mut fields: Fields<'_, '_>) -> Result<Auth, Noted> {
     let access_key = fields.required("access_key", key);
     let secret_key = fields.required("secret_key", |value| {
         let text = key(value)?;
-        let bytes = BASE64.decode(text.as_bytes()).unwrap_or_default();
+        let bytes = base64::decode(&text).unwrap_or_default();
         if bytes.is_empty() {
             return Err(Fault::new(
                 "not base64",
@@ -122,11 +118,5 @@ fn key(value: &Json<'_>) -> Result<String, Fault> {
     }
     Ok(text)
 }
-
-/// Standard base64; `=` at the end may be there or not.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 const KEY_BYTES_MAX: usize = 4_096;

@@ -26,7 +26,8 @@ pub struct Batch {
 /// One log row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// The row's `id`; of a row without one, or with a far too long one, the hex SHA-1 of its text.
+    /// The row's own `id` and its time, `ID@UNIX_SECONDS`; without a time that can be read, its `id`; of
+    /// a row without one, or with a far too long one, the hex SHA-1 of its text.
     pub id: String,
     /// Unix time in nanoseconds. None if the row's own time is unreadable.
     pub time_unix_nanos: Option<u64>,

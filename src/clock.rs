@@ -1,8 +1,6 @@
 //! The host's clock and the API's, as far as answers tell of it. Reads neither.
 
-use serde::Serialize;
-
-use crate::fields::{Fields, Noted};
+use crate::record::{Members, Record};
 use crate::timestamp::Second;
 
 /// What is known of the API's clock. One look is not believed, since of several nodes one can be off;
@@ -16,7 +14,7 @@ pub(crate) struct ApiClock {
 }
 
 /// A jump of the API's clock that no second answer has confirmed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Doubt {
     offset_secs: i64,
     /// Answers in a row that told of some jump.
@@ -68,12 +66,10 @@ impl ApiClock {
     }
 }
 
-impl Doubt {
-    pub(crate) fn read(mut fields: Fields<'_, '_>) -> Result<Self, Noted> {
-        let offset_secs = fields.integer("offset_secs", None, i64::MIN, i64::MAX);
-        let looks = fields.integer("looks", None, 0, 255);
-        fields.finish();
-        Ok(Self { offset_secs: offset_secs?, looks: u8::try_from(looks?).map_err(|_| Noted)? })
+impl Record for Doubt {
+    fn members(&mut self, members: &mut Members<'_>) {
+        members.always("offset_secs", &mut self.offset_secs);
+        members.always("looks", &mut self.looks);
     }
 }
 

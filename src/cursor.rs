@@ -3,22 +3,19 @@
 
 use std::fmt;
 
-use serde::Serialize;
-
-use crate::clock::{ApiClock, Doubt};
-use crate::config::Diagnostic;
-use crate::fields::{Fault, Fields, Noted, boolean, second, string};
+use crate::clock::ApiClock;
 use crate::filters::Filters;
-use crate::habits::{self, Habits};
+use crate::habits::Habits;
 use crate::json::Json;
-use crate::notices::{self, Told};
+use crate::notices::Told;
+use crate::record::{Members, Record, Value};
 use crate::seen::Seen;
 use crate::timestamp::Second;
 use crate::walk::Walk;
 
 /// Where collection stands. Holds no secret and nothing of the credentials, so that keys can change
 /// and the position stays. // I4
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Cursor {
     pub(crate) position: Position,
     /// What is under way. None between passes.
@@ -26,7 +23,7 @@ pub(crate) struct Cursor {
 }
 
 /// What outlives a pass.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Position {
     /// Every row with an earlier event time is delivered; nothing below is asked for again.
     pub(crate) watermark: Second,
@@ -49,29 +46,25 @@ pub(crate) struct Position {
 }
 
 /// One way from the watermark to what was the present when it was planned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Pass {
     /// When it was planned, by the host's clock.
     pub(crate) planned: Second,
     /// Where it ends, by the API's clock as far as that is known.
     pub(crate) end: Second,
     /// What stood in the way since the last new row. None if nothing did.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) setbacks: Option<Setbacks>,
     /// The window is asked for its newest row alone, before it is read in several.
-    #[serde(skip_serializing_if = "is_false")]
     pub(crate) asks_newest: bool,
     /// An answer of it told the time that was known.
-    #[serde(skip_serializing_if = "is_false")]
     pub(crate) is_timed: bool,
     /// Up to here it is read again, since fewer rows came than were counted.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) short_to: Option<Second>,
     pub(crate) window: Window,
 }
 
 /// Requests that led nowhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Setbacks {
     pub(crate) count: u8,
     /// The first of them, by the host's clock.
@@ -79,39 +72,32 @@ pub(crate) struct Setbacks {
 }
 
 /// The part of a pass that is being read. The page token belongs to it and goes with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Window {
     pub(crate) from: Second,
     /// Later than `from`. Its rows are asked for again by the next window, so that it does not
     /// matter whether the API counts it in.
     pub(crate) to: Second,
     /// None before the first page.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token: Option<Token>,
     /// The newest event time that was known past the first page of this reading.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) shown: Option<Second>,
     /// Rows received so far in this reading.
     pub(crate) rows: u64,
     /// How many the API counted with the last of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) counted: Option<u64>,
     /// Of these, rows that are remembered for a later second than the window has.
-    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) strays: u64,
     /// Pages without a row in a row, so far.
     pub(crate) empty_pages: u8,
     /// Answers in a row that were too large, though this is a second.
-    #[serde(skip_serializing_if = "is_none_so_far")]
     pub(crate) too_large: u8,
-    #[serde(skip_serializing_if = "Way::is_usual")]
     pub(crate) way: Way,
 }
 
 /// How a window is read. Only one of a single second, which cannot be made smaller, is read otherwise
 /// than the usual way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Way {
     #[default]
     OldestFirst,
@@ -122,7 +108,7 @@ pub(crate) enum Way {
 }
 
 /// The API's token for the next page of a window.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Token {
     pub(crate) text: String,
     /// By the host's clock.
@@ -138,42 +124,96 @@ pub(crate) enum CursorError {
     Damaged(String),
 }
 
-impl Pass {
-    fn read(mut fields: Fields<'_, '_>) -> Result<Self, Noted> {
-        let planned = fields.required("planned", second);
-        let end = fields.required("end", second);
-        let setbacks = fields.optional_object("setbacks", Setbacks::read);
-        let asks_newest = fields.optional("asks_newest", boolean);
-        let is_timed = fields.optional("is_timed", boolean);
-        let short_to = fields.optional("short_to", second);
-        let window = fields.required_object("window", Window::read);
-        fields.finish();
-        Ok(Self {
-            planned: planned?,
-            end: end?,
-            setbacks: setbacks?,
-            asks_newest: asks_newest?.unwrap_or(false),
-            is_timed: is_timed?.unwrap_or(false),
-            short_to: short_to?,
-            window: window?,
-        })
+impl Record for Cursor {
+    fn members(&mut self, members: &mut Members<'_>) {
+        let Self { position, pass } = self;
+        members.always("version", &mut { VERSION });
+        members.always("watermark", &mut position.watermark);
+        members.optional("newest", &mut position.newest);
+        members.always("clock_offset_secs", &mut position.clock.offset_secs);
+        members.optional("clock_doubt", &mut position.clock.doubt);
+        members.always("due", &mut position.due);
+        members.always("filters", &mut position.filters);
+        members.ensure("filters", position.filters.len() <= FINGERPRINT_BYTES_MAX);
+        members.always("span_secs", &mut position.span_secs);
+        members.ensure("span_secs", position.span_secs > 0);
+        members.always("economy_passes", &mut position.economy_passes);
+        members.seldom("habits", &mut position.habits);
+        members.seldom("told", &mut position.told);
+        members.optional("pass", pass);
+        members.always("seen", &mut position.seen);
+        let runs_on = |pass: &Pass| {
+            let Window { from, to, .. } = pass.window;
+            position.watermark <= from && from < to
+        };
+        members.ensure("pass.window", pass.as_ref().is_none_or(runs_on));
     }
 }
 
-impl Setbacks {
-    fn read(mut fields: Fields<'_, '_>) -> Result<Self, Noted> {
-        let count = fields.integer("count", None, 0, 255);
-        let since = fields.required("since", second);
-        fields.finish();
-        Ok(Self { count: u8::try_from(count?).map_err(|_| Noted)?, since: since? })
+impl Record for Pass {
+    fn members(&mut self, members: &mut Members<'_>) {
+        members.always("planned", &mut self.planned);
+        members.always("end", &mut self.end);
+        members.optional("setbacks", &mut self.setbacks);
+        members.seldom("asks_newest", &mut self.asks_newest);
+        members.seldom("is_timed", &mut self.is_timed);
+        members.optional("short_to", &mut self.short_to);
+        members.always("window", &mut self.window);
+    }
+}
+
+impl Record for Setbacks {
+    fn members(&mut self, members: &mut Members<'_>) {
+        members.always("count", &mut self.count);
+        members.always("since", &mut self.since);
+    }
+}
+
+impl Record for Window {
+    fn members(&mut self, members: &mut Members<'_>) {
+        members.always("from", &mut self.from);
+        members.always("to", &mut self.to);
+        members.optional("token", &mut self.token);
+        members.optional("shown", &mut self.shown);
+        members.always("rows", &mut self.rows);
+        members.optional("counted", &mut self.counted);
+        members.seldom("strays", &mut self.strays);
+        members.always("empty_pages", &mut self.empty_pages);
+        members.seldom("too_large", &mut self.too_large);
+        members.seldom("way", &mut self.way);
+    }
+}
+
+impl Record for Token {
+    fn members(&mut self, members: &mut Members<'_>) {
+        members.always("text", &mut self.text);
+        members.ensure("text", self.text.len() <= TOKEN_BYTES_MAX);
+        members.always("received", &mut self.received);
+    }
+}
+
+impl Value for Way {
+    fn write(&mut self, text: &mut String) {
+        match Self::NAMED.iter().find(|(way, _)| way == self) {
+            Some((_, name)) => text.extend(["\"", name, "\""]),
+            None => text.push_str("\"\""),
+        }
+    }
+
+    fn read(&mut self, json: Json<'_>) -> Result<(), String> {
+        let named = Self::NAMED.iter().find(|(_, name)| json.as_str() == Some(name));
+        *self = named.ok_or(": not a way to read")?.0;
+        Ok(())
     }
 }
 
 impl Way {
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-    fn is_usual(&self) -> bool {
-        *self == Self::OldestFirst
-    }
+    /// Those besides the usual one.
+    const NAMED: [(Self, &str); 3] = [
+        (Self::NewestFirst, "newest_first"),
+        (Self::RowByRow, "row_by_row"),
+        (Self::RowByRowNewestFirst, "row_by_row_newest_first"),
+    ];
 
     pub(crate) const fn is_oldest_first(self) -> bool {
         matches!(self, Self::OldestFirst | Self::RowByRow)
@@ -210,46 +250,6 @@ impl Window {
             way: Way::OldestFirst,
         }
     }
-
-    fn read(mut fields: Fields<'_, '_>) -> Result<Self, Noted> {
-        let from = fields.required("from", second);
-        let to = fields.required("to", second);
-        let token = fields.optional_object("token", Token::read);
-        let shown = fields.optional("shown", second);
-        let rows = fields.integer("rows", None, 0, i64::MAX);
-        let counted = fields.integer("counted", Some(-1), -1, i64::MAX);
-        let strays = fields.integer("strays", Some(0), 0, i64::MAX);
-        let empty_pages = fields.integer("empty_pages", None, 0, 255);
-        let too_large = fields.integer("too_large", Some(0), 0, 255);
-        let way = fields.optional("way", |value| match string(value)?.as_str() {
-            "newest_first" => Ok(Way::NewestFirst),
-            "row_by_row" => Ok(Way::RowByRow),
-            "row_by_row_newest_first" => Ok(Way::RowByRowNewestFirst),
-            _ => Err(Fault::new("not a way to read", "")),
-        });
-        fields.finish();
-        Ok(Self {
-            from: from?,
-            to: to?,
-            token: token?,
-            shown: shown?,
-            rows: u64::try_from(rows?).map_err(|_| Noted)?,
-            counted: u64::try_from(counted?).ok(),
-            strays: u64::try_from(strays?).map_err(|_| Noted)?,
-            empty_pages: u8::try_from(empty_pages?).map_err(|_| Noted)?,
-            too_large: u8::try_from(too_large?).map_err(|_| Noted)?,
-            way: way?.unwrap_or_default(),
-        })
-    }
-}
-
-impl Token {
-    fn read(mut fields: Fields<'_, '_>) -> Result<Self, Noted> {
-        let text = fields.required("text", string);
-        let received = fields.required("received", second);
-        fields.finish();
-        Ok(Self { text: text?, received: received? })
-    }
 }
 
 impl Cursor {
@@ -276,53 +276,39 @@ impl Cursor {
     }
 
     /// The same cursor gives the same text. // I6
-    pub(crate) fn encode(&self) -> String {
-        let Self { position, pass } = self;
-        serde_json::to_string(&Encoded {
-            version: VERSION,
-            watermark: position.watermark,
-            newest: position.newest,
-            clock_offset_secs: position.clock.offset_secs,
-            clock_doubt: position.clock.doubt,
-            due: position.due,
-            filters: &position.filters,
-            span_secs: position.span_secs,
-            economy_passes: position.economy_passes,
-            habits: position.habits.encode(),
-            told: position.told.encode(),
-            pass: pass.as_ref(),
-            seen: position.seen.encode(),
-        })
-        .expect("strings, numbers and lists of them always serialize")
+    pub(crate) fn encode(mut self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
     }
 
     pub(crate) fn decode(text: &str) -> Result<Self, CursorError> {
-        match Self::version(text).map_err(CursorError::Damaged)? {
-            Some(VERSION) => {}
-            None | Some(..VERSION) => {
-                return Err(CursorError::Damaged("it has no version".into()));
+        let json = if text.len() <= CURSOR_BYTES_MAX {
+            Json::parse(text)
+        } else {
+            Err("it is longer than 2 MiB".to_owned())
+        };
+        let version = match &json {
+            Ok(json) => json.get("version").as_u64(),
+            Err(_) => Self::version(text),
+        };
+        if let Some(newer) = version.filter(|version| *version > VERSION) {
+            return Err(CursorError::Newer(newer));
+        }
+        let mut cursor = Self::default();
+        match json.and_then(|json| cursor.read(json)) {
+            Ok(()) if version == Some(VERSION) => Ok(cursor),
+            Ok(()) => Err(CursorError::Damaged("it is of no known version".to_owned())),
+            Err(why) => {
+                let why = why.trim_start_matches([':', '.']).trim_start();
+                Err(CursorError::Damaged(why.to_owned()))
             }
-            Some(newer) => return Err(CursorError::Newer(newer)),
-        }
-        if text.len() > CURSOR_BYTES_MAX {
-            return Err(CursorError::Damaged("it is longer than 2 MiB".into()));
-        }
-        let json = Json::parse(text).map_err(CursorError::Damaged)?;
-        let mut faults = Vec::new();
-        let cursor = Self::read(json, &mut faults);
-        if let Some(fault) = faults.first() {
-            return Err(CursorError::Damaged(format!("{}: {}", fault.path, fault.message)));
-        }
-        let cursor = cursor.map_err(|Noted| CursorError::Damaged("it is no object".into()))?;
-        match cursor.contradiction() {
-            None => Ok(cursor),
-            Some(what) => Err(CursorError::Damaged(what.into())),
         }
     }
 
     /// Whatever else a newer version holds, its number is where this one has it.
-    fn version(text: &str) -> Result<Option<u64>, String> {
-        Walk::of(text).whole(|walk| {
+    fn version(text: &str) -> Option<u64> {
+        let read = Walk::of(text).whole(|walk| {
             let mut version = None;
             walk.object(|walk, name| {
                 if name.is("version") {
@@ -333,60 +319,8 @@ impl Cursor {
                 }
             })?;
             Ok(version)
-        })
-    }
-
-    fn read(json: Json<'_>, faults: &mut Vec<Diagnostic>) -> Result<Self, Noted> {
-        let mut fields = Fields::of(json, String::new(), faults)?;
-        let version = fields.integer("version", None, 1, 1);
-        let watermark = fields.required("watermark", second);
-        let newest = fields.optional("newest", second);
-        let clock_offset_secs = fields.integer("clock_offset_secs", None, i64::MIN, i64::MAX);
-        let clock_doubt = fields.optional_object("clock_doubt", Doubt::read);
-        let due = fields.required("due", second);
-        let filters = fields.required("filters", string);
-        let span_secs = fields.integer("span_secs", None, 1, i64::MAX);
-        let economy_passes = fields.integer("economy_passes", None, 0, 255);
-        let habits = fields.list("habits", habits::NOTES_MAX, string)?;
-        let habits = Habits::decode(&habits)
-            .ok_or_else(|| fields.fault("habits", Fault::new("not what was written", "")));
-        let told = fields.list("told", notices::ENTRIES_MAX, string)?;
-        let told = Told::decode(&told)
-            .ok_or_else(|| fields.fault("told", Fault::new("not what was written", "")));
-        let pass = fields.optional_object("pass", Pass::read);
-        let seen = fields.required("seen", |value| {
-            let seen = value.as_str().and_then(Seen::decode);
-            seen.ok_or_else(|| Fault::new("not a list of seen rows", ""))
         });
-        fields.finish();
-        version?;
-        let position = Position {
-            watermark: watermark?,
-            newest: newest?,
-            clock: ApiClock { offset_secs: clock_offset_secs?, doubt: clock_doubt? },
-            due: due?,
-            filters: filters?,
-            span_secs: span_secs?,
-            economy_passes: u8::try_from(economy_passes?).map_err(|_| Noted)?,
-            habits: habits?,
-            told: told?,
-            seen: seen?,
-        };
-        Ok(Self { position, pass: pass? })
-    }
-
-    /// What no cursor of this code can hold.
-    fn contradiction(&self) -> Option<&'static str> {
-        let Self { position, pass } = self;
-        if position.filters.len() > FINGERPRINT_BYTES_MAX {
-            return Some("its fingerprint of the filters is too long");
-        }
-        let Window { from, to, token, .. } = &pass.as_ref()?.window;
-        if from >= to || *from < position.watermark {
-            return Some("its window runs backwards or starts below the watermark");
-        }
-        let token_bytes = token.as_ref().map_or(0, |token| token.text.len());
-        (token_bytes > TOKEN_BYTES_MAX).then_some("its page token is too long")
+        read.ok().flatten()
     }
 }
 
@@ -406,44 +340,6 @@ impl fmt::Display for CursorError {
             ),
         }
     }
-}
-
-#[derive(Serialize)]
-struct Encoded<'a> {
-    version: u64,
-    watermark: Second,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    newest: Option<Second>,
-    clock_offset_secs: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    clock_doubt: Option<Doubt>,
-    due: Second,
-    filters: &'a str,
-    span_secs: i64,
-    economy_passes: u8,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    habits: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    told: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pass: Option<&'a Pass>,
-    seen: String,
-}
-
-/// What most cursors would say is left out of them.
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-const fn is_false(value: &bool) -> bool {
-    !*value
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-const fn is_none_so_far(count: &u8) -> bool {
-    *count == 0
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-const fn is_zero(value: &u64) -> bool {
-    *value == 0
 }
 
 /// Of the format. What a new one takes is told in `tests/cursors/README.md`.
@@ -500,9 +396,9 @@ mod tests {
     #[test]
     fn encoding_is_undone_by_decoding() {
         let mut cursor = cursor();
-        assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor.clone()));
+        assert_eq!(Cursor::decode(&cursor.clone().encode()), Ok(cursor.clone()));
         cursor.pass = None;
-        assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor));
+        assert_eq!(Cursor::decode(&cursor.clone().encode()), Ok(cursor));
     }
 
     #[test]
@@ -528,29 +424,30 @@ mod tests {
             ("\"economy_passes\":0", "\"economy_passes\":256"),
             ("\"count\":1", "\"count\":1,\"unknown\":1"),
             ("\"row_by_row\"", "\"by_heart\""),
-            ("\"goes_round\"", "\"goes_round 1\""),
+            ("\"goes_round\":true", "\"goes_round\":1"),
         ] {
             assert!(whole.contains(part), "{part}");
             let text = whole.replacen(part, damaged, 1);
             assert!(matches!(Cursor::decode(&text), Err(CursorError::Damaged(_))), "{text}");
         }
     }
+
     #[test]
     fn what_is_longer_than_any_cursor_is_refused_and_what_is_just_as_long_is_not() {
         let mut cursor = cursor();
         let token = |cursor: &mut Cursor, bytes| {
             let token = Token { text: "t".repeat(bytes), received: Second::new(5_001) };
             cursor.pass.as_mut().unwrap().window.token = Some(token);
-            Cursor::decode(&cursor.encode()).is_ok()
+            Cursor::decode(&cursor.clone().encode()).is_ok()
         };
         assert_eq!([0, 1].map(|more| token(&mut cursor, TOKEN_BYTES_MAX + more)), [true, false]);
         token(&mut cursor, 1);
-        let text = cursor.encode();
+        let text = cursor.clone().encode();
         for (more, is_read) in [(0, true), (1, false)] {
             let spaces = " ".repeat(CURSOR_BYTES_MAX + more - text.len());
             assert_eq!(Cursor::decode(&format!("{text}{spaces}")).is_ok(), is_read);
             cursor.position.filters = "f".repeat(FINGERPRINT_BYTES_MAX + more);
-            assert_eq!(Cursor::decode(&cursor.encode()).is_ok(), is_read);
+            assert_eq!(Cursor::decode(&cursor.clone().encode()).is_ok(), is_read);
         }
     }
 }

@@ -23,7 +23,7 @@ use std::net::IpAddr;
 use crate::row::{Field, Reading, Row};
 use members::{Members, Text};
 use ocsf::Class;
-use writer::quoted;
+pub(crate) use writer::quoted;
 
 /// A form of an event's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What the API was found to do besides what is documented. An answer is evidence, not truth: each of
 //! these was learnt from answers that agreed, and is given up when they cease to.
 
+use crate::record::{Members, Record};
 use crate::timestamp::Second;
 use crate::watermark::REACH_SECS_MIN;
 
@@ -26,18 +27,25 @@ pub(crate) struct Habits {
 
 /// Whether the API's count is believed. It is at first, and costs requests where it is wrong: so much
 /// of that without a row found by it, and it is not, until it has fitted several times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CountTrust {
-    #[default]
-    Full,
-    /// Still believed.
-    Doubted(u8),
+    Believed {
+        doubts: u8,
+    },
     /// Until it has fitted so often in a row.
-    Lost(u8),
+    Lost {
+        fits_wanted: u8,
+    },
+}
+
+impl Default for CountTrust {
+    fn default() -> Self {
+        Self::Believed { doubts: 0 }
+    }
 }
 
 /// A length of window that was not answered, and what came of shorter ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Unanswered {
     /// A window this long or longer was not answered.
     pub(crate) secs: i64,
@@ -54,7 +62,7 @@ pub(crate) struct Unanswered {
 }
 
 /// Rows of one second that are counted and never given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Withheld {
     pub(crate) second: Second,
     pub(crate) rows: u64,
@@ -63,7 +71,7 @@ pub(crate) struct Withheld {
 impl Habits {
     /// The API's count is relied on.
     pub(crate) const fn trusts_count(&self) -> bool {
-        !matches!(self.count, CountTrust::Lost(_))
+        matches!(self.count, CountTrust::Believed { .. })
     }
 
     /// How many of the rows that are missing between two seconds are not known to be withheld. If
@@ -188,127 +196,89 @@ impl Habits {
     pub(crate) fn forget_before(&mut self, watermark: Second) {
         self.withheld.retain(|one| one.second >= watermark);
     }
+}
 
-    /// What is not as it is at first, each as its name and numbers.
-    pub(crate) fn encode(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        let mut note = |name: &str, numbers: &[i64]| {
-            notes.push(
-                numbers
-                    .iter()
-                    .fold(name.to_owned(), |note, number| note + " " + &number.to_string()),
-            );
-        };
-        if self.ends_empty {
-            note("ends_empty", &[]);
-        }
-        if self.goes_round {
-            note("goes_round", &[]);
-        }
-        if self.counts_low {
-            note("counts_low", &[]);
-        }
-        match self.count {
-            CountTrust::Full => {}
-            CountTrust::Doubted(doubts) => note("count_doubted", &[doubts.into()]),
-            CountTrust::Lost(fits) => note("count_lost", &[fits.into()]),
-        }
-        if let Some(secs) = self.reach_secs {
-            note("reach_secs", &[secs]);
-        }
-        if self.tight_rows > 0 {
-            note("tight_rows", &[self.tight_rows.cast_signed()]);
-        }
-        if let Some(unanswered) = &self.unanswered {
-            let Unanswered { secs, answered_secs, doubts, strikes, tries, again } = *unanswered;
-            let counts = [doubts, strikes, tries].map(i64::from);
-            let numbers = [&[secs, answered_secs], &counts[..], &[again.unix_secs()]].concat();
-            note("unanswered", &numbers);
-        }
-        for Withheld { second, rows } in &self.withheld {
-            note("withheld", &[second.unix_secs(), rows.cast_signed()]);
-        }
-        notes
+impl Record for Habits {
+    fn members(&mut self, members: &mut Members<'_>) {
+        members.seldom("ends_empty", &mut self.ends_empty);
+        members.seldom("goes_round", &mut self.goes_round);
+        members.seldom("count", &mut self.count);
+        members.seldom("counts_low", &mut self.counts_low);
+        members.optional("reach_secs", &mut self.reach_secs);
+        let reach_secs = self.reach_secs.unwrap_or(0);
+        members.ensure("reach_secs", (0..=REACH_SECS_MAX).contains(&reach_secs));
+        members.seldom("tight_rows", &mut self.tight_rows);
+        members.optional("unanswered", &mut self.unanswered);
+        members.seldom("withheld", &mut self.withheld);
+        members.ensure("withheld", self.withheld.len() <= WITHHELD_MAX);
     }
+}
 
-    /// None unless it is what `encode` gives.
-    pub(crate) fn decode(notes: &[String]) -> Option<Self> {
-        let mut habits = Self::default();
-        for note in notes {
-            let mut words = note.split(' ');
-            let name = words.next()?;
-            let numbers: Vec<i64> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
-            let small = |number: i64| u8::try_from(number).ok();
-            match (name, numbers.as_slice()) {
-                ("ends_empty", []) => habits.ends_empty = true,
-                ("goes_round", []) => habits.goes_round = true,
-                ("counts_low", []) => habits.counts_low = true,
-                ("count_doubted", [doubts]) => habits.count = CountTrust::Doubted(small(*doubts)?),
-                ("count_lost", [fits]) => habits.count = CountTrust::Lost(small(*fits)?),
-                ("reach_secs", [secs @ 0..=REACH_SECS_MAX]) => habits.reach_secs = Some(*secs),
-                ("tight_rows", [rows]) => habits.tight_rows = u64::try_from(*rows).ok()?,
-                (
-                    "unanswered",
-                    [secs @ 1..=i64::MAX, answered_secs, doubts, strikes, tries, again],
-                ) => {
-                    habits.unanswered = Some(Unanswered {
-                        secs: *secs,
-                        answered_secs: *answered_secs,
-                        doubts: small(*doubts)?,
-                        strikes: small(*strikes)?,
-                        tries: small(*tries)?,
-                        again: Second::new(*again),
-                    });
-                }
-                ("withheld", [second, rows]) => {
-                    let rows = u64::try_from(*rows).ok()?;
-                    habits.withheld.push(Withheld { second: Second::new(*second), rows });
-                }
-                _ => return None,
-            }
-        }
-        (habits.withheld.len() <= WITHHELD_MAX).then_some(habits)
+impl Record for CountTrust {
+    fn members(&mut self, members: &mut Members<'_>) {
+        let (mut doubts, mut fits_wanted) = match *self {
+            Self::Believed { doubts } => (doubts, None),
+            Self::Lost { fits_wanted } => (0, Some(fits_wanted)),
+        };
+        members.seldom("doubts", &mut doubts);
+        members.optional("fits_wanted", &mut fits_wanted);
+        *self = match fits_wanted {
+            None => Self::Believed { doubts },
+            Some(fits_wanted) => Self::Lost { fits_wanted },
+        };
+    }
+}
+
+impl Record for Unanswered {
+    fn members(&mut self, members: &mut Members<'_>) {
+        members.always("secs", &mut self.secs);
+        members.ensure("secs", self.secs > 0);
+        members.seldom("answered_secs", &mut self.answered_secs);
+        members.seldom("doubts", &mut self.doubts);
+        members.seldom("strikes", &mut self.strikes);
+        members.seldom("tries", &mut self.tries);
+        members.always("again", &mut self.again);
+    }
+}
+
+impl Record for Withheld {
+    fn members(&mut self, members: &mut Members<'_>) {
+        members.always("second", &mut self.second);
+        members.seldom("rows", &mut self.rows);
     }
 }
 
 impl CountTrust {
     /// Rows were looked for since the count told of them: so much in vain.
-    pub(crate) fn cost(&mut self, doubts: i64) {
-        let before = match *self {
-            Self::Full => 0,
-            Self::Doubted(doubts) => i64::from(doubts),
-            Self::Lost(_) => return,
-        };
-        *self = match u8::try_from(before + doubts) {
-            Ok(doubts) if i64::from(doubts) < COUNT_DOUBTS_MAX => Self::Doubted(doubts),
-            _ => Self::Lost(COUNT_FITS_WANTED),
-        };
+    pub(crate) fn cost(&mut self, more: u8) {
+        let Self::Believed { doubts } = self else { return };
+        *doubts = doubts.saturating_add(more);
+        if *doubts >= COUNT_DOUBTS_MAX {
+            *self = Self::Lost { fits_wanted: COUNT_FITS_WANTED };
+        }
     }
 
     /// It led to a row.
     pub(crate) fn paid(&mut self) {
-        *self = Self::Full;
+        *self = Self::default();
     }
 
     /// A window held what was counted, or did not.
     pub(crate) fn fitted(&mut self, is_fit: bool) {
-        *self = match *self {
-            Self::Lost(0 | 1) if is_fit => Self::Full,
-            Self::Lost(fits) if is_fit => Self::Lost(fits - 1),
-            Self::Lost(_) => Self::Lost(COUNT_FITS_WANTED),
-            trusted => trusted,
-        };
+        let Self::Lost { fits_wanted } = self else { return };
+        *fits_wanted = if is_fit { fits_wanted.saturating_sub(1) } else { COUNT_FITS_WANTED };
+        if *fits_wanted == 0 {
+            *self = Self::default();
+        }
     }
 }
 
 /// A descent to a second is at most 22 halvings; three seconds that withhold rows are as much.
-const COUNT_DOUBTS_MAX: i64 = 30;
+const COUNT_DOUBTS_MAX: u8 = 30;
 /// What one second costs that counts more rows than it gives.
-pub(crate) const WITHHELD_DOUBTS: i64 = 10;
+pub(crate) const WITHHELD_DOUBTS: u8 = 10;
 const COUNT_FITS_WANTED: u8 = 5;
 const WITHHELD_MAX: usize = 64;
-/// Notes of a cursor.
-pub(crate) const NOTES_MAX: usize = WITHHELD_MAX + 8;
 /// A day and an hour: what is rounded to whole days reaches no further.
 pub(crate) const REACH_SECS_MAX: i64 = 25 * 60 * 60;
 /// One row in fifty that is older would have shown.

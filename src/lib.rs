@@ -28,6 +28,7 @@
 #![allow(clippy::result_large_err, reason = "an error ends a poll: it is moved once")]
 
 mod auth;
+mod base64;
 mod batch;
 mod cause;
 mod check;
@@ -49,6 +50,7 @@ mod page;
 mod pass;
 mod poll;
 mod quota;
+mod record;
 mod reply;
 mod request;
 mod row;

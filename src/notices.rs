@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 
 use crate::batch::Notice;
+use crate::json::Json;
+use crate::record::{Members, Record, Value};
 use crate::timestamp::Second;
 
 /// The notices of one poll.
@@ -19,7 +21,7 @@ pub(crate) struct Notices {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Told(Vec<Entry>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Entry {
     code: String,
     /// When it was seen first, by the host's clock.
@@ -78,29 +80,31 @@ impl Told {
         self.0.push(Entry { code: code.to_owned(), since, at: now });
         Some(since)
     }
+}
 
-    /// `CODE SINCE AT` of each.
-    pub(crate) fn encode(&self) -> Vec<String> {
-        self.0.iter().map(|Entry { code, since, at }| format!("{code} {since} {at}")).collect()
+impl Value for Told {
+    fn write(&mut self, text: &mut String) {
+        self.0.write(text);
     }
 
-    pub(crate) fn decode(texts: &[String]) -> Option<Self> {
-        let entry = |text: &String| {
-            let mut words = text.split(' ');
-            let code = words.next()?.to_owned();
-            let mut second = || Second::parse_rfc3339(words.next()?);
-            Some(Entry { code, since: second()?, at: second()? })
-        };
-        (texts.len() <= ENTRIES_MAX)
-            .then(|| texts.iter().map(entry).collect::<Option<_>>())?
-            .map(Self)
+    fn read(&mut self, json: Json<'_>) -> Result<(), String> {
+        self.0.read(json)?;
+        if self.0.len() > ENTRIES_MAX { Err(": too long".to_owned()) } else { Ok(()) }
+    }
+}
+
+impl Record for Entry {
+    fn members(&mut self, members: &mut Members<'_>) {
+        members.always("code", &mut self.code);
+        members.always("since", &mut self.since);
+        members.always("at", &mut self.at);
     }
 }
 
 const TOLD_AGAIN_SECS: i64 = 60 * 60;
 /// What was not seen for so long begins anew.
 const OVER_SECS: i64 = 2 * 24 * 60 * 60;
-pub(crate) const ENTRIES_MAX: usize = 16;
+const ENTRIES_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -134,7 +138,18 @@ mod tests {
             assert!(told.admit(&format!("code_{n}"), Second::new(n)).is_some());
         }
         assert_eq!(told.0.len(), ENTRIES_MAX);
-        assert_eq!(Told::decode(&told.encode()), Some(told));
-        assert_eq!(Told::decode(&["a 1970-01-01T00:00:00Z".to_owned()]), None);
+        let mut text = String::new();
+        told.write(&mut text);
+        let read = |text: &str| {
+            let mut read = Told::default();
+            read.read(Json::parse(text).unwrap()).map(|()| read)
+        };
+        assert_eq!(read(&text), Ok(told));
+        let one_more = text.replacen(
+            '[',
+            r#"[{"code":"a","since":"1970-01-01T00:00:00Z","at":"1970-01-01T00:00:00Z"},"#,
+            1,
+        );
+        assert_eq!(read(&one_more), Err(": too long".to_owned()));
     }
 }

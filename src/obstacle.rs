@@ -5,7 +5,7 @@
 use crate::batch::Notice;
 use crate::clock::Clocks;
 use crate::config::Config;
-use crate::cursor::{Cursor, Setbacks, Way, Window};
+use crate::cursor::{Setbacks, Way, Window};
 use crate::habits::WITHHELD_DOUBTS;
 use crate::notices::Notices;
 use crate::pass::{Onward, Underway};
@@ -47,7 +47,7 @@ impl Underway {
         if let Obstacle::Short(_) = obstacle {
             let Self { position, pass } = &mut self;
             let is_again = pass.short_to.is_some_and(|short_to| from < short_to);
-            position.habits.count.cost(i64::from(is_again));
+            position.habits.count.cost(u8::from(is_again));
             pass.short_to = pass.short_to.max(Some(to));
         }
         if self.halve(config) {
@@ -81,15 +81,15 @@ impl Underway {
         Ok(self.drain(config, clocks))
     }
 
-    /// What was asked at `asked` was not answered, and was not before: less is asked for. None if this
-    /// may be the first time, or there is no less.
-    pub(crate) fn not_answered(mut self, asked: Second, host: Second) -> Option<Cursor> {
+    /// What was asked at `asked` was not answered, and was not before: less is asked for. False, and
+    /// nothing has changed, if this may be the first time, or there is no less.
+    pub(crate) fn not_answered(&mut self, asked: Second, host: Second) -> bool {
         let is_first = self.may_be_first(asked);
-        let Self { position, pass } = &mut self;
+        let Self { position, pass } = self;
         let secs = pass.window.secs();
         let way = pass.window.way;
         if is_first || (secs == 1 && !pass.asks_newest && way == Way::RowByRowNewestFirst) {
-            return None;
+            return false;
         }
         // A page past the first says nothing of the length.
         if pass.window.token.is_none() {
@@ -103,26 +103,29 @@ impl Underway {
             let way = if way == Way::RowByRow { way.other_end() } else { Way::RowByRow };
             pass.window = Window { way, ..Window::new(pass.window.from, pass.window.to) };
         }
-        Some(self.into_cursor())
+        true
     }
 
-    /// A second that was read row by row, from both ends, up to a row that makes its page unreadable:
-    /// it is left behind. None if this is not so, or may be the first time.
+    /// This is a second that was read row by row, from both ends, and it was not answered before, the
+    /// last time that it was asked for: there is no other way.
+    pub(crate) fn is_read_in_every_way(&self, asked: Second) -> bool {
+        self.pass.window.secs() == 1
+            && self.pass.window.way == Way::RowByRowNewestFirst
+            && !self.pass.asks_newest
+            && !self.may_be_first(asked)
+    }
+
+    /// A second that was read in every way, each up to a row that makes its page unreadable, is left
+    /// behind.
     pub(crate) fn unreadable(
         mut self,
-        why: &str,
-        asked: Second,
+        why: String,
         config: &Config,
         clocks: Clocks,
         notices: &mut Notices,
-    ) -> Option<Onward> {
-        let Window { way, .. } = self.pass.window;
-        let is_last = self.pass.window.secs() == 1 && way == Way::RowByRowNewestFirst;
-        if !is_last || self.pass.asks_newest || self.may_be_first(asked) {
-            return None;
-        }
-        self.leave_behind(&Obstacle::Unreadable(why.to_owned()), notices);
-        Some(self.drain(config, clocks))
+    ) -> Onward {
+        self.leave_behind(&Obstacle::Unreadable(why), notices);
+        self.drain(config, clocks)
     }
 
     /// Whether what was asked at this time was not asked before.

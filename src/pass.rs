@@ -27,7 +27,7 @@ use crate::timestamp::Second;
 use crate::watermark::REACH_SECS_MIN;
 
 /// A cursor with a window to ask for.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Underway {
     pub(crate) position: Position,
     pub(crate) pass: Pass,

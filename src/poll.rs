@@ -372,7 +372,7 @@ impl Pending<'_> {
         let Pass { window, end: target, .. } = &self.underway.pass;
         let (from, secs, target) = (window.from, window.secs(), *target);
         if cause.may_be_too_much() && self.origin == Origin::Stored {
-            if let Some(cursor) = self.underway.clone().not_answered(self.asked, at.second()) {
+            if self.underway.not_answered(self.asked, at.second()) {
                 let what = self.exchange.secrets.redact(&cause.what);
                 self.exchange.notices.departs(
                     "unanswered",
@@ -382,17 +382,15 @@ impl Pending<'_> {
                     ),
                 );
                 let wait_ms = self.exchange.retry_after_ms(&cause, answer);
-                let onward = Onward::to(cursor);
+                let onward = self.underway.go_on();
                 return Ok(batch(self.exchange, onward, target, Vec::new(), at, wait_ms));
             }
-            if cause.about == About::Row {
+            if cause.about == About::Row && self.underway.is_read_in_every_way(self.asked) {
                 let clocks = self.learn_clock(answer.date, at);
+                let why = self.exchange.secrets.redact(&cause.what);
                 let (config, notices) = (self.exchange.config, &mut self.exchange.notices);
-                let underway = self.underway.clone();
-                let onward = underway.unreadable(&cause.what, self.asked, config, clocks, notices);
-                if let Some(onward) = onward {
-                    return Ok(batch(self.exchange, onward, target, Vec::new(), at, None));
-                }
+                let onward = self.underway.unreadable(why, config, clocks, notices);
+                return Ok(batch(self.exchange, onward, target, Vec::new(), at, None));
             }
             if secs > 1 {
                 let remedy = "; if it goes on, less is asked for at once";
@@ -561,6 +559,7 @@ fn batch(
     let wait_secs = i64::try_from(next_poll_ms.div_ceil(1_000)).unwrap_or(i64::MAX);
     position.due = at.second() + wait_secs;
     let notices = exchange.notices.into_news(&mut position.told, at.second());
+    let progress = Progress { complete_until: position.watermark, target };
     Batch {
         events,
         cursor: cursor.encode(),
@@ -568,7 +567,7 @@ fn batch(
         next_poll_ms,
         notices,
         stats: exchange.stats,
-        progress: Progress { complete_until: cursor.position.watermark, target },
+        progress,
         quota,
     }
 }

@@ -37,7 +37,8 @@ impl LogsRequest<'_> {
                 actions: &filters.actions,
             }],
         };
-        serde_json::to_vec(&body).expect("strings, numbers and lists of them always serialize")
+        serde_json::to_vec(&body)
+            .unwrap_or_else(|_| unreachable!("strings, numbers and lists of them always serialize"))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Which rows near the watermark have been delivered: the memory that keeps overlap from repeating
 //! rows.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use twox_hash::XxHash64;
 
+use crate::base64;
+use crate::json::Json;
+use crate::record::Value;
 use crate::timestamp::{EventTime, Second};
 
 /// Eight bytes that stand for a row's identity. Two rows share them with a chance of 2^-64.
@@ -108,18 +109,23 @@ impl Seen {
     }
 
     /// Base64 of twelve bytes a row: its key and its second, both big-endian.
-    pub(crate) fn encode(&self) -> String {
-        let mut bytes = Vec::with_capacity(self.entries.len() * ENTRY_BYTES);
-        for entry in &self.entries {
-            bytes.extend_from_slice(&entry.key.0.to_be_bytes());
-            bytes.extend_from_slice(&entry.second.to_be_bytes());
-        }
-        STANDARD_NO_PAD.encode(bytes)
+    fn encode(&self, text: &mut String) {
+        let bytes: Vec<[u8; ENTRY_BYTES]> = self
+            .entries
+            .iter()
+            .map(|entry| {
+                let mut bytes = [0; ENTRY_BYTES];
+                bytes[..8].copy_from_slice(&entry.key.0.to_be_bytes());
+                bytes[8..].copy_from_slice(&entry.second.to_be_bytes());
+                bytes
+            })
+            .collect();
+        text.push_str(&base64::encode_unpadded(bytes.as_flattened()));
     }
 
     /// None unless it is just what `encode` gives: in order, no key twice, not too many.
-    pub(crate) fn decode(text: &str) -> Option<Self> {
-        let bytes = STANDARD_NO_PAD.decode(text).ok()?;
+    fn decode(text: &str) -> Option<Self> {
+        let bytes = base64::decode(text)?;
         let (chunks, []) = bytes.as_chunks::<ENTRY_BYTES>() else { return None };
         let entries: Vec<Entry> = chunks
             .iter()
@@ -130,6 +136,19 @@ impl Seen {
             .collect();
         let fits = entries.len() <= KEYS_MAX && entries.is_sorted_by(|a, b| a.key < b.key);
         fits.then_some(Self { entries })
+    }
+}
+
+impl Value for Seen {
+    fn write(&mut self, text: &mut String) {
+        text.push('"');
+        self.encode(text);
+        text.push('"');
+    }
+
+    fn read(&mut self, json: Json<'_>) -> Result<(), String> {
+        *self = json.as_str().and_then(Self::decode).ok_or(": not a list of seen rows")?;
+        Ok(())
     }
 }
 
@@ -149,6 +168,12 @@ mod tests {
 
     fn rows(numbers: std::ops::Range<u32>) -> Vec<(Key, Second)> {
         numbers.map(|n| (Key::of(&n.to_string(), None), Second::new(i64::from(n)))).collect()
+    }
+
+    fn encode(seen: &Seen) -> String {
+        let mut text = String::new();
+        seen.encode(&mut text);
+        text
     }
 
     fn admit(seen: &mut Seen, page: &[(Key, Second)]) -> Vec<bool> {
@@ -203,14 +228,14 @@ mod tests {
         assert_eq!(admit(&mut seen, &rows(max..max + 1)), [true]);
         assert_eq!(seen.len(), KEYS_MAX);
         assert!(seen.contains(Key::of("0", None)));
-        assert!(seen.encode().len() < 2 * 1024 * 1024 - 64 * 1024);
+        assert!(encode(&seen).len() < 2 * 1024 * 1024 - 64 * 1024);
     }
 
     #[test]
     fn encoding_is_undone_by_decoding_and_by_nothing_else() {
         let mut seen = Seen::default();
         admit(&mut seen, &rows(0..3));
-        let text = seen.encode();
+        let text = encode(&seen);
         assert_eq!(Seen::decode(&text), Some(seen));
         assert_eq!(Seen::decode(""), Some(Seen::default()));
         let twice = format!("{}{}", &text[..16], &text[..16]);

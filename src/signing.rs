@@ -2,12 +2,11 @@
 //!
 //! The stages and their order are the vendor's, from its notes on authorization of API 1.0.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 use uuid::Uuid;
 
+use crate::base64;
 use crate::secret::Secret;
 use crate::timestamp::Second;
 
@@ -35,7 +34,7 @@ pub fn string_to_sign(date: &str, request_id: &str, path: &str, app_key: &str) -
 pub fn signature(secret_key: &[u8], string_to_sign: &str) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(secret_key).expect("HMAC takes keys of any length");
     mac.update(string_to_sign.as_bytes());
-    STANDARD.encode(mac.finalize().into_bytes())
+    base64::encode(&mac.finalize().into_bytes())
 }
 
 /// Stage three: the value of `Authorization`.

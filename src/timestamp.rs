@@ -1,15 +1,14 @@
 //! Points in time as the API writes them: parsing and formatting. Reads no clock.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 use core::ops::{Add, Sub};
 
-use serde::{Serialize, Serializer};
 use time::{Date, Month, OffsetDateTime};
 
 /// A whole second of Unix time, the resolution of the API's `from` and `to`.
 ///
 /// Sums and differences saturate: a cursor or a clock may hold any number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Second(i64);
 
 impl Second {
@@ -92,12 +91,6 @@ impl fmt::Display for Second {
     }
 }
 
-impl Serialize for Second {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 impl Add<i64> for Second {
     type Output = Self;
     fn add(self, secs: i64) -> Self {
@@ -130,7 +123,11 @@ impl EventTime {
     /// An id with this time behind it: `id@1634317846`, or `id@1634317846.500000000`.
     pub(crate) fn appended_to(self, id: &str) -> String {
         let Self { second: Second(secs), nanos } = self;
-        if nanos == 0 { format!("{id}@{secs}") } else { format!("{id}@{secs}.{nanos:09}") }
+        let mut id = [id, "@", &secs.to_string()].concat();
+        if nanos > 0 {
+            let _ = write!(id, ".{nanos:09}");
+        }
+        id
     }
 
     /// The same in eight bytes.
