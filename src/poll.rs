@@ -420,15 +420,18 @@ impl Pending<'_> {
         let clocks = self.underway.learn_clock(at.second(), date, self.exchange.date_before);
         let offset = self.underway.position.clock.offset_secs;
         if is_jump(before, offset) {
-            self.exchange.notices.happened(Notice::warn(
-                "clock_offset",
-                format!(
-                    "the host's clock is {} s {} the API's: it is corrected here, but should be \
-                     set",
-                    offset.unsigned_abs(),
-                    if offset < 0 { "ahead of" } else { "behind" }
-                ),
-            ));
+            let notice = if is_jump(offset, 0) {
+                let direction = if offset < 0 { "ahead of" } else { "behind" };
+                let message = format!(
+                    "the host's clock is {} s {direction} the API's: it is corrected here, but \
+                     should be set",
+                    offset.unsigned_abs()
+                );
+                Notice::warn("clock_offset", message)
+            } else {
+                Notice::info("clock_offset", "the host's clock agrees with the API's again")
+            };
+            self.exchange.notices.happened(notice);
         }
         clocks
     }

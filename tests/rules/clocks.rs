@@ -129,13 +129,24 @@ fn a_clock_that_is_off_is_told_once_and_again_when_that_changes() {
         let first = host.poll(no_rows().dated(host.now + offset_secs)).unwrap();
         let mut batch = host.poll(no_rows().dated(host.now + offset_secs)).unwrap();
         batch.notices.splice(0..0, first.notices);
-        assert!(batch.notices.iter().all(|notice| notice.level == Level::Warn));
-        codes(&batch.notices).join(" ")
+        batch.notices
     };
-    for (offset_secs, notice) in
-        [(60, ""), (500, "clock_offset"), (510, ""), (0, "clock_offset"), (-61, "clock_offset")]
-    {
-        assert_eq!(told(&mut host, offset_secs), notice, "{offset_secs}");
+    for (offset_secs, notice) in [
+        (60, None),
+        (500, Some((Level::Warn, "500 s behind"))),
+        (510, None),
+        (0, Some((Level::Info, "agrees"))),
+        (-61, Some((Level::Warn, "61 s ahead"))),
+        (-30, None),
+        (500, Some((Level::Warn, "500 s behind"))),
+        (30, Some((Level::Info, "agrees"))),
+    ] {
+        let notices = told(&mut host, offset_secs);
+        assert_eq!(codes(&notices), notice.map(|_| "clock_offset").as_slice(), "{offset_secs}");
+        for (notice, (level, words)) in notices.iter().zip(notice) {
+            assert_eq!(notice.level, level, "{offset_secs}");
+            assert!(notice.message.contains(words), "{}", notice.message);
+        }
     }
 }
 
