@@ -9,7 +9,7 @@ use crate::habits::Habits;
 use crate::json::Json;
 use crate::notices::Told;
 use crate::record::{Members, Record, Value};
-use crate::seen::Seen;
+use crate::seen::{Key, Seen};
 use crate::timestamp::Second;
 use crate::walk::Walk;
 
@@ -35,6 +35,8 @@ pub(crate) struct Position {
     pub(crate) due: Second,
     /// The fingerprint of the filters that the pass was begun with.
     pub(crate) filters: String,
+    /// Up to here some of the rows known are of other filters.
+    pub(crate) mixed_to: Option<Second>,
     /// How long the next window is to be.
     pub(crate) span_secs: i64,
     /// Passes in a row that ended early because nothing was new.
@@ -88,7 +90,9 @@ pub(crate) struct Window {
     pub(crate) counted: Option<u64>,
     /// Of these, rows that are remembered for a later second than the window has.
     pub(crate) strays: u64,
-    /// Pages without a row in a row, so far.
+    /// Of the last page. None before the first, and past one without rows.
+    pub(crate) page_key: Option<Key>,
+    /// Pages in a row that gave nothing: no row, or just the rows of the page before.
     pub(crate) empty_pages: u8,
     /// Answers in a row that were too large, though this is a second.
     pub(crate) too_large: u8,
@@ -135,6 +139,7 @@ impl Record for Cursor {
         members.always("due", &mut position.due);
         members.always("filters", &mut position.filters);
         members.ensure("filters", position.filters.len() <= FINGERPRINT_BYTES_MAX);
+        members.optional("mixed_to", &mut position.mixed_to);
         members.always("span_secs", &mut position.span_secs);
         members.ensure("span_secs", position.span_secs > 0);
         members.always("economy_passes", &mut position.economy_passes);
@@ -178,6 +183,7 @@ impl Record for Window {
         members.always("rows", &mut self.rows);
         members.optional("counted", &mut self.counted);
         members.seldom("strays", &mut self.strays);
+        members.optional("page_key", &mut self.page_key);
         members.always("empty_pages", &mut self.empty_pages);
         members.seldom("too_large", &mut self.too_large);
         members.seldom("way", &mut self.way);
@@ -245,6 +251,7 @@ impl Window {
             rows: 0,
             counted: None,
             strays: 0,
+            page_key: None,
             empty_pages: 0,
             too_large: 0,
             way: Way::OldestFirst,
@@ -266,6 +273,7 @@ impl Cursor {
             clock: ApiClock::default(),
             due: host,
             filters: filters.fingerprint(),
+            mixed_to: None,
             span_secs,
             economy_passes: 0,
             habits: Habits::default(),
@@ -368,6 +376,7 @@ mod tests {
         cursor.position.habits.withhold(Second::new(1_200), 3);
         cursor.position.habits.reach_secs = Some(0);
         cursor.position.habits.goes_round = true;
+        cursor.position.mixed_to = Some(Second::new(1_600));
         cursor.pass = Some(Pass {
             planned: Second::new(5_000),
             end: Second::new(4_993),
@@ -383,12 +392,13 @@ mod tests {
                 rows: 5,
                 counted: Some(7),
                 strays: 2,
+                page_key: Some(Key::of("a", None)),
                 empty_pages: 1,
                 too_large: 1,
                 way: Way::RowByRow,
             },
         });
-        let row = [(crate::seen::Key::of("a", None), Second::new(1_200))];
+        let row = [(Key::of("a", None), Second::new(1_200))];
         cursor.position.seen.admit(&row, Second::new(2_000));
         cursor
     }

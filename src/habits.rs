@@ -8,13 +8,13 @@ use crate::watermark::REACH_SECS_MIN;
 /// What was learnt of the API, for as long as it fits.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Habits {
-    /// Its listings end with an empty page that names a next one.
-    pub(crate) ends_empty: bool,
     /// Its listings have no end: their pages go round.
     pub(crate) goes_round: bool,
     pub(crate) count: CountTrust,
     /// It has counted fewer rows than there were: that as many are known says nothing then.
     pub(crate) counts_low: bool,
+    /// It shows rows of the second that a window ends with.
+    pub(crate) includes_to: bool,
     /// How far below `from` it shows rows. None until enough of them have told.
     pub(crate) reach_secs: Option<i64>,
     /// Rows that were shown meanwhile, none of them older than asked for though some are known.
@@ -27,21 +27,12 @@ pub(crate) struct Habits {
 
 /// Whether the API's count is believed. It is at first, and costs requests where it is wrong: so much
 /// of that without a row found by it, and it is not, until it has fitted several times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CountTrust {
-    Believed {
-        doubts: u8,
-    },
-    /// Until it has fitted so often in a row.
-    Lost {
-        fits_wanted: u8,
-    },
-}
-
-impl Default for CountTrust {
-    fn default() -> Self {
-        Self::Believed { doubts: 0 }
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct CountTrust {
+    /// What it has cost in vain.
+    doubts: u8,
+    /// How often it has to fit in a row before it is believed again. Zero: it is.
+    fits_wanted: u8,
 }
 
 /// A length of window that was not answered, and what came of shorter ones.
@@ -71,15 +62,16 @@ pub(crate) struct Withheld {
 impl Habits {
     /// The API's count is relied on.
     pub(crate) const fn trusts_count(&self) -> bool {
-        matches!(self.count, CountTrust::Believed { .. })
+        self.count.fits_wanted == 0
     }
 
     /// How many of the rows that are missing between two seconds are not known to be withheld. If
     /// fewer are missing than that, they came after all, and it is forgotten.
     pub(crate) fn besides_withheld(&mut self, missing: u64, from: Second, to: Second) -> u64 {
         // What a second withholds may be of the one after.
-        let within = |one: &&Withheld| (from - 1..=to).contains(&one.second);
-        let withheld: u64 = self.withheld.iter().filter(within).map(|one| one.rows).sum();
+        let (first, last) = if self.includes_to { (from - 1, to) } else { (from, to - 1) };
+        let within = self.withheld.iter().filter(|one| (first..=last).contains(&one.second));
+        let withheld = within.fold(0, |sum: u64, one| sum.saturating_add(one.rows));
         if withheld > missing {
             // Of its last second the window need not have all.
             self.withheld.retain(|one| !(from..to).contains(&one.second));
@@ -200,10 +192,10 @@ impl Habits {
 
 impl Record for Habits {
     fn members(&mut self, members: &mut Members<'_>) {
-        members.seldom("ends_empty", &mut self.ends_empty);
         members.seldom("goes_round", &mut self.goes_round);
         members.seldom("count", &mut self.count);
         members.seldom("counts_low", &mut self.counts_low);
+        members.seldom("includes_to", &mut self.includes_to);
         members.optional("reach_secs", &mut self.reach_secs);
         let reach_secs = self.reach_secs.unwrap_or(0);
         members.ensure("reach_secs", (0..=REACH_SECS_MAX).contains(&reach_secs));
@@ -216,16 +208,8 @@ impl Record for Habits {
 
 impl Record for CountTrust {
     fn members(&mut self, members: &mut Members<'_>) {
-        let (mut doubts, mut fits_wanted) = match *self {
-            Self::Believed { doubts } => (doubts, None),
-            Self::Lost { fits_wanted } => (0, Some(fits_wanted)),
-        };
-        members.seldom("doubts", &mut doubts);
-        members.optional("fits_wanted", &mut fits_wanted);
-        *self = match fits_wanted {
-            None => Self::Believed { doubts },
-            Some(fits_wanted) => Self::Lost { fits_wanted },
-        };
+        members.seldom("doubts", &mut self.doubts);
+        members.seldom("fits_wanted", &mut self.fits_wanted);
     }
 }
 
@@ -251,10 +235,12 @@ impl Record for Withheld {
 impl CountTrust {
     /// Rows were looked for since the count told of them: so much in vain.
     pub(crate) fn cost(&mut self, more: u8) {
-        let Self::Believed { doubts } = self else { return };
-        *doubts = doubts.saturating_add(more);
-        if *doubts >= COUNT_DOUBTS_MAX {
-            *self = Self::Lost { fits_wanted: COUNT_FITS_WANTED };
+        if self.fits_wanted > 0 {
+            return;
+        }
+        self.doubts = self.doubts.saturating_add(more);
+        if self.doubts >= COUNT_DOUBTS_MAX {
+            *self = Self { doubts: 0, fits_wanted: COUNT_FITS_WANTED };
         }
     }
 
@@ -265,10 +251,8 @@ impl CountTrust {
 
     /// A window held what was counted, or did not.
     pub(crate) fn fitted(&mut self, is_fit: bool) {
-        let Self::Lost { fits_wanted } = self else { return };
-        *fits_wanted = if is_fit { fits_wanted.saturating_sub(1) } else { COUNT_FITS_WANTED };
-        if *fits_wanted == 0 {
-            *self = Self::default();
+        if self.fits_wanted > 0 {
+            self.fits_wanted = if is_fit { self.fits_wanted - 1 } else { COUNT_FITS_WANTED };
         }
     }
 }

@@ -36,8 +36,9 @@ impl Holes {
     ) -> Result<Row<'a>, Malformed> {
         walk.peek();
         let start = walk.at();
-        if let Some(hole) = self.all.iter().find(|hole| hole.start == start) {
-            walk.pass(hole.end);
+        // They are in order.
+        if let Ok(place) = self.all.binary_search_by_key(&start, |hole| hole.start) {
+            walk.pass(self.all[place].end);
             return Ok(Row::unreadable(walk.since(start)));
         }
         match Row::read(walk, reading) {
@@ -71,6 +72,7 @@ impl Holes {
         }
         self.walked += body.len();
         while self.walked <= WALKED_MAX
+            && self.all.len() <= HOLES_MAX
             && let Some(hole) = self.all.last_mut()
         {
             match hole.next_end(body, &mut self.walked) {
@@ -115,6 +117,8 @@ impl Hole {
     }
 }
 
+/// Each costs another reading of the page. As many as rows are asked for at most. // I5
+const HOLES_MAX: usize = 500;
 /// A page of common length is read again some hundred times to get around its rows, one of the
 /// longest that there may be some eight times. // I5
 const WALKED_MAX: usize = 128 << 20;

@@ -96,6 +96,7 @@ impl Value for Told {
 impl Record for Entry {
     fn members(&mut self, members: &mut Members<'_>) {
         members.always("code", &mut self.code);
+        members.ensure("code", self.code.len() <= CODE_BYTES_MAX);
         members.always("since", &mut self.since);
         members.always("at", &mut self.at);
     }
@@ -105,6 +106,7 @@ const TOLD_AGAIN_SECS: i64 = 60 * 60;
 /// What was not seen for so long begins anew.
 const OVER_SECS: i64 = 2 * 24 * 60 * 60;
 const ENTRIES_MAX: usize = 16;
+const CODE_BYTES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {

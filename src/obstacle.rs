@@ -148,14 +148,26 @@ impl Underway {
     }
 
     /// A page token has grown old unused: the window is read again without it.
-    pub(crate) fn without_token(mut self, config: &Config, host: Second) -> Self {
-        if !self.halve(config) {
-            // It may have taken so long since each reading does: then the other end comes first.
-            self.count_setback(host);
+    pub(crate) fn without_token(
+        mut self,
+        config: &Config,
+        host: Second,
+        notices: &mut Notices,
+    ) -> Self {
+        if self.halve(config) {
+            return self;
+        }
+        // It may have taken so long since each reading does: then the other end comes first.
+        if self.count_setback(host) <= SETBACKS_MAX {
             let Window { from, to, way, .. } = self.pass.window;
             self.pass.window = Window { way: way.other_end(), ..Window::new(from, to) };
+            return self;
         }
-        self
+        let why = "each is older than twenty minutes before the next poll".to_owned();
+        self.leave_behind(&Obstacle::DeadToken(why), notices);
+        let server = host + self.position.clock.offset_secs;
+        let onward = self.drain(config, Clocks { host, server, told: None });
+        onward.cursor.plan(config, host, notices)
     }
 
     /// The same window from its first page, this long; the newest row is not asked for.
@@ -184,8 +196,7 @@ impl Underway {
         let Window { from, to, .. } = pass.window;
         // The window holds two, of which one may have given rows, and not all.
         let gave = |second| position.seen.count(second, second) > 0;
-        let is_of_later = matches!(obstacle, Obstacle::Short(_)) && !gave(from) && gave(to);
-        let second = if is_of_later { to } else { from };
+        let second = if !gave(from) && gave(to) { to } else { from };
         if !matches!(obstacle, Obstacle::Short(_)) {
             if position.habits.is_withheld(second) {
                 return;

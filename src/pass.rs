@@ -20,11 +20,11 @@ use crate::batch::Notice;
 use crate::clock::Clocks;
 use crate::config::Config;
 use crate::cursor::{Cursor, Pass, Position, Token, Window};
+use crate::listing::Ending;
 use crate::notices::Notices;
-use crate::obstacle::{Obstacle, Stuck};
+use crate::obstacle::Stuck;
 use crate::seen::Key;
 use crate::timestamp::Second;
-use crate::watermark::REACH_SECS_MIN;
 
 /// A cursor with a window to ask for.
 #[derive(Debug)]
@@ -39,17 +39,6 @@ pub(crate) struct PageFacts<'a> {
     pub(crate) rows: Vec<(Key, Option<Second>)>,
     pub(crate) result_count: Option<u64>,
     pub(crate) next: Option<&'a str>,
-}
-
-/// How a listing ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    /// As documented: a page that names no next one.
-    Clean,
-    /// With pages without rows, each of which names a next one.
-    Empty,
-    /// Not at all: its pages go round.
-    Round,
 }
 
 /// What became of a page.
@@ -82,7 +71,8 @@ impl Cursor {
         let filters = config.filters.fingerprint();
         if position.filters != filters {
             position.filters = filters;
-            // The keys known are of other rows and prove nothing: the pass is to be read in full.
+            // The rows known are not to come again, and prove nothing of those that are asked for now.
+            position.mixed_to = position.seen.newest();
             position.economy_passes = ECONOMY_PASSES_MAX;
             position.habits.withheld.clear();
             pass = None;
@@ -97,7 +87,7 @@ impl Cursor {
         };
         let token = underway.pass.window.token.as_ref();
         if token.is_some_and(|token| !is_fresh(token.received, host)) {
-            underway = underway.without_token(config, host);
+            underway = underway.without_token(config, host, notices);
         }
         if underway.pass.asks_newest && !is_fresh(underway.pass.planned, host) {
             underway.begin_windows();
@@ -118,8 +108,9 @@ impl Underway {
         let Self { position, pass } = self;
         if let Some(date) = date {
             position.clock.look(date, host, before);
-            pass.is_timed |= position.clock.doubt.is_none();
         }
+        // Where no answer tells the time any more, nothing can take a doubt back.
+        pass.is_timed |= date.is_none() || position.clock.doubt.is_none();
         let server = host + position.clock.offset_secs;
         pass.end = pass.end.min(server.max(position.watermark + 1));
         Clocks { host, server, told: date }
@@ -169,7 +160,7 @@ impl Underway {
                  twice; a smaller overlap_secs keeps this from happening",
             ));
         }
-        let onward = match (page.next, self.ending(page, count)) {
+        let onward = match (page.next, self.ending(page)) {
             (Some(next), None) => {
                 let token = Token { text: next.to_owned(), received: clocks.host };
                 self.pass.window.token = Some(token);
@@ -238,6 +229,7 @@ impl Underway {
         from == position.watermark
             && to >= pass.end
             && position.economy_passes < ECONOMY_PASSES_MAX
+            && position.mixed_to.is_none()
             && count.is_some_and(|count| count > 0 && count == position.seen.count(from, to))
             && page.rows.iter().all(|(key, _)| position.seen.contains(*key))
     }
@@ -254,34 +246,6 @@ impl Underway {
         true
     }
 
-    /// Rows that were delivered are shown under other ids: nothing tells them from new ones.
-    fn look_at_ids(&self, page: &PageFacts<'_>, notices: &mut Notices) {
-        let seen = &self.position.seen;
-        let times = || page.rows.iter().filter_map(|(_, time)| *time);
-        let (Some(mut first), Some(mut last)) = (times().min(), times().max()) else { return };
-        // Of the second in which the page ends, the rows that are known may be on the next one.
-        match self.pass.window.way.is_oldest_first() {
-            _ if page.next.is_none() => {}
-            true => last = last - 1,
-            false => first = first + 1,
-        }
-        let known = usize::try_from(seen.count(first, last)).unwrap_or(usize::MAX);
-        let shown = times().filter(|time| (first..=last).contains(time)).count();
-        if shown >= ROWS_TOLD_MIN
-            && known >= shown
-            && !page.rows.iter().any(|(key, _)| seen.contains(*key))
-        {
-            notices.departs(
-                "ids_change",
-                format!(
-                    "between {first} and {last} the API shows {shown} rows under ids that it did \
-                     not use before for as many: each answer seems to make them anew, and rows come \
-                     again as often as they are read"
-                ),
-            );
-        }
-    }
-
     /// How many rows the window holds at least, this page among them: those that pages repeat count
     /// once.
     fn rows_told_apart(&self, page: &PageFacts<'_>) -> u64 {
@@ -289,73 +253,6 @@ impl Underway {
         let known = position.seen.count(window.from, Second::new(i64::MAX));
         let rows = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
         window.rows_with(page).min(known.saturating_add(rows))
-    }
-
-    /// The API shows rows from before `from`: it rounds that, or goes by another time than the row's
-    /// own. They are remembered for as long as they can come again.
-    fn learn_reach(&mut self, page: &PageFacts<'_>, notices: &mut Notices) {
-        let Self { position, pass } = self;
-        let oldest = page.rows.iter().filter_map(|(_, time)| *time).min();
-        let below_secs = oldest.map_or(0, |oldest| pass.window.from - oldest);
-        if below_secs <= REACH_SECS_MIN {
-            return;
-        }
-        let hours = below_secs / HOUR_SECS + 1;
-        let reach_secs = hours.saturating_mul(HOUR_SECS).min(crate::habits::REACH_SECS_MAX);
-        position.habits.reach_secs = position.habits.reach_secs.max(Some(reach_secs));
-        position.habits.tight_rows = 0;
-        notices.departs(
-            "older_rows",
-            format!(
-                "asked for rows from {} on, the API shows some that are {below_secs} s older: those \
-                 that were delivered are remembered for longer",
-                pass.window.from
-            ),
-        );
-    }
-
-    /// Rows of this hour that lie below the window are known, and were not shown with it: it begins
-    /// where it was asked to.
-    fn learn_tight_reach(&mut self, rows: usize) {
-        let Self { position, pass } = self;
-        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
-        let from = pass.window.from;
-        let hour = from - from.unix_secs().rem_euclid(HOUR_SECS);
-        let could_show = || position.seen.count(hour, from - (REACH_SECS_MIN + 1)) > 0;
-        if position.habits.reach_secs.is_none() && could_show() && position.habits.is_tight(rows) {
-            position.forget();
-        }
-    }
-
-    /// Had the first page of a window any older rows, they would stand before these.
-    fn shows_older_rows_first(&self, page: &PageFacts<'_>) -> bool {
-        let mut times = page.rows.iter().map(|(_, time)| *time);
-        let ends = (times.next().flatten(), times.next_back().flatten());
-        matches!(ends, (Some(first), Some(last)) if self.pass.window.from <= first && first < last)
-    }
-
-    /// How the listing ends with this page, which is taken in already. None: it goes on.
-    fn ending(&self, page: &PageFacts<'_>, count: Option<u64>) -> Option<Ending> {
-        let Self { position, pass: Pass { window, .. } } = self;
-        let next = page.next?;
-        let leads_back = window.token.as_ref().is_some_and(|token| token.text == next);
-        let empty_pages_max = if position.habits.ends_empty { 0 } else { EMPTY_PAGES_MAX };
-        if page.rows.is_empty() && (leads_back || window.empty_pages > empty_pages_max) {
-            return Some(Ending::Empty);
-        }
-        // A count can be wrong: as long as pages give new rows, they lead on. Those that are known for
-        // a later second are among all that are.
-        let shown_to = if window.strays > 0 { Second::new(i64::MAX) } else { window.to };
-        let known_rows = if position.seen.is_full() {
-            KEYS_MAX
-        } else {
-            position.seen.count(window.from, shown_to)
-        };
-        let rows_max = known_rows
-            .max(count.unwrap_or(0))
-            .saturating_mul(2)
-            .saturating_add(u64::try_from(page.rows.len()).unwrap_or(u64::MAX).saturating_mul(3));
-        (leads_back || window.rows > rows_max).then_some(Ending::Round)
     }
 
     /// Takes the rows of a page into the list of seen rows. // I7
@@ -371,14 +268,17 @@ impl Underway {
             .iter()
             .map(|(key, time)| (*key, second(*time).unwrap_or(window.to)))
             .collect();
-        let (is_new, strays) = position.seen.admit(&rows, window.to);
+        position.habits.includes_to |= page.rows.iter().any(|(_, time)| *time == Some(window.to));
+        let (is_new, strays) = position.seen.admit(&rows, position.last_of(&pass.window));
+        let window = &mut pass.window;
         window.strays = window.strays.saturating_add(strays);
         let times = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
         position.see(times.filter_map(|((_, time), _)| *time), clocks);
         if window.token.is_none() {
             window.shown = position.newest;
         }
-        if is_new.contains(&true) {
+        // Rows whose ids are made anew each time would be new for ever.
+        if is_new.contains(&true) && !position.seen.is_full() {
             pass.setbacks = None;
         }
         let mut new_rows = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
@@ -389,73 +289,14 @@ impl Underway {
         window.too_large = 0;
         // What a page without rows counts, past others that had some, is not these.
         if !page.rows.is_empty() || window.rows == 0 {
-            window.counted = page.result_count;
+            window.counted = page.result_count.or(window.counted);
         }
-        window.empty_pages =
-            if page.rows.is_empty() { window.empty_pages.saturating_add(1) } else { 0 };
+        let page_key = Key::of_all(page.rows.iter().map(|(key, _)| *key));
+        let gave_nothing = page_key.is_none() || page_key == window.page_key;
+        window.empty_pages = if gave_nothing { window.empty_pages.saturating_add(1) } else { 0 };
+        window.page_key = page_key;
         window.rows = window.rows_with(page);
         is_new
-    }
-
-    /// The listing has come to its end: the window is done, if what the API counts agrees.
-    fn end_listing(
-        mut self,
-        ending: Ending,
-        config: &Config,
-        clocks: Clocks,
-        notices: &mut Notices,
-    ) -> Result<Onward, Stuck> {
-        let Self { position, pass } = &mut self;
-        let Window { from, to, counted, .. } = pass.window;
-        let known = position.seen.count(from, to).saturating_add(pass.window.strays);
-        position.habits.count.fitted(counted == Some(known));
-        position.habits.counts_low |= counted.is_some_and(|counted| counted < known);
-        let missing = counted.unwrap_or(0).saturating_sub(known);
-        let missing = position.habits.besides_withheld(missing, from, to);
-        if missing > 0 && !position.seen.is_full() {
-            if position.habits.trusts_count() {
-                return self.obstructed(&Obstacle::Short(missing), config, clocks, notices);
-            }
-            notices.departs(
-                "count_mismatch",
-                format!(
-                    "between {from} and {to} the API counts {missing} rows more than it gives; its \
-                     count is not relied on until it fits again"
-                ),
-            );
-        }
-        match ending {
-            Ending::Clean => {
-                position.habits.ends_empty = false;
-                // A listing without rows cannot go round.
-                position.habits.goes_round &= pass.window.rows == 0;
-            }
-            Ending::Empty => {
-                position.habits.ends_empty = true;
-                notices.departs(
-                    "listing_ends_empty",
-                    "the API's last page names a next one, which is empty: that is taken for the \
-                     end",
-                );
-            }
-            Ending::Round if !position.habits.goes_round => {
-                return self.obstructed(&Obstacle::Round, config, clocks, notices);
-            }
-            Ending::Round => notices.departs(
-                "listing_goes_round",
-                "the API's pages have no last one: once no more rows come, that is taken for the \
-                 end",
-            ),
-        }
-        Ok(self.drain(config, clocks))
-    }
-
-    /// The API's count agrees with what is known of the window.
-    pub(crate) fn is_as_counted(&self) -> bool {
-        let Window { from, to, counted, .. } = self.pass.window;
-        let habits = &self.position.habits;
-        let known = self.position.seen.count(from, to).saturating_add(self.pass.window.strays);
-        habits.trusts_count() && !habits.counts_low && counted == Some(known)
     }
 
     /// The window was read to its end: the watermark may follow, and the next window begins where
@@ -529,6 +370,13 @@ impl Underway {
     }
 }
 
+impl Position {
+    /// The last second whose rows a window has.
+    pub(crate) fn last_of(&self, window: &Window) -> Second {
+        if self.habits.includes_to { window.to } else { window.to - 1 }
+    }
+}
+
 impl Pass {
     /// The window from this second on: as long as this, up to the end of the pass, and never empty.
     pub(crate) fn part(&self, from: Second, span_secs: i64) -> Window {
@@ -554,14 +402,8 @@ fn is_fresh(since: Second, host: Second) -> bool {
 
 /// How many rows one window should have at most: its keys have to be remembered.
 const WINDOW_ROWS_MAX: u64 = 5_000;
-const KEYS_MAX: u64 = crate::seen::KEYS_MAX as u64;
 const ECONOMY_PASSES_MAX: u8 = 10;
-/// One may be a whim; more in a row are the end.
-const EMPTY_PAGES_MAX: u8 = 2;
 /// Longer than the longest wait that the API can ask for.
 const FRESH_SECS_MAX: i64 = 20 * 60;
 /// A pass that ends this close to the present has caught up with it.
 const PRESENT_SLACK_SECS: i64 = 2;
-/// Of fewer rows nothing can be said for certain.
-const ROWS_TOLD_MIN: usize = 3;
-const HOUR_SECS: i64 = 60 * 60;

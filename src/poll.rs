@@ -12,7 +12,7 @@ use crate::clock::{Clocks, is_jump};
 use crate::config::Config;
 use crate::cursor::{Cursor, Pass};
 use crate::exchange::{Answer, Exchange, Moment, Step};
-use crate::http::{HttpError, Request, Response};
+use crate::http::{HttpError, Response};
 use crate::notices::Notices;
 use crate::obstacle::{Obstacle, Stuck};
 use crate::page::Page;
@@ -21,6 +21,7 @@ use crate::quota;
 use crate::reply::Reply;
 use crate::request::LogsRequest;
 use crate::row::Row;
+use crate::start::{Origin, start_default};
 use crate::timestamp::{EventTime, Second};
 use crate::token::{NotGranted, TokenCache};
 
@@ -93,22 +94,11 @@ pub fn poll<'c>(
 /// A poll whose request is on its way.
 #[derive(Debug)]
 pub struct Pending<'c> {
-    exchange: Exchange<'c>,
-    underway: Underway,
-    origin: Origin,
+    pub(crate) exchange: Exchange<'c>,
+    pub(crate) underway: Underway,
+    pub(crate) origin: Origin,
     /// When the poll began, by the host's clock.
-    asked: Second,
-}
-
-/// Where the watermark of a poll comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// A stored cursor.
-    Stored,
-    /// The configuration's `start`.
-    Configured,
-    /// The host's clock, which may be wrong.
-    Clock,
+    pub(crate) asked: Second,
 }
 
 impl Pending<'_> {
@@ -145,11 +135,11 @@ impl Pending<'_> {
                 Err(self.exchange.fail(ErrorKind::Protocol, "page_token_refused", message))
             }
             Reply::Page(page) if self.events_bytes_max(&page) > EVENTS_BYTES_MAX => {
-                let why = "its events would take too much memory".to_owned();
-                self.obstructed(&Obstacle::TooLarge(why), answer.date, at)
+                let why = "its events would take too much memory";
+                self.obstructed(Obstacle::TooLarge, why, answer.date, at)
             }
             Reply::Page(page) => self.page(&page, answer.date, at),
-            Reply::TokenRefused(why) => self.obstructed(&Obstacle::DeadToken(why), answer.date, at),
+            Reply::TokenRefused(why) => self.obstructed(Obstacle::DeadToken, &why, answer.date, at),
             Reply::TooLarge(why) => {
                 // Where it began by a clock that nothing has confirmed is not to be kept.
                 if self.origin == Origin::Clock
@@ -157,7 +147,7 @@ impl Pending<'_> {
                 {
                     return Step::Send(request, self);
                 }
-                self.obstructed(&Obstacle::TooLarge(why), answer.date, at)
+                self.obstructed(Obstacle::TooLarge, &why, answer.date, at)
             }
             Reply::Credentials(refusal, may_be_the_clock) => {
                 let known = self.underway.position.clock.offset_secs;
@@ -273,19 +263,13 @@ impl Pending<'_> {
 
     fn obstructed(
         mut self,
-        obstacle: &Obstacle,
+        obstacle: fn(String) -> Obstacle,
+        why: &str,
         date: Option<Second>,
         at: Moment,
     ) -> Result<Batch, PollError> {
         let clocks = self.learn_clock(date, at);
-        let why = |why: &str| self.exchange.secrets.redact(why);
-        let obstacle = match obstacle {
-            Obstacle::DeadToken(text) => Obstacle::DeadToken(why(text)),
-            Obstacle::TooLarge(text) => Obstacle::TooLarge(why(text)),
-            Obstacle::Unreadable(text) => Obstacle::Unreadable(why(text)),
-            Obstacle::Short(rows) => Obstacle::Short(*rows),
-            Obstacle::Round => Obstacle::Round,
-        };
+        let obstacle = obstacle(self.exchange.secrets.redact(why));
         let (from, target) = (self.underway.pass.window.from, self.underway.pass.end);
         let config = self.exchange.config;
         match self.underway.obstructed(&obstacle, config, clocks, &mut self.exchange.notices) {
@@ -300,70 +284,6 @@ impl Pending<'_> {
         let target = self.underway.pass.end;
         let cursor = self.underway.skip_newest();
         batch(self.exchange, Onward::to(cursor), target, Vec::new(), at, None)
-    }
-
-    /// A first poll that is not told where to start has no clock but the host's: before that is given
-    /// up, another answer is to say so too.
-    fn another_look(&mut self, date: Option<Second>, at: Moment) -> Option<Request> {
-        let offset_secs = date? - at.second();
-        let before = self.exchange.date_before.map(|before| before - at.second());
-        let is_confirmed = before.is_some_and(|before| !is_jump(before, offset_secs));
-        if self.origin != Origin::Clock || is_confirmed || !is_jump(offset_secs, 0) {
-            return None;
-        }
-        // Signed as before: that was good.
-        self.exchange.again(date, at, self.exchange.clock_offset_secs())
-    }
-
-    /// The same question once more, if its end lay ahead of the API's clock and that can be why it was
-    /// refused.
-    fn up_to_the_api_clock(
-        &mut self,
-        cause: &Cause,
-        date: Option<Second>,
-        at: Moment,
-    ) -> Option<Request> {
-        let Underway { position, pass } = &mut self.underway;
-        let window = &pass.window;
-        let date = date.filter(|date| (window.from + 1..window.to).contains(date))?;
-        if cause.about != About::Question || window.token.is_some() {
-            return None;
-        }
-        let offset_secs = date - at.second();
-        let known = position.clock.offset_secs;
-        if !is_jump(offset_secs, known) {
-            // To the second, since it minds each of them.
-            position.clock.offset_secs = offset_secs;
-        } else if self.origin == Origin::Stored && self.exchange.is_first_try() {
-            // One node's clock may be off: the next one is asked the same.
-            return self.exchange.again(Some(date), at, known);
-        }
-        self.end_by(date);
-        self.ask_again(Some(date), at, offset_secs)
-    }
-
-    /// Asks no further than this, if the window is not under way already.
-    fn end_by(&mut self, date: Second) {
-        let Pass { window, end, .. } = &mut self.underway.pass;
-        if window.token.is_none() && (window.from + 1..window.to).contains(&date) {
-            window.to = date;
-            *end = date.min(*end);
-            self.exchange.ask(page_request(&self.underway, self.exchange.config));
-        }
-    }
-
-    /// A shorter question at once, where a first poll was not answered: it has no cursor to remember
-    /// that in.
-    fn ask_less(&mut self, date: Option<Second>, at: Moment) -> Option<Request> {
-        if !self.underway.ask_less_at_first(at.second()) {
-            return None;
-        }
-        self.ask_again(date, at, self.exchange.clock_offset_secs())
-    }
-
-    fn ask_again(&mut self, date: Option<Second>, at: Moment, offset_secs: i64) -> Option<Request> {
-        self.exchange.ask(page_request(&self.underway, self.exchange.config));
-        self.exchange.again(date, at, offset_secs)
     }
 
     /// The request failed. What may have been too much to ask for at once, and was before, is asked
@@ -435,47 +355,9 @@ impl Pending<'_> {
         }
         clocks
     }
-
-    /// The first poll took its start from a clock that turned out to be wrong.
-    fn start_by_the_api_clock(self, clocks: Clocks) -> Batch {
-        let Self { exchange, underway, asked, .. } = self;
-        let config = exchange.config;
-        let start = start_default(clocks.server);
-        let mut cursor = Cursor::starting_at(start, config.window_max_secs, &config.filters, asked);
-        cursor.position.clock = underway.position.clock;
-        let at = Moment { unix_nanos: asked.unix_nanos(), random: [0; 16] };
-        batch(exchange, Onward::to(cursor), clocks.server, Vec::new(), at, None)
-    }
-
-    fn ahead_of_the_api(self, ahead_secs: i64) -> PollError {
-        let watermark = self.underway.position.watermark;
-        match self.origin {
-            Origin::Stored => self.exchange.fail(
-                ErrorKind::Cursor,
-                "cursor_ahead",
-                format!(
-                    "the cursor's watermark, {watermark}, is {ahead_secs} s ahead of the API's \
-                     clock: restore an earlier cursor, or reset it to begin anew at `start`"
-                ),
-            ),
-            Origin::Configured | Origin::Clock => self.exchange.fail(
-                ErrorKind::Config,
-                "start_ahead",
-                format!(
-                    "start, {watermark}, is {ahead_secs} s ahead of the API's clock: give a time \
-                     that has passed"
-                ),
-            ),
-        }
-    }
 }
 
-/// Where a first poll starts that is not told where; not before 1970, where a cursor cannot lie.
-fn start_default(now: Second) -> Second {
-    (now - START_DEFAULT_SECS).max(Second::new(0))
-}
-
-fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
+pub(crate) fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
     let Pass { window, asks_newest, .. } = &underway.pass;
     let is_single = *asks_newest || window.way.is_row_by_row();
     LogsRequest {
@@ -545,7 +427,7 @@ fn stuck(exchange: Exchange<'_>, from: Second) -> PollError {
 }
 
 /// The outcome of a poll that went well. `wait_ms` is what the API wishes for.
-fn batch(
+pub(crate) fn batch(
     exchange: Exchange<'_>,
     onward: Onward,
     target: Second,
@@ -579,4 +461,3 @@ fn batch(
 const START_TOLD_SECS: i64 = 24 * 60 * 60;
 /// The events of a page, beside the page itself, in the 64 MiB of memory that a guest may take. // I5
 const EVENTS_BYTES_MAX: usize = 24 << 20;
-const START_DEFAULT_SECS: i64 = 24 * 60 * 60;

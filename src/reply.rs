@@ -205,8 +205,8 @@ pub(crate) fn is_foreign(is_json: bool, body: &str) -> bool {
     !is_json && !body.trim_ascii().is_empty()
 }
 
-/// The body as text, without a byte order mark. `bool` tells that bytes that are not UTF-8 were replaced. None if the text
-/// would be longer than `bytes_max`.
+/// The body as text, without a byte order mark. `bool` tells that bytes that are not UTF-8 were
+/// replaced. None if the text would be longer than `bytes_max`.
 pub(crate) fn body_text(body: Vec<u8>, bytes_max: usize) -> Option<(String, bool)> {
     let mut body = body;
     if body.starts_with(BYTE_ORDER_MARK) {

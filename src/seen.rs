@@ -1,6 +1,8 @@
 //! Which rows near the watermark have been delivered: the memory that keeps overlap from repeating
 //! rows.
 
+use std::fmt::Write as _;
+
 use twox_hash::XxHash64;
 
 use crate::base64;
@@ -9,13 +11,18 @@ use crate::record::Value;
 use crate::timestamp::{EventTime, Second};
 
 /// Eight bytes that stand for a row's identity. Two rows share them with a chance of 2^-64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Key(u64);
 
 impl Key {
     /// XXH64 of its text, with its time as seed: a published hash, so that stored keys stay good.
     pub(crate) fn of(text: &str, time: Option<EventTime>) -> Self {
         Self(XxHash64::oneshot(time.map_or(0, EventTime::mixed), text.as_bytes()))
+    }
+
+    /// The same for several in their order. None if there is none.
+    pub(crate) fn of_all(keys: impl Iterator<Item = Self>) -> Option<Self> {
+        keys.reduce(|Self(all), Self(key)| Self(all.rotate_left(1) ^ key))
     }
 }
 
@@ -58,6 +65,7 @@ impl Seen {
                 *known = second.max(*known);
                 later += u64::from(*known > to);
             } else {
+                later += u64::from(second > to);
                 is_new[index] = true;
                 added.push(Entry { key, second });
             }
@@ -92,6 +100,11 @@ impl Seen {
     pub(crate) fn count(&self, from: Second, to: Second) -> u64 {
         let span = within_32_bits(from)..=within_32_bits(to);
         self.entries.iter().map(|entry| u64::from(span.contains(&entry.second))).sum()
+    }
+
+    /// The latest second of a row that is known.
+    pub(crate) fn newest(&self) -> Option<Second> {
+        self.entries.iter().map(|entry| Second::new(entry.second.into())).max()
     }
 
     /// Forgets the rows before a second.
@@ -136,6 +149,18 @@ impl Seen {
             .collect();
         let fits = entries.len() <= KEYS_MAX && entries.is_sorted_by(|a, b| a.key < b.key);
         fits.then_some(Self { entries })
+    }
+}
+
+impl Value for Key {
+    fn write(&mut self, text: &mut String) {
+        let _ = write!(text, "\"{:016x}\"", self.0);
+    }
+
+    fn read(&mut self, json: Json<'_>) -> Result<(), String> {
+        let read = json.as_str().and_then(|text| u64::from_str_radix(text, 16).ok());
+        self.0 = read.ok_or(": not a key")?;
+        Ok(())
     }
 }
 

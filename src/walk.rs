@@ -23,7 +23,6 @@ pub(crate) struct Walk<'a> {
 /// Why a text is not JSON, or not of the shape that was looked for. The walk stands where that
 /// showed. Says nothing of the text's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-
 pub(crate) enum Malformed {
     NotJson,
     EndsEarly,

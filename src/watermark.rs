@@ -27,6 +27,7 @@ impl Position {
         let seen_up_to = window.shown.map(|shown| shown.min(known) - config.overlap_secs);
         let evidence = seen_up_to.map_or(quiet, |seen_up_to| seen_up_to.max(quiet));
         self.watermark = self.watermark.max(window.to.min(evidence));
+        self.mixed_to = self.mixed_to.filter(|mixed_to| self.watermark <= *mixed_to);
         self.forget();
     }
 

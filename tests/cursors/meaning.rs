@@ -100,9 +100,12 @@ impl Case {
     /// How many pages of these rows the window may still have.
     fn pages_left(&self, rows: &[Value]) -> usize {
         let mut host = self.reading();
+        let mut rows = rows.to_vec();
         let is_taken = |n: &usize| {
             let (from, to) = (host.next().from, host.next().to);
-            host.poll(page(rows, None, Some(&format!("page {n}")))).unwrap();
+            // No page is the one before once more.
+            rows.reverse();
+            host.poll(page(&rows, None, Some(&format!("page {n}")))).unwrap();
             let next = host.next();
             (next.from, next.to) == (from, to) && next.token.is_some()
         };

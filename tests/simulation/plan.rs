@@ -120,8 +120,10 @@ impl Plan {
             skew_max_secs: if is_dated && d.percent(70) { 900 } else { i64::MAX },
             ..World::of(rows)
         };
-        let has_fractions = world.rows.iter().any(|row| row.nanos > 0);
-        let world = estrange(d, world, page_size, is_found_by_visible, has_fractions);
+        // Counts are compared by the second; and a row that cannot be read may look like two.
+        let is_countable = |row: &Row| row.nanos == 0 && row.event.as_deref() != Some("");
+        let is_countable = world.rows.iter().all(is_countable);
+        let world = estrange(d, world, page_size, is_found_by_visible, is_countable);
         let start = if d.percent(80) { Some(d.between(T - DAY, begin)) } else { None };
         let config = json!({
             "overlap_secs": overlap, "quiet_max_secs": quiet, "window_max_secs": window,
@@ -199,7 +201,7 @@ fn estrange(
     world: World,
     page_size: i64,
     is_found_by_visible: bool,
-    has_fractions: bool,
+    is_countable: bool,
 ) -> World {
     let ending = match d.below(20) {
         0 | 1 => Ending::Empty,
@@ -216,8 +218,7 @@ fn estrange(
             + i64::try_from(world.poisoned_percent).expect("a percentage")
             == 0;
     let listing_rows_max = match d.below(8) {
-        // Counts are compared by the second.
-        0 if is_counted && !has_fractions => {
+        0 if is_counted && is_countable => {
             let rows = (page_size * d.between(1, 4)).max(100);
             usize::try_from(rows).expect("a small number")
         }

@@ -14,23 +14,24 @@ fn stream() -> World {
 }
 
 #[test]
-fn an_empty_page_that_names_a_next_ends_a_listing_two_requests_later_and_at_once_if_that_is_known()
-{
-    for (ending, more_at_first) in [(Ending::Empty, 2), (Ending::EmptySame, 0)] {
-        for count in [Count::Right, Count::Missing, Count::Is(0), Count::TooLowBy(2)] {
+fn an_empty_page_that_names_a_next_ends_a_listing_if_all_is_there_and_else_two_requests_later() {
+    for ending in [Ending::Empty, Ending::EmptySame] {
+        for (count, more) in
+            [(Count::Right, 0), (Count::Missing, 2), (Count::Is(0), 2), (Count::TooLowBy(2), 2)]
+        {
             let mut clean = Collector::new(World { count, ..stream() });
             let pages = clean.catch_up(3);
             let mut collector = Collector::new(World { count, ending, ..stream() });
             // Without a count that fits the listing is over with an empty page, not before.
-            assert_eq!(collector.catch_up(10), pages + 1 + more_at_first, "{ending:?} {count:?}");
+            assert_eq!(collector.catch_up(10), pages + 1 + more, "{ending:?} {count:?}");
             assert_eq!(collector.codes(), ["listing_ends_empty"]);
             collector.has_each_row_once();
             assert_eq!(collector.premature, [""; 0]);
-            // A minute later: the rows of the overlap, and an empty page after them.
+            // A minute later: the rows of the overlap, and empty pages after them.
             let begun = collector.host.now;
-            collector.catch_up(pages + 1);
+            collector.catch_up(pages + 1 + more);
             for _ in 0..30 {
-                collector.catch_up(2);
+                collector.catch_up(2 + more);
             }
             assert_eq!(collector.codes(), ["listing_ends_empty"], "{ending:?} {count:?}");
             collector.live(5 * HOUR);
@@ -45,19 +46,21 @@ fn an_empty_page_that_names_a_next_ends_a_listing_two_requests_later_and_at_once
 
 #[test]
 fn an_empty_page_may_have_no_block_at_all() {
-    let mut host = Host::new(&config());
-    let rows = [row("a", T + 1), row("b", T + 2)];
-    assert_eq!(ids(&host.poll(page(&rows, 2, Some("t0"))).unwrap()), ["a", "b"]);
     let empty = |n: u32| {
         let next = format!("t{n}");
         let meta = json!({"status": 200, "pagination": {"pageSize": 500, "next": next}});
         response(200, json!({"meta": meta, "data": [], "fail": []}))
     };
-    for n in 1..=2 {
-        assert!(host.poll(empty(n)).unwrap().more, "{n}");
+    let rows = [row("a", T + 1), row("b", T + 2)];
+    for (count, empty_pages) in [(Some(2), 1), (None, 3)] {
+        let mut host = Host::new(&config());
+        assert_eq!(ids(&host.poll(page(&rows, count, Some("t0"))).unwrap()), ["a", "b"]);
+        for n in 1..empty_pages {
+            assert!(host.poll(empty(n)).unwrap().more, "{n}");
+        }
+        let last = host.poll(empty(empty_pages)).unwrap();
+        assert_eq!((last.more, codes(&last.notices)), (false, vec!["listing_ends_empty"]));
     }
-    let last = host.poll(empty(3)).unwrap();
-    assert_eq!((last.more, codes(&last.notices)), (false, vec!["listing_ends_empty"]));
 }
 
 #[test]
@@ -88,18 +91,32 @@ fn one_empty_page_between_others_ends_nothing() {
     }
 }
 
+/// One page that names itself, or comes once more, may be a whim: what comes after it would be lost.
 #[test]
-fn a_listing_that_ends_cleanly_again_has_its_whims_borne_again() {
-    let mut host = Host::new(&config());
-    for n in 0..3 {
-        host.poll(page(&[], 0, Some(&format!("t{n}")))).unwrap();
+fn a_page_that_comes_once_more_ends_nothing_and_one_that_comes_thrice_more_does() {
+    for (token, last_token) in [("t0", "t0"), ("t1", "t2")] {
+        for is_learnt in [false, true] {
+            let mut host = Host::new(&config());
+            if is_learnt {
+                while host.poll(page(&[row("z", T)], None, Some("round"))).unwrap().more {}
+                host.now += 60;
+            }
+            let a = [row("a", T + 1)];
+            host.poll(page(&a, None, Some("t0"))).unwrap();
+            assert!(host.poll(page(&a, None, Some(token))).unwrap().more);
+            let batch = host.poll(page(&[row("b", T + 2)], None, Some(last_token))).unwrap();
+            assert_eq!((ids(&batch), batch.more), (vec!["b"], true));
+            let window = (host.next().from, host.next().to);
+            for _ in 0..2 {
+                host.poll(page(&[row("b", T + 2)], None, Some(last_token))).unwrap();
+                assert_eq!((host.next().from, host.next().to), window);
+            }
+            let batch = host.poll(page(&[row("b", T + 2)], None, Some(last_token))).unwrap();
+            assert_eq!(batch.more, !is_learnt);
+            host.skip_newest();
+            assert_eq!(host.next().token, None);
+        }
     }
-    host.now += 60;
-    assert!(!host.poll(page(&[], 0, Some("known"))).unwrap().more);
-    host.now += 60;
-    assert!(!host.poll(no_rows()).unwrap().more);
-    host.now += 60;
-    assert!(host.poll(page(&[], 0, Some("a whim"))).unwrap().more);
 }
 
 /// 2,500 rows of one second and nothing else, in five pages whose tokens go round.

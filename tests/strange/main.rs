@@ -10,6 +10,7 @@ mod clocks;
 mod collector;
 mod counts;
 mod endings;
+mod evidence;
 #[path = "../fake/mod.rs"]
 mod fake;
 mod identity;
