@@ -59,7 +59,11 @@ impl Underway {
         }
         let other_way = match (obstacle, way) {
             (Obstacle::Short(_) | Obstacle::Round, Way::OldestFirst) => Some(Way::NewestFirst),
-            (Obstacle::DeadToken(_), _) if setbacks <= SETBACKS_MAX => Some(way.other_end()),
+            (Obstacle::DeadToken(_), _) if setbacks <= SETBACKS_MAX => Some(match way {
+                // Row by row it takes many tokens: pages may have become readable again.
+                Way::RowByRowNewestFirst => Way::OldestFirst,
+                way => way.other_end(),
+            }),
             (Obstacle::DeadToken(_), _) if self.is_recent(clocks.host) => return Err(Stuck),
             // The same again: it may have been a whim.
             (Obstacle::TooLarge(_), _) if self.pass.window.too_large < TOO_LARGE_MAX => {

@@ -230,6 +230,9 @@ fn estrange(
         1 => Some((10, *d.pick(&[HOUR, -HOUR, 300]))),
         _ => None,
     };
+    // Where two nodes that disagree answer in turn and refuse what is ahead of them, no two answers in
+    // a row tell which one is right: that is an error which says so, for as long as it lasts.
+    let is_in_turn = matches!(other_node, Some((0, _)));
     let window_secs_max = if d.percent(10) { *d.pick(&[600, HOUR, 5 * HOUR]) } else { i64::MAX };
     // What dies in short windows only is met again and again.
     let deaths_max = match window_secs_max {
@@ -241,7 +244,7 @@ fn estrange(
         ending,
         listing_rows_max,
         window_secs_max,
-        refuses_future: world.is_dated && d.percent(15),
+        refuses_future: world.is_dated && d.percent(15) && !is_in_turn,
         other_node,
         from_unit_secs: match d.below(10) {
             0 if !is_endless && is_plain => *d.pick(&[60, HOUR]),

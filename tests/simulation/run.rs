@@ -448,9 +448,11 @@ impl Host<'_> {
 }
 
 impl Run {
-    /// A window of a second may hold the next one, too.
+    /// A window of a second may hold the next one, too; and a row may be found by another time than
+    /// its own.
     fn is_left_behind(&self, row: &Row) -> bool {
-        [row.second, row.second - 1].iter().any(|second| self.left_behind.contains(second))
+        let seconds = [row.second, row.visible].into_iter().flat_map(|at| [at, at - 1]);
+        seconds.into_iter().any(|second| self.left_behind.contains(&second))
     }
 }
 

@@ -216,3 +216,25 @@ fn a_row_that_is_larger_than_an_answer_may_be_holds_up_no_other() {
 /// From a day to less than an hour in five halves; each is asked for more often than the one
 /// before, until twice as much time has passed: two to seven times.
 const DESCENT_REQUESTS_MAX: usize = 35;
+
+#[test]
+fn a_second_that_was_not_answered_for_a_while_is_not_read_row_by_row_with_tokens_that_die() {
+    let mut collector = Collector::new(World::of((0..1_200).map(|n| Row::new(n, T + 600, T))));
+    let (mut is_row_by_row, mut tokens) = (false, 0);
+    collector.twist = Box::new(move |asked, answer| {
+        is_row_by_row |= asked.body["meta"]["pagination"]["pageSize"] == 1 && asked.to <= T + 601;
+        let holds_all = (asked.from..=asked.to).contains(&(T + 600));
+        if holds_all && !is_row_by_row {
+            return Ok(response(504, ""));
+        }
+        tokens += u32::from(asked.token.is_some());
+        Ok(if asked.token.is_some() && tokens % 20 == 0 { response(400, "") } else { answer })
+    });
+    let mut requests = 0;
+    while !collector.poll() {
+        collector.pause(1);
+        requests += 1;
+        assert!(requests < 400, "{} missing", collector.missing().len());
+    }
+    collector.has_each_row_once();
+}

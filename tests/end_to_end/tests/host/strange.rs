@@ -41,7 +41,7 @@ fn pages_without_rows_at_the_end_of_a_listing_are_taken_for_its_end() {
             assert_eq!(notices(&run), ["listing_ends_empty"], "{}", run.stderr);
             assert_few_requests(&api, 3);
         }
-        assert_requests(&api, 120);
+        assert_requests(&api, 150);
     });
 }
 
