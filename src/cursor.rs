@@ -88,7 +88,7 @@ pub(crate) struct Window {
     pub(crate) rows: u64,
     /// How many the API counted with the last of them.
     pub(crate) counted: Option<u64>,
-    /// Of these, rows that are remembered for a later second than the window has.
+    /// Of the rows, those whose own time is not within it, as often as pages showed them.
     pub(crate) strays: u64,
     /// Of the last page. None before the first, and past one without rows.
     pub(crate) page_key: Option<Key>,
@@ -398,7 +398,7 @@ mod tests {
                 way: Way::RowByRow,
             },
         });
-        let row = [(Key::of("a", None), Second::new(1_200))];
+        let row = [(Key::of("a", None), Some(Second::new(1_200)))];
         cursor.position.seen.admit(&row, Second::new(2_000));
         cursor
     }

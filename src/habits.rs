@@ -57,6 +57,8 @@ pub(crate) struct Unanswered {
 pub(crate) struct Withheld {
     pub(crate) second: Second,
     pub(crate) rows: u64,
+    /// The most that a person was told of.
+    pub(crate) told: u64,
 }
 
 impl Habits {
@@ -74,26 +76,26 @@ impl Habits {
         let withheld = within.fold(0, |sum: u64, one| sum.saturating_add(one.rows));
         if withheld > missing {
             // Of its last second the window need not have all.
-            self.withheld.retain(|one| !(from..to).contains(&one.second));
+            let came = self.withheld.iter_mut().filter(|one| (from..to).contains(&one.second));
+            came.for_each(|one| one.rows = 0);
         }
         missing.saturating_sub(withheld)
     }
 
-    /// Remembers that so many more are, the newest of such seconds.
-    pub(crate) fn withhold(&mut self, second: Second, rows: u64) {
+    /// Remembers that so many more are, the newest of such seconds. False if a person was told of as
+    /// many of them before.
+    pub(crate) fn withhold(&mut self, second: Second, rows: u64) -> bool {
         if let Some(one) = self.withheld.iter_mut().find(|one| one.second == second) {
             one.rows = one.rows.saturating_add(rows);
-            return;
+            let is_news = one.told < one.rows;
+            one.told = one.told.max(one.rows);
+            return is_news;
         }
         if self.withheld.len() == WITHHELD_MAX {
             self.withheld.remove(0);
         }
-        self.withheld.push(Withheld { second, rows });
-    }
-
-    /// A person was told of this second.
-    pub(crate) fn is_withheld(&self, second: Second) -> bool {
-        self.withheld.iter().any(|one| one.second == second)
+        self.withheld.push(Withheld { second, rows, told: rows });
+        true
     }
 
     /// How many seconds below the watermark a row may still be shown.
@@ -229,6 +231,7 @@ impl Record for Withheld {
     fn members(&mut self, members: &mut Members<'_>) {
         members.always("second", &mut self.second);
         members.seldom("rows", &mut self.rows);
+        members.seldom("told", &mut self.told);
     }
 }
 

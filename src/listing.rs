@@ -6,7 +6,6 @@ use crate::cursor::{Pass, Window};
 use crate::notices::Notices;
 use crate::obstacle::{Obstacle, Stuck};
 use crate::pass::{Onward, PageFacts, Underway};
-use crate::timestamp::Second;
 
 /// How a listing ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +27,12 @@ impl Underway {
         if window.empty_pages > if self.is_as_counted() { 0 } else { EMPTY_PAGES_MAX } {
             return Some(if page.rows.is_empty() { Ending::Empty } else { Ending::Round });
         }
-        // As long as pages give new rows, they lead on, whatever is counted. Those that are known for a
-        // later second are among all that are.
-        let shown_to = if window.strays > 0 { Second::new(i64::MAX) } else { window.to };
+        // As long as pages give new rows, they lead on, whatever is counted.
+        let strays = if window.strays > 0 { position.seen.strays() } else { 0 };
         let known_rows = if position.seen.is_full() {
             KEYS_MAX
         } else {
-            position.seen.count(window.from, shown_to)
+            position.seen.count(window.from, window.to).saturating_add(strays)
         };
         let rows_max = known_rows
             .saturating_mul(2)
@@ -101,8 +99,8 @@ impl Underway {
     fn rows_known(&self) -> u64 {
         let Self { position, pass: Pass { window, .. } } = self;
         let last = position.last_of(window);
-        let later = position.seen.count(last + 1, Second::new(i64::MAX));
-        let known = position.seen.count(window.from, last).saturating_add(window.strays.min(later));
+        let strays = window.strays.min(position.seen.strays());
+        let known = position.seen.count(window.from, last).saturating_add(strays);
         if Some(window.from) <= position.mixed_to { known.min(window.rows) } else { known }
     }
 }

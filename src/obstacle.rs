@@ -201,23 +201,20 @@ impl Underway {
         // The window holds two, of which one may have given rows, and not all.
         let gave = |second| position.seen.count(second, second) > 0;
         let second = if !gave(from) && gave(to) { to } else { from };
-        if !matches!(obstacle, Obstacle::Short(_)) {
-            if position.habits.is_withheld(second) {
-                return;
-            }
-            position.habits.withhold(second, 0);
-        }
-        let what = match obstacle {
+        let (rows, what) = match obstacle {
             Obstacle::Short(rows) => {
                 position.habits.count.cost(WITHHELD_DOUBTS);
-                position.habits.withhold(second, *rows);
-                format!("it counts {rows} rows more than it gives, oldest or newest first")
+                let what = "rows more than it gives, oldest or newest first";
+                (*rows, format!("it counts {rows} {what}"))
             }
             Obstacle::Round => return,
-            Obstacle::DeadToken(why) => format!("no page token leads on ({why})"),
-            Obstacle::TooLarge(why) => format!("a row alone is too large ({why})"),
-            Obstacle::Unreadable(why) => format!("a row makes its page unreadable ({why})"),
+            Obstacle::DeadToken(why) => (0, format!("no page token leads on ({why})")),
+            Obstacle::TooLarge(why) => (0, format!("a row alone is too large ({why})")),
+            Obstacle::Unreadable(why) => (0, format!("a row makes its page unreadable ({why})")),
         };
+        if !position.habits.withhold(second, rows) {
+            return;
+        }
         notices.happened(Notice::warn(
             "rows_withheld",
             format!(

@@ -226,11 +226,12 @@ impl Underway {
     fn holds_nothing_new(&self, page: &PageFacts<'_>, count: Option<u64>) -> bool {
         let Self { position, pass } = self;
         let Window { from, to, .. } = pass.window;
+        let known = position.seen.count(from, to).saturating_add(position.seen.strays());
         from == position.watermark
             && to >= pass.end
             && position.economy_passes < ECONOMY_PASSES_MAX
             && position.mixed_to.is_none()
-            && count.is_some_and(|count| count > 0 && count == position.seen.count(from, to))
+            && count.is_some_and(|count| count > 0 && count == known)
             && page.rows.iter().all(|(key, _)| position.seen.contains(*key))
     }
 
@@ -250,7 +251,8 @@ impl Underway {
     /// once.
     fn rows_told_apart(&self, page: &PageFacts<'_>) -> u64 {
         let Self { position, pass: Pass { window, .. } } = self;
-        let known = position.seen.count(window.from, Second::new(i64::MAX));
+        let later = position.seen.count(window.from, Second::new(i64::MAX));
+        let known = later.saturating_add(position.seen.strays());
         let rows = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
         window.rows_with(page).min(known.saturating_add(rows))
     }
@@ -259,18 +261,13 @@ impl Underway {
     fn deliver(&mut self, page: &PageFacts<'_>, clocks: Clocks) -> Vec<bool> {
         let Self { position, pass } = self;
         let window = &mut pass.window;
-        // A time that is unreadable, or outside the window, counts as the window's end: the key has
-        // to last for as long as the row can be found in it.
+        // The key of a row whose time is unreadable, or outside the window, has to last for as long as
+        // the row can be found in it.
         let within = window.from..=window.to;
         let second = |time: Option<Second>| time.filter(|time| within.contains(time));
-        let rows: Vec<_> = page
-            .rows
-            .iter()
-            .map(|(key, time)| (*key, second(*time).unwrap_or(window.to)))
-            .collect();
-        position.habits.includes_to |= page.rows.iter().any(|(_, time)| *time == Some(window.to));
-        let (is_new, strays) = position.seen.admit(&rows, position.last_of(&pass.window));
-        let window = &mut pass.window;
+        let rows: Vec<_> = page.rows.iter().map(|(key, time)| (*key, second(*time))).collect();
+        position.habits.includes_to |= rows.iter().any(|(_, time)| *time == Some(window.to));
+        let (is_new, strays) = position.seen.admit(&rows, window.to);
         window.strays = window.strays.saturating_add(strays);
         let times = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
         position.see(times.filter_map(|((_, time), _)| *time), clocks);

@@ -10,14 +10,15 @@ use crate::json::Json;
 use crate::record::Value;
 use crate::timestamp::{EventTime, Second};
 
-/// Eight bytes that stand for a row's identity. Two rows share them with a chance of 2^-64.
+/// 63 bits that stand for a row's identity. Two rows share them with a chance of 2^-63.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Key(u64);
 
 impl Key {
-    /// XXH64 of its text, with its time as seed: a published hash, so that stored keys stay good.
+    /// XXH64 of its text, with its time as seed, and without its last bit: a published hash, so that
+    /// stored keys stay good.
     pub(crate) fn of(text: &str, time: Option<EventTime>) -> Self {
-        Self(XxHash64::oneshot(time.map_or(0, EventTime::mixed), text.as_bytes()))
+        Self(XxHash64::oneshot(time.map_or(0, EventTime::mixed), text.as_bytes()) & !1)
     }
 
     /// The same for several in their order. None if there is none.
@@ -37,42 +38,51 @@ struct Entry {
     key: Key,
     /// Unix seconds, held within 32 bits.
     second: u32,
+    /// It was not shown by its own second: this one only says for how long it is remembered.
+    is_stray: bool,
 }
 
 impl Seen {
     /// Takes the rows of a page in, in order, and says of each whether it is new: delivered neither
     /// before nor earlier in this page. // I7
     ///
-    /// A row that is shown again for a later second is remembered for that one. How many of them are
-    /// remembered for a second after `to` is told, too.
+    /// Those without a second are strays, remembered for as long as rows of `end`. How many there are
+    /// is told, too.
     ///
     /// Once the list is full no more are added, and none is ever evicted.
-    pub(crate) fn admit(&mut self, page: &[(Key, Second)], to: Second) -> (Vec<bool>, u64) {
+    pub(crate) fn admit(
+        &mut self,
+        page: &[(Key, Option<Second>)],
+        end: Second,
+    ) -> (Vec<bool>, u64) {
         let mut order: Vec<(Key, usize)> =
             page.iter().enumerate().map(|(index, (key, _))| (*key, index)).collect();
         order.sort_unstable();
         let mut is_new = vec![false; page.len()];
         let mut added = Vec::new();
         let mut previous = None;
-        let (to, mut later) = (within_32_bits(to), 0);
+        let mut strays = 0;
         for (key, index) in order {
-            let second = within_32_bits(page[index].1);
+            let is_stray = page[index].1.is_none();
+            let second = within_32_bits(page[index].1.unwrap_or(end));
             if previous.replace(key) == Some(key) {
                 continue;
             }
+            strays += u64::from(is_stray);
             if let Ok(place) = self.place(key) {
-                let known = &mut self.entries[place].second;
-                *known = second.max(*known);
-                later += u64::from(*known > to);
+                let known = &mut self.entries[place];
+                *known = Entry { key, second: second.max(known.second), is_stray };
+                if !is_stray {
+                    known.second = second;
+                }
             } else {
-                later += u64::from(second > to);
                 is_new[index] = true;
-                added.push(Entry { key, second });
+                added.push(Entry { key, second, is_stray });
             }
         }
         added.truncate(KEYS_MAX.saturating_sub(self.entries.len()));
         self.merge(&added);
-        (is_new, later)
+        (is_new, strays)
     }
 
     /// Both lists are in order, and share no key.
@@ -99,7 +109,13 @@ impl Seen {
     /// How many of the rows known lie in `[from, to]`.
     pub(crate) fn count(&self, from: Second, to: Second) -> u64 {
         let span = within_32_bits(from)..=within_32_bits(to);
-        self.entries.iter().map(|entry| u64::from(span.contains(&entry.second))).sum()
+        let is_within = |entry: &Entry| span.contains(&entry.second) && !entry.is_stray;
+        self.entries.iter().map(|entry| u64::from(is_within(entry))).sum()
+    }
+
+    /// How many are strays.
+    pub(crate) fn strays(&self) -> u64 {
+        self.entries.iter().map(|entry| u64::from(entry.is_stray)).sum()
     }
 
     /// The latest second of a row that is known.
@@ -121,14 +137,16 @@ impl Seen {
         self.entries.len()
     }
 
-    /// Base64 of twelve bytes a row: its key and its second, both big-endian.
+    /// Base64 of twelve bytes a row: its key, with the last bit of strays, and its second, both
+    /// big-endian.
     fn encode(&self, text: &mut String) {
         let bytes: Vec<[u8; ENTRY_BYTES]> = self
             .entries
             .iter()
             .map(|entry| {
                 let mut bytes = [0; ENTRY_BYTES];
-                bytes[..8].copy_from_slice(&entry.key.0.to_be_bytes());
+                let key = entry.key.0 | u64::from(entry.is_stray);
+                bytes[..8].copy_from_slice(&key.to_be_bytes());
                 bytes[8..].copy_from_slice(&entry.second.to_be_bytes());
                 bytes
             })
@@ -142,9 +160,13 @@ impl Seen {
         let (chunks, []) = bytes.as_chunks::<ENTRY_BYTES>() else { return None };
         let entries: Vec<Entry> = chunks
             .iter()
-            .map(|&[a, b, c, d, e, f, g, h, i, j, k, l]| Entry {
-                key: Key(u64::from_be_bytes([a, b, c, d, e, f, g, h])),
-                second: u32::from_be_bytes([i, j, k, l]),
+            .map(|&[a, b, c, d, e, f, g, h, i, j, k, l]| {
+                let key = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+                Entry {
+                    key: Key(key & !1),
+                    second: u32::from_be_bytes([i, j, k, l]),
+                    is_stray: key & 1 > 0,
+                }
             })
             .collect();
         let fits = entries.len() <= KEYS_MAX && entries.is_sorted_by(|a, b| a.key < b.key);
@@ -191,8 +213,8 @@ pub(crate) const KEYS_MAX: usize = 100_000;
 mod tests {
     use super::*;
 
-    fn rows(numbers: std::ops::Range<u32>) -> Vec<(Key, Second)> {
-        numbers.map(|n| (Key::of(&n.to_string(), None), Second::new(i64::from(n)))).collect()
+    fn rows(numbers: std::ops::Range<u32>) -> Vec<(Key, Option<Second>)> {
+        numbers.map(|n| (Key::of(&n.to_string(), None), Some(Second::new(i64::from(n))))).collect()
     }
 
     fn encode(seen: &Seen) -> String {
@@ -201,20 +223,26 @@ mod tests {
         text
     }
 
-    fn admit(seen: &mut Seen, page: &[(Key, Second)]) -> Vec<bool> {
+    fn admit(seen: &mut Seen, page: &[(Key, Option<Second>)]) -> Vec<bool> {
         seen.admit(page, Second::new(i64::MAX)).0
     }
 
     #[test]
-    fn a_row_that_is_shown_for_a_later_second_is_remembered_for_that() {
+    fn a_stray_is_remembered_to_the_end_and_counted_by_no_second_until_it_is_shown_by_its_own() {
         let mut seen = Seen::default();
-        let at = |second| [(Key::of("a", None), Second::new(second))];
-        for (second, to, expected) in
-            [(5, 9, (vec![true], 0)), (9, 9, (vec![false], 0)), (7, 8, (vec![false], 1))]
-        {
-            assert_eq!(seen.admit(&at(second), Second::new(to)), expected);
+        for (second, end, expected, count) in [
+            (None, 9, (vec![true], 1), 0),
+            (None, 7, (vec![false], 1), 0),
+            (Some(5), 9, (vec![false], 0), 1),
+            (None, 9, (vec![false], 1), 0),
+        ] {
+            let page = [(Key::of("a", None), second.map(Second::new))];
+            assert_eq!(seen.admit(&page, Second::new(end)), expected);
+            assert_eq!(seen.count(Second::new(0), Second::new(9)), count);
+            assert_eq!(seen.strays(), 1 - count);
         }
-        assert_eq!(seen.count(Second::new(9), Second::new(9)), 1);
+        seen.forget_before(Second::new(9));
+        assert_eq!(seen.len(), 1);
     }
 
     #[test]
@@ -260,6 +288,7 @@ mod tests {
     fn encoding_is_undone_by_decoding_and_by_nothing_else() {
         let mut seen = Seen::default();
         admit(&mut seen, &rows(0..3));
+        admit(&mut seen, &[(Key::of("stray", None), None)]);
         let text = encode(&seen);
         assert_eq!(Seen::decode(&text), Some(seen));
         assert_eq!(Seen::decode(""), Some(Seen::default()));

@@ -412,13 +412,15 @@ impl Host<'_> {
     }
 
     fn close(mut self) -> Run {
-        let World { rows, .. } = &self.plan.world;
+        let World { rows, is_found_by_visible, .. } = &self.plan.world;
         let due_by = self.plan.end;
         let mut due = BTreeSet::new();
         for (place, (from, filter)) in self.filters.iter().enumerate() {
             let to = self.filters.get(place + 1).map_or(due_by, |(to, _)| *to);
             let is_due = |row: &Row| {
-                (*from..to).contains(&row.second)
+                // The filters of when it can be found.
+                let found = if *is_found_by_visible { row.visible } else { row.second };
+                (*from..to).contains(&found)
                     && row.visible <= due_by
                     && filter.is_none_or(|wanted| row.is_malicious == wanted)
             };
@@ -437,7 +439,9 @@ impl Host<'_> {
         self.run.lost = lost.iter().map(|index| format!("{:?}", rows[**index])).collect();
         self.run.has_other_filters = self.filters.len() > 1;
         let World { listing_rows_max, count, token_deaths_percent, .. } = &self.plan.world;
+        // Two rows that cannot be read may look like one.
         self.run.may_withhold = *listing_rows_max < usize::MAX
+            || self.run.unreadable.all > 1
             || !matches!(count, Count::Right | Count::Missing)
             || *token_deaths_percent > 0
             || self.plan.faults_percent > 0;
