@@ -102,13 +102,10 @@ pub(crate) struct Window {
 /// How a window is read. Only one of a single second, which cannot be made smaller, is read otherwise
 /// than the usual way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Way {
-    #[default]
-    OldestFirst,
-    NewestFirst,
+pub(crate) struct Way {
+    pub(crate) newest_first: bool,
     /// With pages of one row.
-    RowByRow,
-    RowByRowNewestFirst,
+    pub(crate) row_by_row: bool,
 }
 
 /// The API's token for the next page of a window.
@@ -186,7 +183,8 @@ impl Record for Window {
         members.optional("page_key", &mut self.page_key);
         members.always("empty_pages", &mut self.empty_pages);
         members.seldom("too_large", &mut self.too_large);
-        members.seldom("way", &mut self.way);
+        members.seldom("newest_first", &mut self.way.newest_first);
+        members.seldom("row_by_row", &mut self.way.row_by_row);
     }
 }
 
@@ -198,45 +196,18 @@ impl Record for Token {
     }
 }
 
-impl Value for Way {
-    fn write(&mut self, text: &mut String) {
-        match Self::NAMED.iter().find(|(way, _)| way == self) {
-            Some((_, name)) => text.extend(["\"", name, "\""]),
-            None => text.push_str("\"\""),
-        }
-    }
-
-    fn read(&mut self, json: Json<'_>) -> Result<(), String> {
-        let named = Self::NAMED.iter().find(|(_, name)| json.as_str() == Some(name));
-        *self = named.ok_or(": not a way to read")?.0;
-        Ok(())
-    }
-}
-
 impl Way {
-    /// Those besides the usual one.
-    const NAMED: [(Self, &str); 3] = [
-        (Self::NewestFirst, "newest_first"),
-        (Self::RowByRow, "row_by_row"),
-        (Self::RowByRowNewestFirst, "row_by_row_newest_first"),
-    ];
-
-    pub(crate) const fn is_oldest_first(self) -> bool {
-        matches!(self, Self::OldestFirst | Self::RowByRow)
-    }
+    /// With pages of one row, from the usual end.
+    pub(crate) const ROW_BY_ROW: Self = Self { newest_first: false, row_by_row: true };
 
     /// The same from the other end.
     pub(crate) const fn other_end(self) -> Self {
-        match self {
-            Self::OldestFirst => Self::NewestFirst,
-            Self::NewestFirst => Self::OldestFirst,
-            Self::RowByRow => Self::RowByRowNewestFirst,
-            Self::RowByRowNewestFirst => Self::RowByRow,
-        }
+        Self { newest_first: !self.newest_first, ..self }
     }
 
-    pub(crate) const fn is_row_by_row(self) -> bool {
-        matches!(self, Self::RowByRow | Self::RowByRowNewestFirst)
+    /// Row by row, from the end that comes last: there is no other.
+    pub(crate) const fn is_last(self) -> bool {
+        self.newest_first && self.row_by_row
     }
 }
 
@@ -254,7 +225,7 @@ impl Window {
             page_key: None,
             empty_pages: 0,
             too_large: 0,
-            way: Way::OldestFirst,
+            way: Way { newest_first: false, row_by_row: false },
         }
     }
 }
@@ -395,7 +366,7 @@ mod tests {
                 page_key: Some(Key::of("a", None)),
                 empty_pages: 1,
                 too_large: 1,
-                way: Way::RowByRow,
+                way: Way::ROW_BY_ROW,
             },
         });
         let row = [(Key::of("a", None), Some(Second::new(1_200)))];
@@ -433,7 +404,7 @@ mod tests {
             ("\"seen\":\"", "\"seen\":\"A"),
             ("\"economy_passes\":0", "\"economy_passes\":256"),
             ("\"count\":1", "\"count\":1,\"unknown\":1"),
-            ("\"row_by_row\"", "\"by_heart\""),
+            ("\"row_by_row\":true", "\"row_by_row\":\"by heart\""),
             ("\"goes_round\":true", "\"goes_round\":1"),
         ] {
             assert!(whole.contains(part), "{part}");

@@ -13,7 +13,7 @@ impl Underway {
         let times = || page.rows.iter().filter_map(|(_, time)| *time);
         let (Some(mut first), Some(mut last)) = (times().min(), times().max()) else { return };
         // Of the second in which the page ends, the rows that are known may be on the next one.
-        match self.pass.window.way.is_oldest_first() {
+        match !self.pass.window.way.newest_first {
             _ if page.next.is_none() => {}
             true => last = last - 1,
             false => first = first + 1,

@@ -53,25 +53,26 @@ impl Underway {
         if self.halve(config) {
             return Ok(self.go_on());
         }
-        if !way.is_oldest_first() && self.is_as_counted() {
+        if way.newest_first && self.is_as_counted() {
             self.position.habits.goes_round |= matches!(obstacle, Obstacle::Round);
             return Ok(self.drain(config, clocks));
         }
         let other_way = match (obstacle, way) {
-            (Obstacle::Short(_) | Obstacle::Round, Way::OldestFirst) => Some(Way::NewestFirst),
-            (Obstacle::DeadToken(_), _) if setbacks <= SETBACKS_MAX => Some(match way {
-                // Row by row it takes many tokens: pages may have become readable again.
-                Way::RowByRowNewestFirst => Way::OldestFirst,
-                way => way.other_end(),
-            }),
+            (Obstacle::Short(_) | Obstacle::Round, _) if way == Way::default() => {
+                Some(way.other_end())
+            }
+            // Row by row it takes many tokens: pages may have become readable again.
+            (Obstacle::DeadToken(_), _) if setbacks <= SETBACKS_MAX => {
+                Some(if way.is_last() { Way::default() } else { way.other_end() })
+            }
             (Obstacle::DeadToken(_), _) if self.is_recent(clocks.host) => return Err(Stuck),
             // The same again: it may have been a whim.
             (Obstacle::TooLarge(_), _) if self.pass.window.too_large < TOO_LARGE_MAX => {
                 self.pass.window.too_large += 1;
                 return Ok(self.go_on());
             }
-            (Obstacle::TooLarge(_), Way::OldestFirst | Way::NewestFirst) => Some(Way::RowByRow),
-            (Obstacle::TooLarge(_), Way::RowByRow) => Some(way.other_end()),
+            (Obstacle::TooLarge(_), Way { row_by_row: false, .. }) => Some(Way::ROW_BY_ROW),
+            (Obstacle::TooLarge(_), Way { newest_first: false, .. }) => Some(way.other_end()),
             _ => None,
         };
         if let Some(way) = other_way {
@@ -92,7 +93,7 @@ impl Underway {
         let Self { position, pass } = self;
         let secs = pass.window.secs();
         let way = pass.window.way;
-        if is_first || (secs == 1 && !pass.asks_newest && way == Way::RowByRowNewestFirst) {
+        if is_first || (secs == 1 && !pass.asks_newest && way.is_last()) {
             return false;
         }
         // A page past the first says nothing of the length.
@@ -104,7 +105,7 @@ impl Underway {
         } else if secs > 1 {
             self.shorten(secs / 2);
         } else {
-            let way = if way == Way::RowByRow { way.other_end() } else { Way::RowByRow };
+            let way = if way == Way::ROW_BY_ROW { way.other_end() } else { Way::ROW_BY_ROW };
             pass.window = Window { way, ..Window::new(pass.window.from, pass.window.to) };
         }
         true
@@ -114,7 +115,7 @@ impl Underway {
     /// last time that it was asked for: there is no other way.
     pub(crate) fn is_read_in_every_way(&self, asked: Second) -> bool {
         self.pass.window.secs() == 1
-            && self.pass.window.way == Way::RowByRowNewestFirst
+            && self.pass.window.way.is_last()
             && !self.pass.asks_newest
             && !self.may_be_first(asked)
     }

@@ -359,11 +359,11 @@ impl Pending<'_> {
 
 pub(crate) fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
     let Pass { window, asks_newest, .. } = &underway.pass;
-    let is_single = *asks_newest || window.way.is_row_by_row();
+    let is_single = *asks_newest || window.way.row_by_row;
     LogsRequest {
         page_size: if is_single { 1 } else { config.page_size },
         page_token: window.token.as_ref().map(|token| token.text.as_str()),
-        oldest_first: !asks_newest && window.way.is_oldest_first(),
+        oldest_first: !asks_newest && !window.way.newest_first,
         from: window.from,
         to: window.to,
         filters: &config.filters,
