@@ -57,7 +57,7 @@ pub(crate) struct Exchange<'c> {
     pub(crate) notices: Notices,
     pub(crate) stats: Stats,
     pub(crate) secrets: Secrets,
-    /// What the answer before the last one said of the API's clock.
+    /// What the answers before the last one said of the API's clock, the latest that said anything.
     pub(crate) date_before: Option<Second>,
     tokens: &'c mut TokenCache,
     body: Vec<u8>,
@@ -170,7 +170,7 @@ impl<'c> Exchange<'c> {
         Some(Granted::read(&answer.reply, &answer.body).map(|granted| {
             self.tokens.keep(&granted, &self.config.base_url, client, self.made);
             self.has_new_token = true;
-            self.date_before = answer.date;
+            self.date_before = answer.date.or(self.date_before);
             self.logs_request_with(granted.token)
         }))
     }
@@ -219,7 +219,7 @@ impl<'c> Exchange<'c> {
             return None;
         }
         self.retries += 1;
-        self.date_before = date;
+        self.date_before = date.or(self.date_before);
         Some(self.begin(at, offset_secs))
     }
 

@@ -141,7 +141,6 @@ impl Pending<'_> {
             Reply::Page(page) => self.page(&page, answer.date, at),
             Reply::TokenRefused(why) => self.obstructed(Obstacle::DeadToken, &why, answer.date, at),
             Reply::TooLarge(why) => {
-                // Where it began by a clock that nothing has confirmed is not to be kept.
                 if self.origin == Origin::Clock
                     && let Some(request) = self.ask_less(answer.date, at)
                 {
@@ -212,21 +211,8 @@ impl Pending<'_> {
     ) -> Result<Batch, PollError> {
         let clocks = self.learn_clock(date, at);
         self.exchange.stats.rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
-        let is_doubted = self.underway.position.clock.doubt.is_some();
-        if is_doubted && self.origin == Origin::Clock {
-            let Cause { kind, code, what, remedy, .. } = Cause::clocks_differ();
-            return Err(self.exchange.fail(kind, code, what + remedy));
-        }
-        if date.is_some() && !is_doubted {
-            let watermark = self.underway.position.watermark;
-            let start_is_off_secs = watermark - start_default(clocks.server);
-            if self.origin == Origin::Clock && is_jump(start_is_off_secs, 0) {
-                return Ok(self.start_by_the_api_clock(clocks));
-            }
-            let ahead_secs = watermark - clocks.server;
-            if ahead_secs > self.exchange.config.overlap_secs {
-                return Err(self.ahead_of_the_api(ahead_secs));
-            }
+        if let Some(denial) = self.denial(date, clocks) {
+            return self.denied(denial, clocks);
         }
         let facts = PageFacts {
             rows: page
@@ -269,6 +255,10 @@ impl Pending<'_> {
         at: Moment,
     ) -> Result<Batch, PollError> {
         let clocks = self.learn_clock(date, at);
+        // Where it began by a clock that nothing has confirmed is not to be kept.
+        if let Some(denial) = self.denial(date, clocks) {
+            return self.denied(denial, clocks);
+        }
         let obstacle = obstacle(self.exchange.secrets.redact(why));
         let (from, target) = (self.underway.pass.window.from, self.underway.pass.end);
         let config = self.exchange.config;

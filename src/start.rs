@@ -1,7 +1,8 @@
 //! Where a poll without a cursor starts, and what becomes of a start that the API's clock denies.
 
 use crate::batch::{Batch, ErrorKind, PollError};
-use crate::clock::Clocks;
+use crate::cause::Cause;
+use crate::clock::{Clocks, is_jump};
 use crate::cursor::Cursor;
 use crate::exchange::Moment;
 use crate::pass::Onward;
@@ -19,7 +20,48 @@ pub(crate) enum Origin {
     Clock,
 }
 
+/// Why a poll cannot go on from where it began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Denial {
+    /// It was the host's clock that told where, and the API's answers do not agree on the time.
+    ClocksDiffer,
+    /// It was the host's clock, and that was wrong.
+    OtherStart,
+    /// It lies so many seconds ahead of the API's clock.
+    Ahead(i64),
+}
+
 impl Pending<'_> {
+    /// What an answer's time says against where the poll began.
+    pub(crate) fn denial(&self, date: Option<Second>, clocks: Clocks) -> Option<Denial> {
+        let position = &self.underway.position;
+        let is_doubted = position.clock.doubt.is_some();
+        // An answer without a time confirms nothing of what the one before said.
+        let before = self.exchange.date_before.filter(|_| date.is_none());
+        let is_open = before.is_some_and(|before| is_jump(before - clocks.host, 0));
+        if self.origin == Origin::Clock && (is_doubted || is_open) {
+            return Some(Denial::ClocksDiffer);
+        }
+        date.filter(|_| !is_doubted)?;
+        let off_secs = position.watermark - start_default(clocks.server);
+        if self.origin == Origin::Clock && is_jump(off_secs, 0) {
+            return Some(Denial::OtherStart);
+        }
+        let ahead_secs = position.watermark - clocks.server;
+        (ahead_secs > self.exchange.config.overlap_secs).then_some(Denial::Ahead(ahead_secs))
+    }
+
+    pub(crate) fn denied(self, denial: Denial, clocks: Clocks) -> Result<Batch, PollError> {
+        match denial {
+            Denial::ClocksDiffer => {
+                let Cause { kind, code, what, remedy, .. } = Cause::clocks_differ();
+                Err(self.exchange.fail(kind, code, what + remedy))
+            }
+            Denial::OtherStart => Ok(self.start_by_the_api_clock(clocks)),
+            Denial::Ahead(secs) => Err(self.ahead_of_the_api(secs)),
+        }
+    }
+
     /// The first poll took its start from a clock that turned out to be wrong.
     pub(crate) fn start_by_the_api_clock(self, clocks: Clocks) -> Batch {
         let Self { exchange, underway, asked, .. } = self;
@@ -31,7 +73,7 @@ impl Pending<'_> {
         batch(exchange, Onward::to(cursor), clocks.server, Vec::new(), at, None)
     }
 
-    pub(crate) fn ahead_of_the_api(self, ahead_secs: i64) -> PollError {
+    fn ahead_of_the_api(self, ahead_secs: i64) -> PollError {
         let watermark = self.underway.position.watermark;
         match self.origin {
             Origin::Stored => self.exchange.fail(

@@ -1,12 +1,12 @@
 //! Clocks that disagree: the host's, and those of the API's nodes.
 
-use mimecast_ttp_source::ErrorKind;
+use mimecast_ttp_source::{ErrorKind, HttpError};
 use serde_json::{Value, json};
 
 use crate::collector::Collector;
 use crate::fake::world::{Row, World};
 use crate::fake::{
-    DAY, HOUR, Host, T, WithHeader as _, config, config_with, failed, no_rows, response,
+    DAY, HOUR, Host, T, WithHeader as _, config, config_with, failed, no_rows, page, response, row,
 };
 
 /// A row a minute for two days.
@@ -175,4 +175,25 @@ fn an_answer_without_a_date_leaves_clocks_alone() {
     assert_eq!((collector.codes(), collector.failures()), (vec![], vec![]));
     let refused = failed(Host::new(&config()).poll(response(400, "")), ErrorKind::Protocol);
     assert_eq!(refused.stats.requests, 1);
+}
+
+#[test]
+fn a_start_by_a_clock_that_answers_deny_is_not_kept_whatever_else_is_wrong_with_them() {
+    for too_large in [true, false] {
+        let mut host = Host::new(&without_start());
+        let (ahead, mut answers) = (40 * DAY, 0);
+        host.now += ahead;
+        // The second of two answers tells no time.
+        let error = host.poll_with(|asked| {
+            answers += 1;
+            match answers {
+                1 => Ok(no_rows().dated(T + DAY)),
+                _ if too_large => Err(HttpError::TooLarge("20 MB".into())),
+                _ => Ok(page(&[row("a", asked.from + 1)], 1, None)),
+            }
+        });
+        let error = failed(error, ErrorKind::Transient);
+        assert_eq!(error.code, "clocks_differ", "{}", error.message);
+        assert_eq!(host.cursor, None);
+    }
 }
