@@ -13,16 +13,18 @@ impl Underway {
         let times = || page.rows.iter().filter_map(|(_, time)| *time);
         let (Some(mut first), Some(mut last)) = (times().min(), times().max()) else { return };
         // Of the second in which the page ends, the rows that are known may be on the next one.
-        match !self.pass.window.way.newest_first {
-            _ if page.next.is_none() => {}
-            true => last = last - 1,
-            false => first = first + 1,
+        if page.next.is_some() {
+            if self.pass.window.way.newest_first {
+                first = first + 1;
+            } else {
+                last = last - 1;
+            }
         }
-        let known = usize::try_from(seen.count(first, last)).unwrap_or(usize::MAX);
-        let shown = times().filter(|time| (first..=last).contains(time)).count();
+        let known = seen.count(first, last);
+        let shown = times().filter(|time| (first..=last).contains(time)).count() as u64;
         if shown >= ROWS_TOLD_MIN
             && known >= shown
-            && page.result_count.is_none_or(|count| count <= seen.count(first, last))
+            && page.result_count.is_none_or(|count| count <= known)
             && !page.rows.iter().any(|(key, _)| seen.contains(*key))
         {
             notices.departs(
@@ -84,5 +86,5 @@ impl Underway {
 }
 
 /// Of fewer rows nothing can be said for certain.
-const ROWS_TOLD_MIN: usize = 3;
+const ROWS_TOLD_MIN: u64 = 3;
 const HOUR_SECS: i64 = 60 * 60;

@@ -1,5 +1,6 @@
 //! What the API was found to do besides what is documented. An answer is evidence, not truth: each of
-//! these was learnt from answers that agreed, and is given up when they cease to.
+//! these was learnt from answers, and most are given up when others speak against them: not how far
+//! below `from` rows show, whether the end of a window is part of it, and that counts were too low.
 
 use crate::record::{Members, Record};
 use crate::timestamp::Second;
