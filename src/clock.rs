@@ -16,7 +16,7 @@ pub(crate) struct ApiClock {
 /// A jump of the API's clock that no second answer has confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Doubt {
-    offset_secs: i64,
+    pub(crate) offset_secs: i64,
     /// Answers in a row that told of some jump.
     looks: u8,
 }
@@ -28,32 +28,26 @@ pub(crate) struct Clocks {
     pub(crate) host: Second,
     /// The API's, as far as it is known.
     pub(crate) server: Second,
-    /// The API's, as this answer tells it.
-    pub(crate) told: Option<Second>,
-}
-
-impl Clocks {
-    /// What has come to pass by all clocks.
-    pub(crate) fn known(self) -> Second {
-        let known = self.host.min(self.server);
-        self.told.map_or(known, |told| known.min(told))
-    }
+    /// What has come to pass by all clocks, and by what this answer and those just before told.
+    pub(crate) known: Second,
 }
 
 impl ApiClock {
-    /// Takes in what an answer's `Date` says. `before` is what another answer of the same poll said.
-    pub(crate) fn look(&mut self, date: Second, host: Second, before: Option<Second>) {
+    /// Takes in what an answer's `Date` says. `before` is what others of the same poll said.
+    pub(crate) fn look(&mut self, date: Second, host: Second, before: &[Second]) {
         let told = offset_secs(date, host);
-        let before = before.map(|before| before - host);
+        let told_before =
+            |offset_secs| before.iter().any(|before| !is_jump(offset_secs, *before - host));
         // An answer that bears out what is known came between: whatever jump was told is not in a row.
-        if before.is_some_and(|before| !is_jump(self.offset_secs, before)) {
+        if told_before(self.offset_secs) {
             self.doubt = None;
         }
         let doubt = self.doubt.map(|doubt| doubt.offset_secs);
-        // The host's own clock is a witness, too.
-        let confirming = [Some(self.offset_secs), doubt, before, Some(0)];
+        let agrees = |offset_secs| !is_jump(offset_secs, told);
         let looks = self.doubt.map_or(1, |doubt| doubt.looks.saturating_add(1));
-        let is_confirmed = confirming.into_iter().flatten().any(|offset| !is_jump(offset, told));
+        // The host's own clock is a witness, too.
+        let is_confirmed =
+            agrees(0) || agrees(self.offset_secs) || doubt.is_some_and(agrees) || told_before(told);
         if is_confirmed || looks >= LOOKS_MAX {
             self.doubt = None;
             // What differs by a second only is no news.

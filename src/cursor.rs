@@ -141,7 +141,7 @@ impl Record for Cursor {
         members.ensure("span_secs", position.span_secs > 0);
         members.always("economy_passes", &mut position.economy_passes);
         members.seldom("habits", &mut position.habits);
-        members.seldom("told", &mut position.told);
+        position.told.members(members);
         members.optional("pass", pass);
         members.always("seen", &mut position.seen);
         let runs_on = |pass: &Pass| {
@@ -342,7 +342,7 @@ mod tests {
         );
         cursor.position.newest = Some(Second::new(1_500));
         cursor.position.clock.offset_secs = -7;
-        cursor.position.clock.look(Second::new(9_000), Second::new(5_000), None);
+        cursor.position.clock.look(Second::new(9_000), Second::new(5_000), &[]);
         cursor.position.habits.not_answered(86_400, Second::new(5_000));
         cursor.position.habits.withhold(Second::new(1_200), 3);
         cursor.position.habits.reach_secs = Some(0);

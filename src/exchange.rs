@@ -57,8 +57,8 @@ pub(crate) struct Exchange<'c> {
     pub(crate) notices: Notices,
     pub(crate) stats: Stats,
     pub(crate) secrets: Secrets,
-    /// What the answers before the last one said of the API's clock, the latest that said anything.
-    pub(crate) date_before: Option<Second>,
+    /// What the answers before the last one said of the API's clock.
+    pub(crate) dates_before: Vec<Second>,
     tokens: &'c mut TokenCache,
     body: Vec<u8>,
     quota: Option<Quota>,
@@ -101,7 +101,7 @@ impl<'c> Exchange<'c> {
             notices,
             stats: Stats::default(),
             secrets: Secrets::new(config.auth.secrets()),
-            date_before: None,
+            dates_before: Vec::new(),
             tokens,
             body,
             quota: None,
@@ -170,7 +170,7 @@ impl<'c> Exchange<'c> {
         Some(Granted::read(&answer.reply, &answer.body).map(|granted| {
             self.tokens.keep(&granted, &self.config.base_url, client, self.made);
             self.has_new_token = true;
-            self.date_before = answer.date.or(self.date_before);
+            self.dates_before.extend(answer.date);
             self.logs_request_with(granted.token)
         }))
     }
@@ -179,7 +179,8 @@ impl<'c> Exchange<'c> {
     /// host's was off and can be the reason; or the access token, if it was an old one.
     ///
     /// `offset_secs` is what is known of the API's clock, if anything is. It is tried once more, at
-    /// another node, before an answer is believed that says otherwise.
+    /// another node, before an answer is believed that says otherwise; and so is what an earlier
+    /// answer of this poll said: where nodes answer in turn, its own comes next.
     pub(crate) fn mend(
         &mut self,
         refusal: Refusal,
@@ -191,7 +192,8 @@ impl<'c> Exchange<'c> {
         match &self.config.auth {
             Auth::Hmac(_) => {
                 let date = date.filter(|date| may_be_the_clock && is_jump(*date - self.made, 0))?;
-                let known = offset_secs.filter(|_| self.retries == 0);
+                let before = self.dates_before.last().map(|before| *before - at.second());
+                let known = before.or(offset_secs.filter(|_| self.retries == 0));
                 self.again(Some(date), at, known.unwrap_or(date - at.second()))
             }
             Auth::Oauth2(client) if refusal.is_of_token() => {
@@ -219,7 +221,7 @@ impl<'c> Exchange<'c> {
             return None;
         }
         self.retries += 1;
-        self.date_before = date.or(self.date_before);
+        self.dates_before.extend(date);
         Some(self.begin(at, offset_secs))
     }
 
@@ -285,9 +287,9 @@ impl<'c> Exchange<'c> {
             return self.fail_for(&Cause::token_refused(), answer);
         }
         // Signed by the clock that an earlier answer told, and refused by one with another.
-        let before = self.date_before.filter(|_| matches!(auth, Auth::Hmac(_)));
+        let before = self.dates_before.last().filter(|_| matches!(auth, Auth::Hmac(_)));
         if let (Some(before), Some(date)) = (before, answer.date)
-            && is_jump(date - before, 0)
+            && is_jump(date - *before, 0)
             && is_jump(date - self.made, 0)
         {
             return self.fail_for(&Cause::clocks_differ(), answer);

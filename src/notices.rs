@@ -4,8 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::batch::Notice;
-use crate::json::Json;
-use crate::record::{Members, Record, Value};
+use crate::record::{Members, Record};
 use crate::timestamp::Second;
 
 /// The notices of one poll.
@@ -82,14 +81,10 @@ impl Told {
     }
 }
 
-impl Value for Told {
-    fn write(&mut self, text: &mut String) {
-        self.0.write(text);
-    }
-
-    fn read(&mut self, json: Json<'_>) -> Result<(), String> {
-        self.0.read(json)?;
-        if self.0.len() > ENTRIES_MAX { Err(": too long".to_owned()) } else { Ok(()) }
+impl Record for Told {
+    fn members(&mut self, members: &mut Members<'_>) {
+        members.seldom("told", &mut self.0);
+        members.ensure("told", self.0.len() <= ENTRIES_MAX);
     }
 }
 
@@ -111,6 +106,8 @@ const CODE_BYTES_MAX: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Json;
+    use crate::record::Value as _;
 
     fn news(told: &mut Told, now: i64) -> Vec<String> {
         let mut notices = Notices::default();
@@ -152,6 +149,6 @@ mod tests {
             r#"[{"code":"a","since":"1970-01-01T00:00:00Z","at":"1970-01-01T00:00:00Z"},"#,
             1,
         );
-        assert_eq!(read(&one_more), Err(": too long".to_owned()));
+        assert_eq!(read(&one_more), Err(".told: not what was written".to_owned()));
     }
 }

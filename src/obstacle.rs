@@ -171,7 +171,7 @@ impl Underway {
         let why = "each is older than twenty minutes before the next poll".to_owned();
         self.leave_behind(&Obstacle::DeadToken(why), notices);
         let server = host + self.position.clock.offset_secs;
-        let onward = self.drain(config, Clocks { host, server, told: None });
+        let onward = self.drain(config, Clocks { host, server, known: host.min(server) });
         onward.cursor.plan(config, host, notices)
     }
 

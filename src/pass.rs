@@ -98,14 +98,15 @@ impl Cursor {
 
 impl Underway {
     /// Takes in what a reply's `Date` says of the API's clock, and gives all clocks. `before` is what
-    /// an earlier answer of this poll said.
+    /// earlier answers of this poll said.
     pub(crate) fn learn_clock(
         &mut self,
         host: Second,
         date: Option<Second>,
-        before: Option<Second>,
+        before: &[Second],
     ) -> Clocks {
         let Self { position, pass } = self;
+        let doubted = position.clock.doubt.map(|doubt| host + doubt.offset_secs);
         if let Some(date) = date {
             position.clock.look(date, host, before);
         }
@@ -113,7 +114,9 @@ impl Underway {
         pass.is_timed |= date.is_none() || position.clock.doubt.is_none();
         let server = host + position.clock.offset_secs;
         pass.end = pass.end.min(server.max(position.watermark + 1));
-        Clocks { host, server, told: date }
+        let told = before.iter().copied().chain(date).chain(doubted).min();
+        let known = told.map_or(host, |told| host.min(told)).min(server);
+        Clocks { host, server, known }
     }
 
     /// Takes a page in: tells new rows from known ones, and goes on to the next page, window or

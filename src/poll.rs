@@ -170,11 +170,8 @@ impl Pending<'_> {
                         return Step::Send(request, self);
                     }
                     let clocks = self.learn_clock(answer.date, at);
-                    let start_is_off_secs =
-                        self.underway.position.watermark - start_default(clocks.server);
-                    let is_known = self.underway.position.clock.doubt.is_none();
-                    if is_known && answer.date.is_some() && is_jump(start_is_off_secs, 0) {
-                        return Step::Done(Ok(self.start_by_the_api_clock(clocks)));
+                    if let Some(denial) = self.denial(answer.date, clocks) {
+                        return Step::Done(self.denied(denial, clocks));
                     }
                 }
                 let is_needless = cause.kind == ErrorKind::Protocol && asks_newest;
@@ -327,7 +324,7 @@ impl Pending<'_> {
     /// Corrects the clock, and tells when that is news.
     fn learn_clock(&mut self, date: Option<Second>, at: Moment) -> Clocks {
         let before = self.underway.position.clock.offset_secs;
-        let clocks = self.underway.learn_clock(at.second(), date, self.exchange.date_before);
+        let clocks = self.underway.learn_clock(at.second(), date, &self.exchange.dates_before);
         let offset = self.underway.position.clock.offset_secs;
         if is_jump(before, offset) {
             let notice = if is_jump(offset, 0) {

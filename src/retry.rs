@@ -15,8 +15,8 @@ impl Pending<'_> {
     /// up, another answer is to say so too.
     pub(crate) fn another_look(&mut self, date: Option<Second>, at: Moment) -> Option<Request> {
         let offset_secs = date? - at.second();
-        let before = self.exchange.date_before.map(|before| before - at.second());
-        let is_confirmed = before.is_some_and(|before| !is_jump(before, offset_secs));
+        let mut before = self.exchange.dates_before.iter();
+        let is_confirmed = before.any(|before| !is_jump(*before - at.second(), offset_secs));
         if self.origin != Origin::Clock || is_confirmed || !is_jump(offset_secs, 0) {
             return None;
         }

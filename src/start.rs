@@ -37,8 +37,8 @@ impl Pending<'_> {
         let position = &self.underway.position;
         let is_doubted = position.clock.doubt.is_some();
         // An answer without a time confirms nothing of what the one before said.
-        let before = self.exchange.date_before.filter(|_| date.is_none());
-        let is_open = before.is_some_and(|before| is_jump(before - clocks.host, 0));
+        let before = self.exchange.dates_before.last().filter(|_| date.is_none());
+        let is_open = before.is_some_and(|before| is_jump(*before - clocks.host, 0));
         if self.origin == Origin::Clock && (is_doubted || is_open) {
             return Some(Denial::ClocksDiffer);
         }

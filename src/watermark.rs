@@ -9,7 +9,7 @@ use crate::timestamp::Second;
 impl Position {
     /// Takes in event times that the API shows; those ahead of the clocks prove nothing.
     pub(crate) fn see(&mut self, times: impl Iterator<Item = Second>, clocks: Clocks) {
-        let known = clocks.known();
+        let known = clocks.known;
         self.newest = self.newest.max(times.filter(|time| *time <= known).max());
     }
 
@@ -22,7 +22,7 @@ impl Position {
         if self.watermark < window.from {
             return;
         }
-        let known = clocks.known();
+        let known = clocks.known;
         let quiet = known.min(pass.end) - config.quiet_max_secs;
         let seen_up_to = window.shown.map(|shown| shown.min(known) - config.overlap_secs);
         let evidence = seen_up_to.map_or(quiet, |seen_up_to| seen_up_to.max(quiet));

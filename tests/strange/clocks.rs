@@ -167,6 +167,63 @@ fn a_first_poll_without_a_start_waits_for_two_answers_that_agree() {
     }
 }
 
+/// Signed within a quarter of an hour, whichever node comes first, and less asked for on the way.
+#[test]
+fn a_first_poll_of_nodes_that_answer_in_turn_comes_to_begin_though_they_refuse_each_others_time() {
+    for is_second_first in [false, true] {
+        for window_secs_max in [HOUR, i64::MAX] {
+            let other_node = Some((0, HOUR));
+            let world = World { other_node, skew_max_secs: 900, window_secs_max, ..stream() };
+            let mut collector = Collector::configured(world, &without_start());
+            collector.host.now = T + 2 * DAY;
+            if is_second_first {
+                collector.world.window_secs_max = 0;
+                collector.poll();
+                collector.world.window_secs_max = window_secs_max;
+            }
+            collector.live(600);
+            let about = format!("{is_second_first} {window_secs_max}");
+            assert!(collector.host.cursor.is_some(), "{about}: {:?}", collector.errors.last());
+        }
+    }
+}
+
+/// No clock fits the host's; nor, once that is set right, what was known of the API's.
+#[test]
+fn nodes_that_answer_in_turn_are_understood_whatever_the_hosts_clock_and_after_it_was_set_right() {
+    for off_secs in [3 * HOUR, -3 * HOUR, 40 * DAY] {
+        for polls in 0..2 {
+            let world = World { other_node: Some((0, HOUR)), skew_max_secs: 900, ..stream() };
+            let mut collector = Collector::new(world).at(T + DAY + off_secs);
+            collector.api_ahead_secs = -off_secs;
+            collector.live(HOUR);
+            for _ in 0..polls {
+                collector.poll();
+            }
+            collector.host.now -= off_secs;
+            collector.api_ahead_secs = 0;
+            collector.live(HOUR);
+            let failures: Vec<_> = collector.errors.iter().map(|error| error.code).collect();
+            assert!(failures.len() <= 3, "{off_secs} {polls}: {failures:?}");
+            assert_eq!(collector.missing(), [""; 0]);
+        }
+    }
+}
+
+/// With a host whose clock is far ahead, the node that is ahead by an hour is no proof that the hour
+/// has passed.
+#[test]
+fn rows_that_come_while_a_node_is_ahead_of_them_are_not_given_up() {
+    let config = config_with(json!({"overlap_secs": 0, "quiet_max_secs": 1}));
+    for skew_max_secs in [900, i64::MAX] {
+        let world = World { other_node: Some((0, HOUR)), skew_max_secs, ..stream() };
+        let mut collector = Collector::configured(world, &config).at(T + HOUR + 40 * DAY);
+        collector.api_ahead_secs = -40 * DAY;
+        collector.live(12 * HOUR);
+        assert_eq!(collector.missing_by(collector.api_now() - HOUR), [""; 0], "{skew_max_secs}");
+    }
+}
+
 #[test]
 fn an_answer_without_a_date_leaves_clocks_alone() {
     let mut collector = Collector::new(World { is_dated: false, ..stream() });

@@ -169,7 +169,7 @@ impl Collector {
         self.missing_by(i64::MAX).len()
     }
 
-    fn missing_by(&self, now: i64) -> Vec<&str> {
+    pub(crate) fn missing_by(&self, now: i64) -> Vec<&str> {
         let due = self.world.rows.iter().filter(|row| row.second.max(row.visible) < now);
         let due = due.filter_map(body);
         due.filter(|body| !self.events.contains_key(*body)).collect()
