@@ -8,7 +8,6 @@ use crate::exchange::{Answer, Exchange, Moment, Step};
 use crate::filters::Filters;
 use crate::http::{HttpError, Request, Response};
 use crate::notices::Notices;
-use crate::obstacle::FIRST_SECS;
 use crate::page::Page;
 use crate::reply::Reply;
 use crate::request::LogsRequest;
@@ -93,7 +92,7 @@ impl PendingCheck<'_> {
                 ),
             );
             self.is_of_last_hour = true;
-            (FIRST_SECS, now)
+            (LAST_HOUR_SECS, now)
         } else {
             (
                 span_secs(config),
@@ -146,4 +145,5 @@ fn no_rows(config: &Config) -> Notice {
     Notice::info("no_rows", message)
 }
 
+const LAST_HOUR_SECS: i64 = 60 * 60;
 const SPAN_SECS_MIN: i64 = 24 * 60 * 60;

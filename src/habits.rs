@@ -135,6 +135,15 @@ impl Habits {
     }
 
     /// How late a question has to be to count as one that failed before, in seconds.
+    /// A way of so many seconds begins. If it would take very many windows, a longer one is tried.
+    pub(crate) fn begin_way(&mut self, secs: i64, host: Second) {
+        if let Some(unanswered) = &mut self.unanswered
+            && secs / WINDOWS_MAX > unanswered.answered_secs
+        {
+            unanswered.again = unanswered.again.min(host);
+        }
+    }
+
     pub(crate) fn patience_secs(&self) -> i64 {
         let strikes = self.unanswered.as_ref().map_or(0, |unanswered| unanswered.strikes);
         (1_i64 << strikes.min(6)).min(PATIENCE_SECS_MAX)
@@ -151,18 +160,14 @@ impl Habits {
             unanswered.strikes = unanswered.strikes.saturating_add(1);
             return;
         }
-        let before = self.unanswered.take();
-        let answered_secs = before.as_ref().map_or(0, |before| before.answered_secs);
-        let strikes = before.as_ref().map_or(0, |before| before.strikes);
-        let was_answered = before.is_some() && strikes == 0;
-        let tries = before.map_or(0, |before| before.tries).saturating_add(u8::from(was_answered));
-        let strikes = strikes.saturating_add(1);
+        let before = self.unanswered.take().unwrap_or_default();
+        let was_answered = before.secs > 0 && before.strikes == 0;
         self.unanswered = Some(Unanswered {
             secs,
-            answered_secs: answered_secs.min(secs / 2),
+            answered_secs: before.answered_secs.min(secs / 2),
             doubts: 0,
-            strikes,
-            tries,
+            strikes: before.strikes.saturating_add(1),
+            tries: before.tries.saturating_add(u8::from(was_answered)),
             again: host,
         });
     }
@@ -174,10 +179,6 @@ impl Habits {
             self.unanswered = None;
             return;
         }
-        if secs >= unanswered.answered_secs {
-            unanswered.answered_secs = secs;
-            unanswered.doubts = 0;
-        }
         // One that may be down for a while says nothing of when to try longer ones.
         if core::mem::take(&mut unanswered.strikes) > 0 && unanswered.again <= host {
             let wait_secs = match unanswered.tries {
@@ -187,6 +188,10 @@ impl Habits {
             unanswered.again = host + wait_secs;
         }
     }
+        if secs >= unanswered.answered_secs {
+            unanswered.answered_secs = secs;
+            unanswered.doubts = 0;
+        }
 
     pub(crate) fn forget_before(&mut self, watermark: Second) {
         self.withheld.retain(|one| one.second >= watermark);
@@ -275,3 +280,5 @@ const PATIENCE_SECS_MAX: i64 = 60;
 /// So many windows in vain, with shorter ones that were answered between, and it is their length.
 const DOUBTS_MAX: u8 = 3;
 const TRIED_AGAIN_SECS_MAX: i64 = 24 * 60 * 60;
+/// So many windows instead of one cost more than to try a longer one in vain.
+const WINDOWS_MAX: i64 = 64;

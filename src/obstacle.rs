@@ -139,17 +139,15 @@ impl Underway {
         (-DUE_SECS_MAX..patience_secs).contains(&(asked - self.position.due))
     }
 
-    /// The very first question was not answered: an hour of it, or then a second. False if it is as
-    /// short already.
+    /// The very first question was not answered: a second of it. False if it is as short already.
     pub(crate) fn ask_less_at_first(&mut self, host: Second) -> bool {
         let secs = self.pass.window.secs();
-        let Some(less) = [FIRST_SECS, 1].into_iter().find(|less| *less < secs) else {
-            return false;
-        };
-        self.position.habits.not_answered(secs, host);
-        self.begin_windows();
-        self.shorten(less);
-        true
+        if secs > 1 {
+            self.position.habits.not_answered(secs, host);
+            self.begin_windows();
+            self.shorten(1);
+        }
+        secs > 1
     }
 
     /// A page token has grown old unused: the window is read again without it.
@@ -252,7 +250,5 @@ const SETBACKS_MAX: u8 = 24;
 const TOO_LARGE_MAX: u8 = 3;
 /// How long one second may hold up the rest.
 const STUCK_SECS_MAX: i64 = 15 * 60;
-/// A first question that is not answered is asked for an hour.
-pub(crate) const FIRST_SECS: i64 = 60 * 60;
 /// A poll that is due later than this was planned by a clock that was set back.
 const DUE_SECS_MAX: i64 = 25 * 60 * 60;

@@ -175,7 +175,7 @@ impl Underway {
         Ok(Admitted { onward, is_new })
     }
 
-    fn begin(position: Position, config: &Config, host: Second) -> Self {
+    fn begin(mut position: Position, config: &Config, host: Second) -> Self {
         let from = position.watermark;
         let clock = host + position.clock.offset_secs;
         let end = clock.max(from + 1);
@@ -183,6 +183,7 @@ impl Underway {
         // Economy: the whole way at once, to learn in one request whether anything is new.
         let is_economy =
             end - from <= span_secs_max && position.economy_passes < ECONOMY_PASSES_MAX;
+        position.habits.begin_way(end - from, host);
         let window = Window::new(from, end);
         let pass = Pass {
             planned: host,

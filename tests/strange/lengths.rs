@@ -29,7 +29,7 @@ fn longest(collector: &Collector, from: usize) -> i64 {
 }
 
 #[test]
-fn a_first_poll_that_is_not_answered_asks_for_an_hour_at_once() {
+fn a_first_poll_that_is_not_answered_asks_for_a_second_at_once() {
     for has_start in [true, false] {
         let mut config = config();
         if !has_start {
@@ -80,6 +80,17 @@ fn windows_that_are_not_answered_are_halved_and_grow_again_once_they_are() {
         assert_eq!(longest(&collector, before), DAY, "{answer}");
         collector.has_each_row_once();
     }
+}
+
+#[test]
+fn a_way_of_very_many_short_windows_is_a_reason_to_try_longer_ones() {
+    let mut collector = Collector::new(World { window_secs_max: 8, ..days_of_rows() }).at(T + 60);
+    collector.live(12 * HOUR);
+    // Of an outage no more is left than what was learnt in it, hours before it would be tried again.
+    collector.world.window_secs_max = i64::MAX;
+    collector.pause(4 * HOUR);
+    collector.catch_up(40);
+    assert_eq!(collector.missing(), [""; 0]);
 }
 
 #[test]
