@@ -1,6 +1,6 @@
 //! What the API was found to do besides what is documented. An answer is evidence, not truth: each of
 //! these was learnt from answers, and most are given up when others speak against them: not how far
-//! below `from` rows show, whether the end of a window is part of it, and that counts were too low.
+//! below `from` rows show, and whether the end of a window is part of it.
 
 use crate::record::{Members, Record};
 use crate::timestamp::Second;
@@ -12,8 +12,9 @@ pub(crate) struct Habits {
     /// Its listings have no end: their pages go round.
     pub(crate) goes_round: bool,
     pub(crate) count: CountTrust,
-    /// It has counted fewer rows than there were: that as many are known says nothing then.
-    pub(crate) counts_low: bool,
+    /// The last listing with rows held no more than it counted: that as many are known proves then
+    /// that all are.
+    pub(crate) counts_all: bool,
     /// It shows rows of the second that a window ends with.
     pub(crate) includes_to: bool,
     /// How far below `from` it shows rows. None until enough of them have told.
@@ -134,7 +135,6 @@ impl Habits {
         }
     }
 
-    /// How late a question has to be to count as one that failed before, in seconds.
     /// A way of so many seconds begins. If it would take very many windows, a longer one is tried.
     pub(crate) fn begin_way(&mut self, secs: i64, host: Second) {
         if let Some(unanswered) = &mut self.unanswered
@@ -144,6 +144,7 @@ impl Habits {
         }
     }
 
+    /// How late a question has to be to count as one that failed before, in seconds.
     pub(crate) fn patience_secs(&self) -> i64 {
         let strikes = self.unanswered.as_ref().map_or(0, |unanswered| unanswered.strikes);
         (1_i64 << strikes.min(6)).min(PATIENCE_SECS_MAX)
@@ -187,11 +188,11 @@ impl Habits {
             };
             unanswered.again = host + wait_secs;
         }
-    }
         if secs >= unanswered.answered_secs {
             unanswered.answered_secs = secs;
             unanswered.doubts = 0;
         }
+    }
 
     pub(crate) fn forget_before(&mut self, watermark: Second) {
         self.withheld.retain(|one| one.second >= watermark);
@@ -202,7 +203,7 @@ impl Record for Habits {
     fn members(&mut self, members: &mut Members<'_>) {
         members.seldom("goes_round", &mut self.goes_round);
         members.seldom("count", &mut self.count);
-        members.seldom("counts_low", &mut self.counts_low);
+        members.seldom("counts_all", &mut self.counts_all);
         members.seldom("includes_to", &mut self.includes_to);
         members.optional("reach_secs", &mut self.reach_secs);
         let reach_secs = self.reach_secs.unwrap_or(0);

@@ -51,10 +51,12 @@ impl Underway {
         let known = self.rows_known();
         let Self { position, pass } = &mut self;
         let Window { from, to, counted, .. } = pass.window;
-        position.habits.count.fitted(counted == Some(known));
-        position.habits.counts_low |= counted.is_some_and(|counted| counted < known);
+        if pass.window.rows > 0 && counted <= Some(known) {
+            position.habits.counts_all = counted == Some(known);
+        }
         let missing = counted.unwrap_or(0).saturating_sub(known);
         let missing = position.habits.besides_withheld(missing, from, to);
+        position.habits.count.fitted(missing == 0 && counted >= Some(known));
         if missing > 0 && !position.seen.is_full() {
             if position.habits.trusts_count() {
                 return self.obstructed(&Obstacle::Short(missing), config, clocks, notices);
@@ -92,7 +94,7 @@ impl Underway {
     pub(crate) fn is_as_counted(&self) -> bool {
         let habits = &self.position.habits;
         let counted = self.pass.window.counted;
-        habits.trusts_count() && !habits.counts_low && counted == Some(self.rows_known())
+        habits.trusts_count() && habits.counts_all && counted == Some(self.rows_known())
     }
 
     /// How many rows of the window are known.

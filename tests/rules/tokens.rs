@@ -162,13 +162,13 @@ fn as_many_rows_as_twice_those_known_and_three_pages_are_taken_and_not_one_beyon
 
 #[test]
 fn empty_pages_that_always_promise_another_are_the_end() {
-    for (count, polls) in [(Some(0), 1), (None, 3)] {
+    for count in [Some(0), None] {
         let mut host = Host::new(&config());
         for codes_told in [vec!["listing_ends_empty"], vec![], vec![]] {
-            for n in 1..=polls {
+            for n in 1..=3 {
                 let batch = host.poll(page(&[], count, Some(&format!("t{n}")))).unwrap();
-                assert_eq!(batch.more, n < polls, "{n}");
-                if n == polls {
+                assert_eq!(batch.more, n < 3, "{n}");
+                if n == 3 {
                     assert_eq!(codes(&batch.notices), codes_told);
                 }
             }

@@ -22,8 +22,8 @@ fn an_empty_page_that_names_a_next_ends_a_listing_if_all_is_there_and_else_two_r
             let mut clean = Collector::new(World { count, ..stream() });
             let pages = clean.catch_up(3);
             let mut collector = Collector::new(World { count, ending, ..stream() });
-            // Without a count that fits the listing is over with an empty page, not before.
-            assert_eq!(collector.catch_up(10), pages + 1 + more, "{ending:?} {count:?}");
+            // No count has fitted yet: three empty pages in a row are the end.
+            assert_eq!(collector.catch_up(10), pages + 3, "{ending:?} {count:?}");
             assert_eq!(collector.codes(), ["listing_ends_empty"]);
             collector.has_each_row_once();
             assert_eq!(collector.premature, [""; 0]);
@@ -54,12 +54,31 @@ fn an_empty_page_may_have_no_block_at_all() {
     let rows = [row("a", T + 1), row("b", T + 2)];
     for (count, empty_pages) in [(Some(2), 1), (None, 3)] {
         let mut host = Host::new(&config());
-        assert_eq!(ids(&host.poll(page(&rows, count, Some("t0"))).unwrap()), ["a", "b"]);
+        host.poll(page(&rows[..1], count.map(|_| 1), None)).unwrap();
+        host.now += 60;
+        assert_eq!(ids(&host.poll(page(&rows, count, Some("t0"))).unwrap()), ["b"]);
         for n in 1..empty_pages {
             assert!(host.poll(empty(n)).unwrap().more, "{n}");
         }
         let last = host.poll(empty(empty_pages)).unwrap();
         assert_eq!((last.more, codes(&last.notices)), (false, vec!["listing_ends_empty"]));
+    }
+}
+
+/// A whim of a page and a count that is too low can agree by chance.
+#[test]
+fn a_count_that_has_not_fitted_yet_or_was_too_low_since_does_not_make_an_empty_page_the_end() {
+    let mut host = Host::new(&config());
+    let rows: Vec<_> = ["a", "b", "c", "d"].map(|id| row(id, T + 1)).into();
+    for (early, count, late) in [(&[][..], 0, &rows[0]), (&rows[..3], 3, &rows[3])] {
+        assert!(host.poll(page(early, count, Some("t0"))).unwrap().more);
+        assert!(host.poll(page(&[], count, Some("t1"))).unwrap().more);
+        let batch = host.poll(page(std::slice::from_ref(late), count, None)).unwrap();
+        assert_eq!((batch.events.len(), batch.more), (1, false));
+        host.now += 60;
+        // One that fits, and one that is too low.
+        host.poll(page(&rows[..1], 1, None)).unwrap();
+        host.poll(page(&rows[..2], 1, None)).unwrap();
     }
 }
 
