@@ -120,7 +120,7 @@ impl Plan {
             skew_max_secs: if is_dated && d.percent(70) { 900 } else { i64::MAX },
             ..World::of(rows)
         };
-        // Counts are compared by the second; and a row that cannot be read may look like two.
+        // Counts are compared by the second of the row's own time; and a row that cannot be read may look like two.
         let is_countable = |row: &Row| row.nanos == 0 && row.event.as_deref() != Some("");
         let is_countable = world.rows.iter().all(is_countable);
         let world = estrange(d, world, page_size, is_found_by_visible, is_countable);
@@ -134,11 +134,11 @@ impl Plan {
             Some(start) => config["start"] = api_date(start).replace("+0000", "Z").into(),
             None => drop(config.as_object_mut().expect("it is an object").remove("start")),
         }
-        let mut changes = Vec::new();
-        if is_overlap_changed {
-            changes.push((T + d.below(span), Change::Overlap(later_overlap)));
-        }
-        changes.extend(meddling(d, span, window, is_dated, page_size / 2 + 1));
+        let overlap_change = is_overlap_changed.then_some(Change::Overlap(later_overlap));
+        let mut changes: Vec<_> =
+            overlap_change.map(|change| (T + d.below(span), change)).into_iter().collect();
+        let is_timed = is_dated && !matches!(world.other_node, Some((0, _)));
+        changes.extend(meddling(d, span, window, is_timed, page_size / 2 + 1));
         changes.sort_by_key(|(at, _)| *at);
         let faults_percent = *d.pick(&[0, 0, 3, 10, 30]);
         let is_by_the_hour = world.from_unit_secs == HOUR;
@@ -212,13 +212,14 @@ fn estrange(
     };
     let is_endless = matches!(ending, Ending::Round | Ending::LastAgain);
     let is_counted = matches!(world.count, Count::Right);
-    // Where each window shows the rows of an hour, none can be made short enough to get through.
+    // Where each window shows the rows of an hour, none can be made short enough to get through, nor
+    // to hold fewer rows than a listing has at most.
     let is_plain = matches!(world.count, Count::Right | Count::Missing)
         && world.token_deaths_percent
             + i64::try_from(world.poisoned_percent).expect("a percentage")
             == 0;
     let listing_rows_max = match d.below(8) {
-        0 if is_counted && is_countable => {
+        0 if is_counted && is_countable && !is_found_by_visible => {
             let rows = (page_size * d.between(1, 4)).max(100);
             usize::try_from(rows).expect("a small number")
         }
@@ -230,9 +231,6 @@ fn estrange(
         1 => Some((10, *d.pick(&[HOUR, -HOUR, 300]))),
         _ => None,
     };
-    // Where two nodes that disagree answer in turn and refuse what is ahead of them, no two answers in
-    // a row tell which one is right: that is an error which says so, for as long as it lasts.
-    let is_in_turn = matches!(other_node, Some((0, _)));
     let window_secs_max = if d.percent(10) { *d.pick(&[600, HOUR, 5 * HOUR]) } else { i64::MAX };
     // What dies in short windows only is met again and again.
     let deaths_max = match window_secs_max {
@@ -244,10 +242,13 @@ fn estrange(
         ending,
         listing_rows_max,
         window_secs_max,
-        refuses_future: world.is_dated && d.percent(15) && !is_in_turn,
+        refuses_future: world.is_dated && d.percent(15),
         other_node,
         from_unit_secs: match d.below(10) {
-            0 if !is_endless && is_plain => *d.pick(&[60, HOUR]),
+            0 if !is_endless && is_plain => {
+                let unit_secs = *d.pick(&[60, HOUR]);
+                if listing_rows_max == usize::MAX { unit_secs } else { 1 }
+            }
             _ => 1,
         },
         is_found_by_visible,
@@ -265,7 +266,7 @@ fn meddling(
     d: &mut Dice,
     span: i64,
     window: i64,
-    is_dated: bool,
+    is_timed: bool,
     page_size_least: i64,
 ) -> Vec<(i64, Change)> {
     let mut changes = Vec::new();
@@ -275,8 +276,9 @@ fn meddling(
             let far = *d.pick(&[1, 30, 120, HOUR, DAY, 365 * DAY]);
             // As long as a clock is slow, all of that time is read again and again.
             let secs = d.between(-far.min(window * 20), far);
-            // Without a `Date`, only the host itself knows the time: it may be slow, not fast.
-            at(d, Change::Clock(if is_dated { secs } else { -secs.abs() }));
+            // Without a `Date`, or with two in turn, only the host itself knows the time: it may be
+            // slow, not fast.
+            at(d, Change::Clock(if is_timed { secs } else { -secs.abs() }));
         }
     }
     if d.percent(20) {

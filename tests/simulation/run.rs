@@ -71,6 +71,8 @@ pub(crate) struct PassCost {
     pub(crate) is_quiet: bool,
     /// The API's counts were relied on to the end.
     pub(crate) is_counted: bool,
+    /// Its pages follow the rows: so often a window may be read anew, in halves, down to one page.
+    pub(crate) halvings: i64,
     /// The API does what is not documented, and costs requests.
     pub(crate) is_strange: bool,
     pub(crate) began: i64,
@@ -140,7 +142,7 @@ pub(crate) fn run(plan: &Plan, seed: u64) -> Run {
             host.clock_secs = 0;
         }
         host.run.polls += 1;
-        if host.run.polls > POLLS_MAX {
+        if host.pass.requests > PASS_REQUESTS_MAX || host.run.polls > POLLS_MAX {
             host.run.endless = Some(format!("{} passes by {}", host.run.passes.len(), host.now));
             break;
         }
@@ -194,7 +196,9 @@ impl Host<'_> {
             let reply = Ok(server.answer(&plan.world, &asked, *now));
             let is_struck = !*is_calm && dice.percent(plan.faults_percent);
             let reply = if is_struck { fault::strike(&mut dice, &asked, reply) } else { reply };
-            let is_page = reply.as_ref().is_ok_and(|reply| reply.status == 200);
+            let is_page = reply
+                .as_ref()
+                .is_ok_and(|reply| reply.status == 200 && reply.body.ends_with(br#""fail":[]}"#));
             faults += i64::from(is_struck || !is_page);
             *now += if dice.percent(10) { dice.below(3) } else { 0 };
             (reply, moment(*now + *clock_secs, dice.next()))
@@ -209,9 +213,6 @@ impl Host<'_> {
                 self.errors_in_a_row = 0;
                 self.tell(&batch);
                 self.judge(&batch);
-                let is_refused =
-                    batch.notices.iter().any(|notice| notice.code == "page_token_refused");
-                self.pass.faults += i64::from(is_refused && faults == 0);
                 self.hear(&batch);
                 self.store(&batch)
             }
@@ -310,6 +311,7 @@ impl Host<'_> {
     /// It is said that all rows have come: none may be missing that was there when the pass began.
     fn look_for_missing_rows(&mut self) {
         let World { rows, count, other_node, is_dated, listing_rows_max, .. } = &self.plan.world;
+        let is_found_by_visible = self.plan.world.is_found_by_visible;
         let is_certain = matches!(count, Count::Right | Count::Missing)
             // Two answers in a row can come from the node that is off, if others get lost.
             && other_node.is_none()
@@ -324,7 +326,7 @@ impl Host<'_> {
                 && row.event.as_deref() != Some("")
                 && row.visible <= began
                 // The API's clock is known to two seconds.
-                && (from..began - 2).contains(&row.second)
+                && (from..began - 2).contains(if is_found_by_visible { &row.visible } else { &row.second })
                 && !self.run.is_left_behind(row)
         });
         if let Some((row, _)) = missing.filter(|_| is_certain) {
@@ -345,7 +347,11 @@ impl Host<'_> {
         let news = self.pass_before_began..=now;
         self.pass.is_quiet =
             !world.rows.iter().any(|row| news.contains(&row.visible.max(row.second)));
-        self.pass.is_strange = world.ending != Ending::Clean
+        self.pass.halvings = if world.is_live { i64::from(self.pass.pages.ilog2()) + 1 } else { 0 };
+        // Two rows that cannot be read may look like one that is missing.
+        let is_unreadable = |row: &&Row| row.event.as_deref() == Some("");
+        self.pass.is_strange = world.rows.iter().filter(is_unreadable).count() > 1
+            || world.ending != Ending::Clean
             || world.listing_rows_max < usize::MAX
             || world.window_secs_max < i64::MAX
             || world.from_unit_secs > 1
@@ -437,7 +443,7 @@ impl Host<'_> {
             .filter(|index| self.times[**index] == 0 && !self.run.is_left_behind(&rows[**index]));
         let lost: Vec<_> = lost.collect();
         self.run.lost = lost.iter().map(|index| format!("{:?}", rows[**index])).collect();
-        self.run.has_other_filters = self.filters.len() > 1;
+        self.run.has_other_filters = self.filters.iter().any(|(_, filter)| filter.is_some());
         let World { listing_rows_max, count, token_deaths_percent, .. } = &self.plan.world;
         // Two rows that cannot be read may look like one.
         self.run.may_withhold = *listing_rows_max < usize::MAX
@@ -480,7 +486,9 @@ fn moment(unix_secs: i64, random: u64) -> Moment {
     Moment { unix_nanos: secs * 1_000_000_000 + 500_000_000, random: bytes }
 }
 
-const POLLS_MAX: u32 = 60_000;
+/// Of one way from the watermark to the present, and of all.
+const PASS_REQUESTS_MAX: i64 = 60_000;
+const POLLS_MAX: u32 = 400_000;
 /// Enough for the full reading that comes at least every eleventh time.
 const CALM_PASSES: u32 = 14;
 const WAIT_MAX_MS: u64 = 15 * 60 * 1_000;
