@@ -282,4 +282,4 @@ const PATIENCE_SECS_MAX: i64 = 60;
 const DOUBTS_MAX: u8 = 3;
 const TRIED_AGAIN_SECS_MAX: i64 = 24 * 60 * 60;
 /// So many windows instead of one cost more than to try a longer one in vain.
-const WINDOWS_MAX: i64 = 64;
+const WINDOWS_MAX: i64 = 512;
