@@ -28,7 +28,8 @@ pub(crate) struct Clocks {
     pub(crate) host: Second,
     /// The API's, as far as it is known.
     pub(crate) server: Second,
-    /// What has come to pass by all clocks, and by what this answer and those just before told.
+    /// What has come to pass by both, and by what this answer told, and, where the host's clock does
+    /// not bear that out, those just before.
     pub(crate) known: Second,
 }
 

@@ -17,7 +17,7 @@
 //! ```
 
 use crate::batch::Notice;
-use crate::clock::Clocks;
+use crate::clock::{Clocks, is_jump};
 use crate::config::Config;
 use crate::cursor::{Cursor, Pass, Position, Token, Window};
 use crate::listing::Ending;
@@ -114,8 +114,10 @@ impl Underway {
         pass.is_timed |= date.is_none() || position.clock.doubt.is_none();
         let server = host + position.clock.offset_secs;
         pass.end = pass.end.min(server.max(position.watermark + 1));
-        let told = before.iter().copied().chain(date).chain(doubted).min();
-        let known = told.map_or(host, |told| host.min(told)).min(server);
+        // Where the host's clock bears this answer out, what others told was wrong.
+        let is_open = date.is_none_or(|date| is_jump(date - host, 0));
+        let others = before.iter().copied().chain(doubted).filter(|_| is_open);
+        let known = others.chain(date).fold(host.min(server), Second::min);
         Clocks { host, server, known }
     }
 
@@ -313,7 +315,10 @@ impl Underway {
             position.span_secs = position.span_secs.saturating_mul(2).min(span_secs_max);
         }
         if to >= pass.end {
-            position.economy_passes = 0;
+            // One that is in doubt may have moved nothing: the next is read in full, too.
+            if !self.is_doubted() {
+                self.position.economy_passes = 0;
+            }
             return self.end_pass();
         }
         pass.setbacks = None;
@@ -322,11 +327,16 @@ impl Underway {
         self.go_on()
     }
 
+    /// No answer of this pass told the time that is known. Of several, one that told another takes
+    /// nothing back.
+    const fn is_doubted(&self) -> bool {
+        self.position.clock.doubt.is_some() && !self.pass.is_timed
+    }
+
     fn end_pass(self) -> Onward {
+        let is_doubted = self.is_doubted();
         let Self { position, pass } = self;
         let present = pass.planned + position.clock.offset_secs;
-        // Of several answers, one that told another time takes nothing back.
-        let is_doubted = position.clock.doubt.is_some() && !pass.is_timed;
         let is_caught_up = present - pass.end <= PRESENT_SLACK_SECS && !is_doubted;
         Onward { cursor: Cursor { position, pass: None }, is_caught_up }
     }

@@ -210,6 +210,19 @@ fn nodes_that_answer_in_turn_are_understood_whatever_the_hosts_clock_and_after_i
     }
 }
 
+#[test]
+fn a_node_that_is_a_month_behind_does_not_hold_the_watermark_back() {
+    let world = World { other_node: Some((0, -30 * DAY)), ..stream() };
+    let mut collector = Collector::new(world).at(T + HOUR);
+    for hour in 0..46 {
+        collector.live(HOUR);
+        let asked = collector.host.last();
+        // What comes with an answer of that node moves nothing by itself: as in a quiet stream.
+        assert!(asked.to - asked.from <= 12 * HOUR, "{} s at {hour}", asked.to - asked.from);
+    }
+    collector.has_no_row_twice();
+}
+
 /// With a host whose clock is far ahead, the node that is ahead by an hour is no proof that the hour
 /// has passed.
 #[test]
