@@ -135,12 +135,13 @@ impl Habits {
         }
     }
 
-    /// A way of so many seconds begins. If it would take very many windows, a longer one is tried.
-    pub(crate) fn begin_way(&mut self, secs: i64, host: Second) {
+    /// A way of so many seconds lies ahead. If it would take very many windows, a longer one is tried
+    /// by then at the latest.
+    pub(crate) fn look_ahead(&mut self, secs: i64, then: Second) {
         if let Some(unanswered) = &mut self.unanswered
             && secs / WINDOWS_MAX > unanswered.answered_secs
         {
-            unanswered.again = unanswered.again.min(host);
+            unanswered.again = unanswered.again.min(then);
         }
     }
 

@@ -185,7 +185,7 @@ impl Underway {
         // Economy: the whole way at once, to learn in one request whether anything is new.
         let is_economy =
             end - from <= span_secs_max && position.economy_passes < ECONOMY_PASSES_MAX;
-        position.habits.begin_way(end - from, host);
+        position.habits.look_ahead(end - from, host);
         let window = Window::new(from, end);
         let pass = Pass {
             planned: host,
@@ -310,6 +310,7 @@ impl Underway {
         let Window { to, rows, counted, .. } = pass.window;
         position.follow(pass, config, clocks);
         let counted = counted.filter(|_| position.habits.trusts_count());
+        position.habits.look_ahead(pass.end - to, clocks.host + LOOK_AHEAD_SECS);
         if counted.unwrap_or(rows) < WINDOW_ROWS_MAX / 4 {
             let span_secs_max = position.habits.span_secs_max(config.window_max_secs, clocks.host);
             position.span_secs = position.span_secs.saturating_mul(2).min(span_secs_max);
@@ -414,6 +415,8 @@ fn is_fresh(since: Second, host: Second) -> bool {
 /// How many rows one window should have at most: its keys have to be remembered.
 const WINDOW_ROWS_MAX: u64 = 5_000;
 const ECONOMY_PASSES_MAX: u8 = 10;
+/// A try in vain can take a minute.
+const LOOK_AHEAD_SECS: i64 = 10 * 60;
 /// Longer than the longest wait that the API can ask for.
 const FRESH_SECS_MAX: i64 = 20 * 60;
 /// A pass that ends this close to the present has caught up with it.

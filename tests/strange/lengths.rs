@@ -94,6 +94,24 @@ fn a_way_of_very_many_short_windows_is_a_reason_to_try_longer_ones() {
 }
 
 #[test]
+fn longer_windows_are_tried_on_a_long_way_too_and_not_only_where_it_begins() {
+    let mut collector = Collector::new(World { window_secs_max: 8, ..days_of_rows() }).at(T + 60);
+    collector.live(12 * HOUR);
+    collector.pause(12 * HOUR);
+    let mut polls = 0;
+    while !collector.poll() {
+        collector.pause(1);
+        polls += 1;
+        if polls == 100 {
+            collector.world.window_secs_max = i64::MAX;
+        }
+        assert!(polls <= 1_000, "{polls} polls");
+    }
+    collector.live(HOUR);
+    assert_eq!(collector.missing(), [""; 0]);
+}
+
+#[test]
 fn an_api_that_never_answers_long_windows_costs_few_failures_a_day() {
     // Quiet: all of the last twelve hours is read at each poll.
     let rows = (0..20).map(|n| Row::new(n, T + n * 60, T));
