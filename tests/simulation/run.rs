@@ -442,6 +442,11 @@ impl Host<'_> {
             .iter()
             .filter(|index| self.times[**index] == 0 && !self.run.is_left_behind(&rows[**index]));
         let lost: Vec<_> = lost.collect();
+        // What it shows late for the first time, after hundreds that it did not, is not remembered.
+        if *is_found_by_visible {
+            let page_size = self.settings["page_size"].as_u64().expect("it is set");
+            self.run.repeated_max += usize::try_from(page_size).expect("a small number");
+        }
         self.run.lost = lost.iter().map(|index| format!("{:?}", rows[**index])).collect();
         self.run.has_other_filters = self.filters.iter().any(|(_, filter)| filter.is_some());
         let World { listing_rows_max, count, token_deaths_percent, .. } = &self.plan.world;
