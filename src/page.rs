@@ -274,6 +274,15 @@ mod tests {
     }
 
     #[test]
+    fn counts_of_several_elements_are_added_up_within_bounds() {
+        for (counts, sum) in [([2, 3], 5), ([u64::MAX, 3], u64::MAX)] {
+            let element = |count| format!(r#"{{"resultCount":{count},"impersonationLogs":[]}}"#);
+            let body = format!(r#"{{"data":[{}]}}"#, counts.map(element).join(","));
+            assert_eq!(parse(&body).unwrap().result_count, Some(sum));
+        }
+    }
+
+    #[test]
     fn a_next_that_is_no_token_is_a_fault_unless_it_is_empty() {
         let next = |next: &str| {
             let body = format!(r#"{{"meta":{{"pagination":{{"next":{next}}}}},"data":[]}}"#);

@@ -80,8 +80,8 @@ fn a_count_of_the_first_page_holds_for_those_that_tell_none() {
 fn a_page_token_that_stays_the_same_and_leads_on_ends_nothing() {
     for count in [Some(()), None] {
         let mut host = Host::new(&config());
-        // 1,700 rows in one second, and 1,800 in as many.
-        let second = |n: usize| T + if n < 1_700 { 600 } else { i64::try_from(n).unwrap() };
+        // 3,000 rows in one second, and 500 in as many.
+        let second = |n: usize| T + if n < 3_000 { 600 } else { i64::try_from(n).unwrap() };
         let (mut place, mut events, mut polls) = (0, 0, 0);
         loop {
             let batch = host.poll_with(|asked| {
@@ -241,15 +241,29 @@ fn ids_that_are_steady_are_not_told_to_change_where_a_listing_ends_early() {
     assert!(collector.notices("ids_change").is_empty());
 }
 
+/// Of a second that goes on on the next page, known rows may be there.
+#[test]
+fn rows_that_come_late_into_a_second_are_not_taken_for_known_ones_under_other_ids() {
+    let mut host = Host::new(&config());
+    let rows = |ids: [&str; 3]| ids.map(|id| row(id, T + 1));
+    host.poll(page(&rows(["a", "b", "c"]), None, None)).unwrap();
+    host.now += 60;
+    let batch = host.poll(page(&rows(["d", "e", "f"]), None, Some("t"))).unwrap();
+    assert_eq!((batch.events.len(), batch.notices), (3, vec![]));
+}
+
 /// Rows of which each makes the next one unreadable: as many readings of the page.
 #[test]
 fn a_page_of_nothing_but_rows_that_cannot_be_read_is_given_up_after_so_many() {
-    for (rows, is_page) in [(200, true), (4_000, false)] {
-        let body =
-            format!(r#"{{"data":[{{"impersonationLogs":[{}]}}]}}"#, vec!["{},x"; rows].join(","));
+    for (rows, other_bytes, is_page) in
+        [(200, 0, true), (4_000, 0, false), (200, 1 << 20, false), (2, 1 << 20, true)]
+    {
+        let other = format!(r#"{{"x":"{}"}}"#, "x".repeat(other_bytes));
+        let bad = vec!["{},x"; rows].join(",");
+        let body = format!(r#"{{"data":[{{"impersonationLogs":[{other},{bad}]}}]}}"#);
         let mut host = Host::new(&config());
         let outcome = host.poll_with(|_| Ok(response(200, body.clone())));
         let is_read = outcome.is_ok_and(|batch| !batch.events.is_empty());
-        assert_eq!(is_read, is_page, "{rows}");
+        assert_eq!(is_read, is_page, "{rows} {other_bytes}");
     }
 }
