@@ -56,7 +56,7 @@ impl Underway {
         }
         let missing = counted.unwrap_or(0).saturating_sub(known);
         let missing = position.habits.besides_withheld(missing, from, to);
-        position.habits.count.fitted(missing == 0 && counted >= Some(known));
+        position.habits.count.fitted(counted == Some(known));
         if missing > 0 && !position.seen.is_full() {
             if position.habits.trusts_count() {
                 return self.obstructed(&Obstacle::Short(missing), config, clocks, notices);

@@ -316,10 +316,7 @@ impl Underway {
             position.span_secs = position.span_secs.saturating_mul(2).min(span_secs_max);
         }
         if to >= pass.end {
-            // One that is in doubt may have moved nothing: the next is read in full, too.
-            if !self.is_doubted() {
-                self.position.economy_passes = 0;
-            }
+            position.economy_passes = 0;
             return self.end_pass();
         }
         pass.setbacks = None;
@@ -328,16 +325,11 @@ impl Underway {
         self.go_on()
     }
 
-    /// No answer of this pass told the time that is known. Of several, one that told another takes
-    /// nothing back.
-    const fn is_doubted(&self) -> bool {
-        self.position.clock.doubt.is_some() && !self.pass.is_timed
-    }
-
     fn end_pass(self) -> Onward {
-        let is_doubted = self.is_doubted();
         let Self { position, pass } = self;
         let present = pass.planned + position.clock.offset_secs;
+        // Of several answers, one that told another time takes nothing back.
+        let is_doubted = position.clock.doubt.is_some() && !pass.is_timed;
         let is_caught_up = present - pass.end <= PRESENT_SLACK_SECS && !is_doubted;
         Onward { cursor: Cursor { position, pass: None }, is_caught_up }
     }

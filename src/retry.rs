@@ -15,8 +15,9 @@ impl Pending<'_> {
     /// up, another answer is to say so too.
     pub(crate) fn another_look(&mut self, date: Option<Second>, at: Moment) -> Option<Request> {
         let offset_secs = date? - at.second();
-        let mut before = self.exchange.dates_before.iter();
-        let is_confirmed = before.any(|before| !is_jump(*before - at.second(), offset_secs));
+        let before = self.exchange.dates_before.last();
+        let is_confirmed =
+            before.is_some_and(|before| !is_jump(*before - at.second(), offset_secs));
         if self.origin != Origin::Clock || is_confirmed || !is_jump(offset_secs, 0) {
             return None;
         }

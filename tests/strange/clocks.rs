@@ -167,14 +167,18 @@ fn a_first_poll_without_a_start_waits_for_two_answers_that_agree() {
     }
 }
 
-/// Signed within a quarter of an hour, whichever node comes first, and less asked for on the way.
+/// Signed within a quarter of an hour or at any time, whichever node comes first, and less asked for
+/// on the way; and a host whose own clock bears none of them out.
 #[test]
 fn a_first_poll_of_nodes_that_answer_in_turn_comes_to_begin_though_they_refuse_each_others_time() {
     for is_second_first in [false, true] {
-        for window_secs_max in [HOUR, i64::MAX] {
+        for (window_secs_max, skew_max_secs, ahead_secs) in
+            [(HOUR, 900, 0), (i64::MAX, 900, 0), (i64::MAX, i64::MAX, 81)]
+        {
             let other_node = Some((0, HOUR));
-            let world = World { other_node, skew_max_secs: 900, window_secs_max, ..stream() };
+            let world = World { skew_max_secs, window_secs_max, other_node, ..stream() };
             let mut collector = Collector::configured(world, &without_start());
+            collector.api_ahead_secs = ahead_secs;
             collector.host.now = T + 2 * DAY;
             if is_second_first {
                 collector.world.window_secs_max = 0;
@@ -182,7 +186,7 @@ fn a_first_poll_of_nodes_that_answer_in_turn_comes_to_begin_though_they_refuse_e
                 collector.world.window_secs_max = window_secs_max;
             }
             collector.live(600);
-            let about = format!("{is_second_first} {window_secs_max}");
+            let about = format!("{is_second_first} {window_secs_max} {ahead_secs}");
             assert!(collector.host.cursor.is_some(), "{about}: {:?}", collector.errors.last());
         }
     }
