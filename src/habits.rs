@@ -12,8 +12,8 @@ pub(crate) struct Habits {
     /// Its listings have no end: their pages go round.
     pub(crate) goes_round: bool,
     pub(crate) count: CountTrust,
-    /// The last listing with rows held no more than it counted: that as many are known proves then
-    /// that all are.
+    /// Of listings with rows that held no fewer than were counted, the last held just as many: that as
+    /// many are known as counted proves then that all are.
     pub(crate) counts_all: bool,
     /// It shows rows of the second that a window ends with.
     pub(crate) includes_to: bool,

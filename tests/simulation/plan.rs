@@ -120,7 +120,7 @@ impl Plan {
             skew_max_secs: if is_dated && d.percent(70) { 900 } else { i64::MAX },
             ..World::of(rows)
         };
-        // Counts are compared by the second of the row's own time; and a row that cannot be read may look like two.
+        // Counts are compared by the second; and a row that cannot be read may look like two.
         let is_countable = |row: &Row| row.nanos == 0 && row.event.as_deref() != Some("");
         let is_countable = world.rows.iter().all(is_countable);
         let world = estrange(d, world, page_size, is_found_by_visible, is_countable);

@@ -310,8 +310,9 @@ impl Host<'_> {
 
     /// It is said that all rows have come: none may be missing that was there when the pass began.
     fn look_for_missing_rows(&mut self) {
-        let World { rows, count, other_node, is_dated, listing_rows_max, .. } = &self.plan.world;
-        let is_found_by_visible = self.plan.world.is_found_by_visible;
+        let world = &self.plan.world;
+        let World { rows, count, other_node, is_dated, listing_rows_max, .. } = world;
+        let found = |row: &Row| if world.is_found_by_visible { row.visible } else { row.second };
         let is_certain = matches!(count, Count::Right | Count::Missing)
             // Two answers in a row can come from the node that is off, if others get lost.
             && other_node.is_none()
@@ -326,7 +327,7 @@ impl Host<'_> {
                 && row.event.as_deref() != Some("")
                 && row.visible <= began
                 // The API's clock is known to two seconds.
-                && (from..began - 2).contains(if is_found_by_visible { &row.visible } else { &row.second })
+                && (from..began - 2).contains(&found(row))
                 && !self.run.is_left_behind(row)
         });
         if let Some((row, _)) = missing.filter(|_| is_certain) {
