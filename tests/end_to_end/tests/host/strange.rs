@@ -89,8 +89,9 @@ fn windows(api: &Running) -> BTreeMap<(i64, i64), (u64, usize)> {
     windows
 }
 
-/// Lets rows appear; `age_secs` of each is how long ago it happened.
-fn push(api: &Running, rows: i64, age_secs: impl Fn(i64) -> i64) {
+/// Lets rows appear; `age_secs` of each is how long ago it happened. Returns the second from which
+/// the ages count, since the API's clock goes on meanwhile.
+fn push(api: &Running, rows: i64, age_secs: impl Fn(i64) -> i64) -> i64 {
     let now_secs = api.now_secs();
     let batch = api.stats().rows_visible;
     api.push_rows((0..rows).map(|number| {
@@ -99,6 +100,7 @@ fn push(api: &Running, rows: i64, age_secs: impl Fn(i64) -> i64) {
         let text = format!(r#"{{"id":"row {batch}-{number}","eventTime":"{time}"}}"#);
         ScriptedRow::new(text, second)
     }));
+    now_secs
 }
 
 fn few_rows_a_listing(rows: u32) -> Running {

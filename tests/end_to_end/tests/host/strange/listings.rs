@@ -75,8 +75,7 @@ fn listings_that_give_a_thousand_rows_at_most_are_read_in_parts() {
 #[test]
 fn rows_of_a_second_that_are_never_given_are_told_once_and_hold_nothing_up() {
     let api = few_rows_a_listing(400);
-    push(&api, 2_500, |_| 1_800);
-    let second = api.now_secs() - 1_800;
+    let second = push(&api, 2_500, |_| 1_800) - 1_800;
     let collector = Collector::new("withheld", &api, "");
     let run = collector.catch_up();
     assert_eq!(notices(&run), ["rows_withheld"], "{}", run.stderr);
