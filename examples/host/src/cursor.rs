@@ -10,7 +10,9 @@ use crate::batch::CURSOR_BYTES_MAX;
 use crate::config::Outline;
 use crate::output::rfc3339;
 use crate::run::Exit;
-use crate::state::{CursorChange, SqliteState, State, StateError, StateLock, StoredCursor};
+use crate::state::{
+    CommitError, CursorChange, SqliteState, State, StateError, StateLock, StoredCursor,
+};
 
 /// What to do with cursors.
 #[derive(Debug, Subcommand)]
@@ -142,7 +144,8 @@ fn set(outline: &Outline, source: &str, cursor: &str) -> Result<(), Refusal> {
     }
     let _lock = StateLock::take(&outline.state)?;
     let change = CursorChange { source: source.to_owned(), cursor: cursor.into(), events: 0 };
-    SqliteState::open(&outline.state)?.commit(&[change], None)?;
+    let stored = SqliteState::open(&outline.state)?.commit(&[change], None);
+    stored.map_err(CommitError::into_state_error)?;
     tracing::info!(source, "cursor stored");
     Ok(())
 }

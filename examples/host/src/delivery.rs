@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::bindings::Event;
 use crate::output::{Output, OutputError};
-use crate::state::{CursorChange, State, StateError};
+use crate::state::{CommitError, CursorChange, State, StateError};
 
 /// Where a source stands.
 #[derive(Clone, Debug)]
@@ -169,7 +169,8 @@ impl Writer {
                 Ok(Command::Close { reply }) => {
                     let mut committed = self.commit();
                     if let Some(mark) = self.output.close() {
-                        let closed = self.state.commit(&[], Some(&mark)).map_err(From::from);
+                        let closed = self.state.commit(&[], Some(&mark));
+                        let closed = closed.map_err(|error| error.into_state_error().into());
                         committed = committed.and(closed);
                     }
                     drop(self);
@@ -203,6 +204,10 @@ impl Writer {
                 DeliveryError::Failed("an earlier batch was taken back".to_owned())
             }));
         }
+        // What follows a batch of which nobody knows whether it counts could not be taken back alone.
+        if self.failure.is_some() {
+            self.commit()?;
+        }
         if let Err(error) = self.output.write(&source, &events) {
             let error = DeliveryError::from(error);
             self.roll_back(&error);
@@ -234,20 +239,27 @@ impl Writer {
             return Ok(());
         }
         let changes: Vec<CursorChange> = self.pending.values().cloned().collect();
-        let committed = self
-            .output
-            .sync()
-            .map_err(DeliveryError::from)
-            .and_then(|mark| Ok(self.state.commit(&changes, mark.as_ref())?));
-        match committed {
+        let mark = self.output.sync().map_err(|error| {
+            let error = error.into();
+            self.roll_back(&error);
+            error
+        })?;
+        match self.state.commit(&changes, mark.as_ref()) {
             Ok(()) => {
                 self.output.committed();
                 self.settle();
                 self.failure = None;
                 Ok(())
             }
-            Err(error) => {
+            Err(CommitError::NotStored(error)) => {
+                let error = error.into();
                 self.roll_back(&error);
+                Err(error)
+            }
+            // What was written may be acknowledged: it stays, and is committed again.
+            Err(CommitError::Unknown(error)) => {
+                let error = DeliveryError::from(error);
+                self.failure = Some(error.clone());
                 Err(error)
             }
         }

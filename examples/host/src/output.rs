@@ -9,7 +9,7 @@ use std::io;
 
 use crate::bindings::Event;
 use crate::config::{OutputConfig, OutputTarget};
-use crate::state::{Mark, State, StateError};
+use crate::state::{CommitError, Mark, State, StateError};
 
 /// A place for events. An existing engine can stand behind it: what counts is that `sync` returns
 /// only when all that was written is as safe as this output can make it.
@@ -78,6 +78,7 @@ pub fn open(config: &OutputConfig, state: &mut dyn State) -> Result<Box<dyn Outp
             let output = stdout::StreamOutput::stdout(config.envelope, mark.as_deref())?;
             // A host that cannot store it collects all the same: it is a line at most.
             if let Err(error) = state.commit(&[], Some(&stdout::begun())) {
+                let error = error.into_state_error();
                 tracing::warn!("a line that a crash cuts would not be ended: {error}");
             }
             Ok(Box::new(output))
@@ -87,7 +88,7 @@ pub fn open(config: &OutputConfig, state: &mut dyn State) -> Result<Box<dyn Outp
             let mut output = file::FileOutput::open(name, path, config.envelope, mark.as_deref())?;
             // Stored before the first event: whatever a crash leaves behind it can be cut.
             let mark = output.sync()?;
-            state.commit(&[], mark.as_ref())?;
+            state.commit(&[], mark.as_ref()).map_err(CommitError::into_state_error)?;
             output.committed();
             Ok(Box::new(output))
         }

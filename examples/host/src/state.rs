@@ -42,7 +42,8 @@ pub struct Mark {
     pub text: String,
 }
 
-/// What keeps cursors. Whatever stands behind it must store a commit as a whole or not at all.
+/// What keeps cursors. Whatever stands behind it must store a commit as a whole or not at all; which of
+/// both came of one that failed, its error says.
 pub trait State: Send {
     /// All cursors, by source.
     fn cursors(&self) -> Result<BTreeMap<String, StoredCursor>, StateError>;
@@ -50,8 +51,8 @@ pub trait State: Send {
     /// The mark of an output.
     fn mark(&self, output: &str) -> Result<Option<String>, StateError>;
 
-    /// Stores cursors, and the output's mark with them, durably.
-    fn commit(&mut self, changes: &[CursorChange], mark: Option<&Mark>) -> Result<(), StateError>;
+    /// Stores cursors, and the output's mark with them, durably. May be asked again for the same.
+    fn commit(&mut self, changes: &[CursorChange], mark: Option<&Mark>) -> Result<(), CommitError>;
 
     /// Forgets the cursor of a source. False if there was none.
     fn remove(&mut self, source: &str) -> Result<bool, StateError>;
@@ -72,10 +73,30 @@ impl fmt::Display for StateError {
 
 impl std::error::Error for StateError {}
 
+/// Why a commit failed, and what the state holds now.
+#[derive(Debug)]
+pub enum CommitError {
+    /// What it held before: what was to be acknowledged may be taken back.
+    NotStored(StateError),
+    /// One or the other: nothing may be taken back before that is known.
+    Unknown(StateError),
+}
+
+impl CommitError {
+    /// The error, whatever the state holds.
+    pub fn into_state_error(self) -> StateError {
+        match self {
+            Self::NotStored(error) | Self::Unknown(error) => error,
+        }
+    }
+}
+
 /// State in an `SQLite` file.
 pub struct SqliteState {
     path: PathBuf,
     connection: Connection,
+    /// A commit failed, and what came of it is not known yet.
+    is_open: bool,
 }
 
 impl SqliteState {
@@ -134,7 +155,7 @@ impl SqliteState {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(opened, flags)
             .map_err(|error| StateError { path: path.to_owned(), why: told(&error) })?;
-        let state = Self { path: path.to_owned(), connection };
+        let state = Self { path: path.to_owned(), connection, is_open: false };
         state.connection.busy_timeout(BUSY_FOR_MAX).map_err(|error| state.error(&error))?;
         Ok(state)
     }
@@ -178,6 +199,31 @@ impl SqliteState {
             return Ok(());
         };
         Err(StateError { path: self.path.clone(), why })
+    }
+
+    /// Whether the file holds this, as whoever opens it next will find it: a commit that is reported as
+    /// failed can stand in SQLite's log all the same, and counts when that is read again.
+    fn was_stored(
+        &mut self,
+        changes: &[CursorChange],
+        mark: Option<&Mark>,
+    ) -> Result<bool, StateError> {
+        self.is_open = true;
+        // The log is read again once the last connection is closed.
+        self.connection = Connection::open_in_memory().map_err(|error| self.error(&error))?;
+        self.connection = Self::connect(&self.path)?.connection;
+        self.check_version()?;
+        self.prepare().map_err(|error| self.error(&error))?;
+        let stored = self.cursors()?;
+        let holds_mark = match mark {
+            Some(mark) => self.mark(&mark.output)?.as_ref() == Some(&mark.text),
+            None => true,
+        };
+        self.is_open = false;
+        Ok(holds_mark
+            && changes.iter().all(|change| {
+                stored.get(&change.source).is_some_and(|stored| *stored.cursor == *change.cursor)
+            }))
     }
 
     fn error(&self, error: &rusqlite::Error) -> StateError {
@@ -231,8 +277,20 @@ impl State for SqliteState {
             .map_err(|error| self.error(&error))
     }
 
-    fn commit(&mut self, changes: &[CursorChange], mark: Option<&Mark>) -> Result<(), StateError> {
-        self.store(changes, mark).map_err(|error| self.error(&error))
+    fn commit(&mut self, changes: &[CursorChange], mark: Option<&Mark>) -> Result<(), CommitError> {
+        if self.is_open && self.was_stored(changes, mark).map_err(CommitError::Unknown)? {
+            return Ok(());
+        }
+        let Err(error) = self.store(changes, mark) else { return Ok(()) };
+        let error = self.error(&error);
+        match self.was_stored(changes, mark) {
+            Ok(true) => {
+                tracing::warn!("a commit is stored, though it was reported as failed: {error}");
+                Ok(())
+            }
+            Ok(false) => Err(CommitError::NotStored(error)),
+            Err(_) => Err(CommitError::Unknown(error)),
+        }
     }
 
     fn remove(&mut self, source: &str) -> Result<bool, StateError> {

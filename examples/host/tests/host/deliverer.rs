@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use source_host::bindings::Event;
 use source_host::delivery::{Deliverer, Delivery, DeliveryError, Position};
 use source_host::output::{Output, OutputError};
-use source_host::state::{CursorChange, Mark, State, StateError, StoredCursor};
+use source_host::state::{CommitError, CursorChange, Mark, State, StateError, StoredCursor};
 
 /// What became durable, and what is to fail.
 #[derive(Default)]
@@ -20,6 +20,8 @@ struct World {
     write_fails: bool,
     sync_fails: bool,
     commit_fails: bool,
+    /// Nobody knows whether it was stored.
+    commit_is_unknown: bool,
 }
 
 type Shared = Arc<Mutex<World>>;
@@ -84,10 +86,13 @@ impl State for FakeState {
         Ok(None)
     }
 
-    fn commit(&mut self, changes: &[CursorChange], mark: Option<&Mark>) -> Result<(), StateError> {
+    fn commit(&mut self, changes: &[CursorChange], mark: Option<&Mark>) -> Result<(), CommitError> {
         let mut world = self.0.lock().unwrap();
         if world.commit_fails {
-            return Err(state_error());
+            return Err(CommitError::NotStored(state_error()));
+        }
+        if world.commit_is_unknown {
+            return Err(CommitError::Unknown(state_error()));
         }
         // I1: whatever a cursor acknowledges is safe already.
         assert_eq!(world.synced, world.written.len());
@@ -196,6 +201,25 @@ async fn a_failed_sync_or_commit_takes_the_whole_group_back() {
         // Until a commit has worked, no batch waits for another.
         deliver(&deliverer, "acme", 1, true).await.unwrap();
         assert_eq!(world.lock().unwrap().cursors["acme"], "c1");
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_acknowledged_is_neither_taken_back_nor_followed_until_that_is_known() {
+    for can_take_back in [true, false] {
+        let (world, deliverer) = start(can_take_back);
+        let ahead = deliverer.position("two").await.unwrap();
+        world.lock().unwrap().commit_is_unknown = true;
+        deliver(&deliverer, "one", 1, false).await.unwrap_err();
+        // Neither the same source goes on nor another, whose batch is here already.
+        deliverer.position("one").await.unwrap_err();
+        deliverer.deliver(batch("two", ahead.clone(), 1, false)).await.unwrap_err();
+        assert_eq!(world.lock().unwrap().written, ["one 1a", "one 1b"]);
+        world.lock().unwrap().commit_is_unknown = false;
+        assert_eq!(cursor(&deliverer, "one").await.as_deref(), Some("c1"));
+        deliverer.deliver(batch("two", ahead, 1, false)).await.unwrap();
+        assert_eq!(world.lock().unwrap().written.len(), 4);
+        assert_eq!(world.lock().unwrap().cursors.len(), 2);
     }
 }
 
