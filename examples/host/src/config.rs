@@ -15,6 +15,7 @@ use url::Url;
 use crate::egress::Origin;
 use crate::environment::Lookup;
 use crate::fault::Fault;
+use crate::ground;
 use crate::redact::Redactor;
 use files::Files;
 use section::Section;
@@ -44,6 +45,8 @@ pub struct OutputConfig {
 pub enum OutputTarget {
     /// Standard output.
     Stdout,
+    /// Nowhere: events are counted, and gone.
+    Blackhole,
     /// A file.
     File {
         /// The path as it is written in the configuration: the name under which its length is kept.
@@ -57,6 +60,7 @@ impl fmt::Display for OutputTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stdout => f.write_str("standard output"),
+            Self::Blackhole => f.write_str("blackhole"),
             Self::File { path, .. } => write!(f, "{}", path.display()),
         }
     }
@@ -193,10 +197,11 @@ fn judge_output(
     output.finish(faults);
     let target = match (kind?.as_str(), path) {
         ("stdout", None) => OutputTarget::Stdout,
-        ("stdout", Some(_)) => {
+        ("blackhole", None) => OutputTarget::Blackhole,
+        ("stdout" | "blackhole", Some(_)) => {
             faults.push(Fault::new(
                 "output.path",
-                "standard output has no path",
+                "this type of output has no path",
                 "leave it out, or set type = \"file\"",
             ));
             return None;
@@ -223,7 +228,7 @@ fn judge_output(
             faults.push(Fault::new(
                 "output.type",
                 "is no type of output",
-                "write \"stdout\" or \"file\"",
+                "write \"stdout\", \"file\" or \"blackhole\"",
             ));
             return None;
         }
@@ -348,17 +353,13 @@ fn is_name(name: &str) -> bool {
 fn read(path: &Path) -> Result<Table, Fault> {
     let file = path.display().to_string();
     let unreadable = |error: std::io::Error| {
-        Fault::new(&file, format!("cannot be read: {error}"), "give the path of a file to --config")
+        let remedy = match error.kind() {
+            std::io::ErrorKind::FileTooLarge => "divide its sources among several hosts",
+            _ => "give the path of a regular file to --config",
+        };
+        Fault::new(&file, format!("cannot be read: {error}"), remedy)
     };
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(Fault::new(
-            &file,
-            format!("is larger than {FILE_BYTES_MAX} bytes"),
-            "divide its sources among several hosts",
-        ));
-    }
-    let text = std::fs::read(path).map_err(unreadable)?;
+    let text = ground::read(path, FILE_BYTES_MAX).map_err(unreadable)?;
     let Ok(text) = String::from_utf8(text) else {
         return Err(Fault::new(&file, "is not UTF-8", "save it as UTF-8"));
     };
@@ -386,8 +387,8 @@ fn check_folder(path: &str, file: &Path, faults: &mut Vec<Fault>) {
 }
 
 fn check_state(file: &Path, faults: &mut Vec<Fault>) {
-    if file.is_dir() {
-        faults.push(Fault::new("state.path", "is a folder", "name a file"));
+    if file.exists() && !file.is_file() {
+        faults.push(Fault::new("state.path", "is no regular file", "name a file"));
     }
 }
 

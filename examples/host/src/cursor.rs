@@ -10,9 +10,7 @@ use crate::batch::CURSOR_BYTES_MAX;
 use crate::config::Outline;
 use crate::output::rfc3339;
 use crate::run::Exit;
-use crate::state::{
-    CommitError, CursorChange, SqliteState, State, StateError, StateLock, StoredCursor,
-};
+use crate::state::{CursorChange, SqliteState, State, StateError, StoredCursor};
 
 /// What to do with cursors.
 #[derive(Debug, Subcommand)]
@@ -142,16 +140,13 @@ fn set(outline: &Outline, source: &str, cursor: &str) -> Result<(), Refusal> {
             cursor.len()
         )));
     }
-    let _lock = StateLock::take(&outline.state)?;
     let change = CursorChange { source: source.to_owned(), cursor: cursor.into(), events: 0 };
-    let stored = SqliteState::open(&outline.state)?.commit(&[change], None);
-    stored.map_err(CommitError::into_state_error)?;
+    SqliteState::open(&outline.state)?.commit(&[change], None).map_err(StateError::from)?;
     tracing::info!(source, "cursor stored");
     Ok(())
 }
 
 fn reset(outline: &Outline, source: &str) -> Result<(), Refusal> {
-    let _lock = StateLock::take(&outline.state)?;
     let removed = SqliteState::open(&outline.state)?.remove(source)?;
     match removed {
         true => tracing::info!(source, "cursor forgotten: the source begins anew"),
@@ -164,10 +159,7 @@ fn reset(outline: &Outline, source: &str) -> Result<(), Refusal> {
 }
 
 fn read(outline: &Outline) -> Result<std::collections::BTreeMap<String, StoredCursor>, StateError> {
-    match SqliteState::open_to_read(&outline.state)? {
-        Some(state) => state.cursors(),
-        None => Ok(std::collections::BTreeMap::new()),
-    }
+    Ok(SqliteState::read(&outline.state)?.unwrap_or_default())
 }
 
 fn read_stdin() -> Result<String, Refusal> {

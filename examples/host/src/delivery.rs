@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::bindings::Event;
 use crate::output::{Output, OutputError};
-use crate::state::{CommitError, CursorChange, State, StateError};
+use crate::state::{CommitError, CursorChange, Mark, State, StateError};
 
 /// Where a source stands.
 #[derive(Clone, Debug)]
@@ -71,6 +71,12 @@ impl From<StateError> for DeliveryError {
     }
 }
 
+impl From<CommitError> for DeliveryError {
+    fn from(error: CommitError) -> Self {
+        StateError::from(error).into()
+    }
+}
+
 /// The way to the delivering thread, for any number of sources.
 #[derive(Clone)]
 pub struct Deliverer {
@@ -81,7 +87,7 @@ impl Deliverer {
     /// Starts the thread, with the cursors of the state.
     pub fn start(output: Box<dyn Output>, state: Box<dyn State>) -> Result<Self, DeliveryError> {
         let stored = state.cursors()?;
-        let cursors = stored.into_iter().map(|(source, stored)| (source, stored.cursor.into()));
+        let cursors = stored.into_iter().map(|(source, stored)| (source, stored.cursor));
         let writer = Writer {
             output,
             state,
@@ -91,6 +97,7 @@ impl Deliverer {
             pending_batches: 0,
             pending_since: None,
             generation: 0,
+            unsettled: None,
             failure: None,
         };
         // Each source has at most one command under way: the queue is as long as the sources are many.
@@ -147,6 +154,8 @@ struct Writer {
     pending_since: Option<Instant>,
     /// Counts what was rolled back.
     generation: u64,
+    /// The mark of a commit of which nobody knows whether it counts.
+    unsettled: Option<Option<Mark>>,
     /// Why the last commit failed: until one succeeds, each batch is committed by itself.
     failure: Option<DeliveryError>,
 }
@@ -167,11 +176,12 @@ impl Writer {
                     drop(reply.send(self.deliver(delivery)));
                 }
                 Ok(Command::Close { reply }) => {
-                    let mut committed = self.commit();
-                    if let Some(mark) = self.output.close() {
-                        let closed = self.state.commit(&[], Some(&mark));
-                        let closed = closed.map_err(|error| error.into_state_error().into());
-                        committed = committed.and(closed);
+                    let committed = self.commit();
+                    if let Some(mark) = self.output.close()
+                        && let Err(error) = self.state.commit(&[], Some(&mark))
+                    {
+                        let error = StateError::from(error);
+                        tracing::warn!("the next start cannot know of this good end: {error}");
                     }
                     drop(self);
                     drop(reply.send(committed));
@@ -193,6 +203,9 @@ impl Writer {
         if self.failure.is_some() {
             self.commit()?;
         }
+        // No source is asked for what could not be kept.
+        self.state.check()?;
+        self.output.check()?;
         Ok(Position { cursor: self.cursors.get(source).cloned(), generation: self.generation })
     }
 
@@ -208,6 +221,7 @@ impl Writer {
         if self.failure.is_some() {
             self.commit()?;
         }
+        self.state.check()?;
         if let Err(error) = self.output.write(&source, &events) {
             let error = DeliveryError::from(error);
             self.roll_back(&error);
@@ -239,11 +253,14 @@ impl Writer {
             return Ok(());
         }
         let changes: Vec<CursorChange> = self.pending.values().cloned().collect();
-        let mark = self.output.sync().map_err(|error| {
-            let error = error.into();
-            self.roll_back(&error);
-            error
-        })?;
+        let mark = match self.unsettled.take() {
+            Some(mark) => mark,
+            None => self.output.sync().map_err(|error| {
+                let error = error.into();
+                self.roll_back(&error);
+                error
+            })?,
+        };
         match self.state.commit(&changes, mark.as_ref()) {
             Ok(()) => {
                 self.output.committed();
@@ -251,14 +268,15 @@ impl Writer {
                 self.failure = None;
                 Ok(())
             }
-            Err(CommitError::NotStored(error)) => {
+            Err(error @ CommitError::NotStored(_)) => {
                 let error = error.into();
                 self.roll_back(&error);
                 Err(error)
             }
-            // What was written may be acknowledged: it stays, and is committed again.
-            Err(CommitError::Unknown(error)) => {
+            // What was written may be acknowledged: it stays until that is known.
+            Err(error @ CommitError::Unknown(_)) => {
                 let error = DeliveryError::from(error);
+                self.unsettled = Some(mark);
                 self.failure = Some(error.clone());
                 Err(error)
             }

@@ -29,6 +29,7 @@ pub mod egress;
 pub mod environment;
 mod failure;
 pub mod fault;
+mod ground;
 mod guest;
 pub mod http;
 pub mod inspect;

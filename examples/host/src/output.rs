@@ -1,19 +1,22 @@
 //! Where events go: the trait of all outputs, and the line that an event becomes.
 
+pub mod blackhole;
 pub mod file;
 pub mod stdout;
 
 use std::fmt;
-use std::fs::OpenOptions;
 use std::io;
 
 use crate::bindings::Event;
 use crate::config::{OutputConfig, OutputTarget};
-use crate::state::{CommitError, Mark, State, StateError};
+use crate::state::{Mark, State, StateError};
 
 /// A place for events. An existing engine can stand behind it: what counts is that `sync` returns
 /// only when all that was written is as safe as this output can make it.
 pub trait Output: Send {
+    /// Whether it is still what was opened, and where. If not, nothing can be written.
+    fn check(&mut self) -> Result<(), OutputError>;
+
     /// Takes a batch: all of it, or an error.
     fn write(&mut self, source: &str, events: &[Event]) -> Result<(), OutputError>;
 
@@ -78,17 +81,18 @@ pub fn open(config: &OutputConfig, state: &mut dyn State) -> Result<Box<dyn Outp
             let output = stdout::StreamOutput::stdout(config.envelope, mark.as_deref())?;
             // A host that cannot store it collects all the same: it is a line at most.
             if let Err(error) = state.commit(&[], Some(&stdout::begun())) {
-                let error = error.into_state_error();
+                let error = StateError::from(error);
                 tracing::warn!("a line that a crash cuts would not be ended: {error}");
             }
             Ok(Box::new(output))
         }
+        OutputTarget::Blackhole => Ok(Box::new(blackhole::Blackhole)),
         OutputTarget::File { name, path } => {
             let mark = state.mark(name)?;
             let mut output = file::FileOutput::open(name, path, config.envelope, mark.as_deref())?;
             // Stored before the first event: whatever a crash leaves behind it can be cut.
             let mark = output.sync()?;
-            state.commit(&[], mark.as_ref()).map_err(CommitError::into_state_error)?;
+            state.commit(&[], mark.as_ref()).map_err(StateError::from)?;
             output.committed();
             Ok(Box::new(output))
         }
@@ -105,14 +109,6 @@ pub(crate) fn remedy(error: &io::Error) -> &'static str {
         }
         _ => "",
     }
-}
-
-/// Makes new files readable by their owner only: they hold mail data and positions.
-pub fn private(options: &mut OpenOptions) {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    #[cfg(not(unix))]
-    let _ = options;
 }
 
 /// Appends an event as one line.

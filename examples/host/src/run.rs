@@ -18,7 +18,7 @@ use crate::output;
 use crate::prepared::Prepared;
 use crate::signals::Signals;
 use crate::source::{Ending, Source};
-use crate::state::{SqliteState, StateLock};
+use crate::state::SqliteState;
 
 /// How a command came to its end; its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +60,8 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
             return Exit::Misconfigured;
         }
     };
-    // Held to the end of this function: nobody else may change the state meanwhile.
-    let (_lock, deliverer) = match begin(&prepared.config) {
-        Ok(begun) => begun,
+    let deliverer = match begin(&prepared.config) {
+        Ok(deliverer) => deliverer,
         Err(why) => {
             tracing::error!("{why}");
             return Exit::Failed;
@@ -78,12 +77,10 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
 }
 
 /// Takes the state, and opens the output where it was left.
-fn begin(config: &Config) -> Result<(StateLock, Deliverer), Box<dyn std::error::Error>> {
-    let lock = StateLock::take(&config.state)?;
+fn begin(config: &Config) -> Result<Deliverer, Box<dyn std::error::Error>> {
     let mut state = SqliteState::open(&config.state)?;
     let output = output::open(&config.output, &mut state)?;
-    let deliverer = Deliverer::start(output, Box::new(state))?;
-    Ok((lock, deliverer))
+    Ok(Deliverer::start(output, Box::new(state))?)
 }
 
 /// Runs all sources, each on its own, until the last has ended or the host is told to stop.

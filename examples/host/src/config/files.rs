@@ -18,7 +18,7 @@ impl Files {
     /// Adds a state file, and those that are made beside it.
     pub(super) fn add_state(&mut self, path: &Path) {
         self.add(path, "the state file");
-        for ending in ["-wal", "-shm", "-journal", ".lock"] {
+        for ending in ["-wal", "-shm", "-journal", "-new"] {
             let mut beside = path.as_os_str().to_owned();
             beside.push(ending);
             self.add(Path::new(&beside), "a file of the state");

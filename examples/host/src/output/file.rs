@@ -2,19 +2,19 @@
 //!
 //! The file's length is stored with the cursors in one transaction. What lies beyond it at a start
 //! was written by a run that did not come to its commit, and is cut. So that this never cuts into a
-//! file that is not the one it was, the hash of its beginning is stored too: unlike an inode it
-//! survives a copy or a restore.
+//! file that is not the one it was, hashes of its beginning and of its end are stored too: unlike an
+//! inode they survive a copy or a restore. The file is never made longer than by writing events.
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line, private};
+use super::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line};
 use crate::bindings::Event;
+use crate::ground::{self, FileId};
 use crate::state::Mark;
 
 /// An output into one file.
@@ -22,18 +22,18 @@ pub struct FileOutput {
     name: String,
     path: PathBuf,
     file: File,
+    id: FileId,
     envelope: bool,
     batch: Vec<u8>,
-    /// The first bytes of the file: as many as the hash covers at most.
-    head: Vec<u8>,
-    /// Length with all that was written.
-    length: u64,
+    /// What was written, committed or not.
+    written: Ends,
     /// Length at the last sync.
     synced: u64,
-    /// Length that is stored with the cursors.
-    committed: u64,
-    /// What lies beyond the committed length could not be cut yet.
-    needs_cut: bool,
+    /// What is stored with the cursors.
+    committed: Ends,
+    /// As far as bytes of this host can lie in the file: beyond what was written if a write failed
+    /// half-way, or what is taken back could not be cut yet.
+    reach: u64,
 }
 
 impl FileOutput {
@@ -54,14 +54,13 @@ impl FileOutput {
             })?),
             None => None,
         };
-        let was_there = path.exists();
-        if !was_there && stored.as_ref().is_some_and(|stored| stored.length > 0) {
+        if !path.exists() && stored.as_ref().is_some_and(|stored| stored.length > 0) {
             return Err(refused(path, "it is gone, and events were delivered to it", REMEDY));
         }
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
-        private(&mut options);
-        let mut file = options.open(path).map_err(|error| io_error(path, &error))?;
+        let (mut file, metadata) =
+            ground::open(path, &mut options).map_err(|error| io_error(path, &error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -73,9 +72,7 @@ impl FileOutput {
             }
             Err(TryLockError::Error(error)) => return Err(io_error(path, &error)),
         }
-        if !was_there {
-            sync_folder(path).map_err(|error| io_error(path, &error))?;
-        }
+        ground::warn_if_open_to_all("the output file", path, &metadata);
         let found = file.metadata().map_err(|error| io_error(path, &error))?.len();
         let length = if let Some(stored) = stored {
             stored.check(&mut file, found, path)?;
@@ -91,6 +88,10 @@ impl FileOutput {
                 "move it away, give [output] another path, or bring back the state that belongs to it",
             ));
         };
+        if length == 0 {
+            // It may be new.
+            ground::sync_folder(path).map_err(|error| io_error(path, &error))?;
+        }
         if found > length {
             tracing::warn!(
                 file = %path.display(),
@@ -101,61 +102,70 @@ impl FileOutput {
                 .and_then(|()| file.sync_all())
                 .map_err(|error| io_error(path, &error))?;
         }
-        let head = read_at(&mut file, 0, length.min(HEAD_BYTES_MAX))
-            .map_err(|error| io_error(path, &error))?;
+        let written = Ends::read(&mut file, length).map_err(|error| io_error(path, &error))?;
         Ok(Self {
             name: name.to_owned(),
             path: path.to_owned(),
             file,
+            id: FileId::of(&metadata),
             envelope,
             batch: Vec::new(),
-            head,
-            length,
+            committed: written.clone(),
+            written,
             synced: length,
-            committed: length,
-            needs_cut: false,
+            reach: length,
         })
     }
 
-    /// Whether the path still leads to the open file, and nobody else changed that. A file that was
-    /// renamed or removed would take events to where nobody looks for them.
-    fn check(&self) -> Result<(), OutputError> {
-        let open = self.file.metadata().map_err(|error| io_error(&self.path, &error))?;
-        match std::fs::metadata(&self.path) {
-            Ok(found) if (found.dev(), found.ino()) == (open.dev(), open.ino()) => {}
-            Ok(_) => {
-                let why = "another file was put in its place while the host runs";
-                return Err(refused(&self.path, why, REMEDY));
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let why = "it was moved away or removed while the host runs";
-                return Err(refused(&self.path, why, REMEDY));
-            }
-            Err(error) => return Err(io_error(&self.path, &error)),
+    /// Cuts what is taken back. What others wrote behind it, or cut, is left as it is.
+    fn cut(&mut self) -> Result<(), OutputError> {
+        let error = |error| io_error(&self.path, &error);
+        let found = self.file.metadata().map_err(error)?.len();
+        let length = self.written.length;
+        if found > length && found <= self.reach {
+            self.file.set_len(length).map_err(error)?;
         }
-        if open.len() != self.length && !self.needs_cut {
-            return Err(refused(&self.path, "someone else changed its length", REMEDY));
+        if found <= self.reach {
+            self.reach = length;
         }
         Ok(())
     }
 
     /// Writes what is ready of a batch.
     fn append(&mut self) -> Result<(), OutputError> {
-        let error = |error| io_error(&self.path, &error);
-        if self.needs_cut {
-            self.file.set_len(self.committed).map_err(error)?;
-            self.needs_cut = false;
-        }
-        self.file.write_all(&self.batch).map_err(error)?;
-        self.length += self.batch.len() as u64;
-        let missing = usize::try_from(HEAD_BYTES_MAX).unwrap_or(0).saturating_sub(self.head.len());
-        self.head.extend_from_slice(&self.batch[..self.batch.len().min(missing)]);
+        self.reach = self.written.length + self.batch.len() as u64;
+        self.file.write_all(&self.batch).map_err(|error| io_error(&self.path, &error))?;
+        self.written.append(&self.batch);
         self.batch.clear();
         Ok(())
+    }
+
+    fn mark(&self, is_closed: bool) -> Mark {
+        let mark = FileMark::of(&self.written, is_closed);
+        Mark { output: self.name.clone(), text: mark.to_text() }
     }
 }
 
 impl Output for FileOutput {
+    /// Whether the path still leads to the open file, and nobody else changed that. A file that was
+    /// renamed or removed would take events to where nobody looks for them.
+    fn check(&mut self) -> Result<(), OutputError> {
+        self.id.check(&self.path).map_err(|why| refused(&self.path, &why, REMEDY))?;
+        if self.reach != self.written.length {
+            self.cut()?;
+        }
+        let found = self.file.metadata().map_err(|error| io_error(&self.path, &error))?.len();
+        let length = self.written.length;
+        if found < length {
+            let why = format!("another program cut it: it has {found} of {length} bytes");
+            return Err(refused(&self.path, &why, REMEDY));
+        }
+        if found > length {
+            return Err(foreign(&self.path, found, length));
+        }
+        Ok(())
+    }
+
     fn write(&mut self, source: &str, events: &[Event]) -> Result<(), OutputError> {
         if events.is_empty() {
             return Ok(());
@@ -174,25 +184,32 @@ impl Output for FileOutput {
     }
 
     fn sync(&mut self) -> Result<Option<Mark>, OutputError> {
-        if self.synced != self.length {
+        if self.synced != self.written.length {
             self.file.sync_data().map_err(|error| io_error(&self.path, &error))?;
-            self.synced = self.length;
+            self.synced = self.written.length;
         }
         self.check()?;
-        let mark = FileMark { length: self.length, head: hash(&self.head) };
-        Ok(Some(Mark { output: self.name.clone(), text: mark.to_text() }))
+        Ok(Some(self.mark(false)))
     }
 
     fn committed(&mut self) {
-        self.committed = self.synced;
+        self.committed = self.written.clone();
     }
 
     fn roll_back(&mut self) -> bool {
-        self.length = self.committed;
-        self.synced = self.committed;
-        self.head.truncate(usize::try_from(self.committed).unwrap_or(usize::MAX));
-        self.needs_cut = self.file.set_len(self.committed).is_err();
+        self.reach = self.reach.max(self.written.length);
+        self.written = self.committed.clone();
+        self.synced = self.committed.length;
+        // If not now, before the next batch.
+        if let Err(error) = self.cut() {
+            tracing::warn!("what is taken back is cut later: {error}");
+        }
         true
+    }
+
+    fn close(&mut self) -> Option<Mark> {
+        let is_whole = self.reach == self.committed.length && self.check().is_ok();
+        is_whole.then(|| self.mark(true))
     }
 
     fn may_group(&self) -> bool {
@@ -200,47 +217,83 @@ impl Output for FileOutput {
     }
 }
 
-/// What is stored of a file: how long it was, and how it began.
+/// How long a file is, and how it begins and ends.
+#[derive(Clone)]
+struct Ends {
+    length: u64,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl Ends {
+    /// Those of the first `length` bytes of a file.
+    fn read(file: &mut File, length: u64) -> std::io::Result<Self> {
+        let part = length.min(END_BYTES as u64);
+        let (head, tail) = (read_at(file, 0, part)?, read_at(file, length - part, part)?);
+        Ok(Self { length, head, tail })
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        self.length += bytes.len() as u64;
+        let missing = END_BYTES.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&bytes[..bytes.len().min(missing)]);
+        self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(END_BYTES)..]);
+        self.tail.drain(..self.tail.len().saturating_sub(END_BYTES));
+    }
+}
+
+/// What is stored of a file.
 #[derive(Debug, PartialEq, Eq)]
 struct FileMark {
     length: u64,
     head: String,
+    tail: Option<String>,
+    /// The host came to a good end: nothing of it lies beyond.
+    is_closed: bool,
 }
 
 impl FileMark {
+    fn of(ends: &Ends, is_closed: bool) -> Self {
+        let (head, tail) = (hash(&ends.head), Some(hash(&ends.tail)));
+        Self { length: ends.length, head, tail, is_closed }
+    }
+
     fn parse(text: &str) -> Option<Self> {
-        let (length, head) = text.split_once(' ')?;
-        Some(Self { length: length.parse().ok()?, head: head.to_owned() })
+        let (length, head, tail, end) = match *text.split(' ').collect::<Vec<_>>() {
+            [length, head, tail, end] => (length, head, Some(tail), end),
+            // As it was before the end was looked at, too.
+            [length, head] => (length, head, None, OPEN),
+            _ => return None,
+        };
+        let is_closed = [OPEN, CLOSED].iter().position(|&word| word == end)? == 1;
+        let (head, tail) = (head.to_owned(), tail.map(str::to_owned));
+        Some(Self { length: length.parse().ok()?, head, tail, is_closed })
     }
 
     fn to_text(&self) -> String {
-        format!("{} {}", self.length, self.head)
+        let end = if self.is_closed { CLOSED } else { OPEN };
+        let tail = self.tail.as_deref().unwrap_or_default();
+        format!("{} {} {tail} {end}", self.length, self.head)
     }
 
     /// Whether a file of this length is the one that the mark was made of.
     fn check(&self, file: &mut File, found: u64, path: &Path) -> Result<(), OutputError> {
-        if found < self.length {
+        let length = self.length;
+        if found < length {
             let why = format!(
-                "it holds {found} bytes, but {} were delivered to it: it was cut or replaced",
-                self.length
+                "it holds {found} bytes, but {length} were delivered to it: it was cut or replaced"
             );
             return Err(refused(path, &why, REMEDY));
         }
-        let head = read_at(file, 0, self.length.min(HEAD_BYTES_MAX));
-        let head = head.map_err(|error| io_error(path, &error))?;
-        let ends = ends_a_line(file, self.length).map_err(|error| io_error(path, &error))?;
-        if hash(&head) != self.head || !ends {
+        let ends = Ends::read(file, length).map_err(|error| io_error(path, &error))?;
+        let now = Self::of(&ends, self.is_closed);
+        if now.head != self.head || self.tail.is_some() && now.tail != self.tail {
             return Err(refused(path, "it is another file than the one that was written", REMEDY));
         }
+        if found > length && self.is_closed {
+            return Err(foreign(path, found, length));
+        }
         Ok(())
-    }
-}
-
-/// Whether the first `length` bytes end with a line break, or are none.
-fn ends_a_line(file: &mut File, length: u64) -> std::io::Result<bool> {
-    match length.checked_sub(1) {
-        Some(last) => Ok(read_at(file, last, 1)? == b"\n"),
-        None => Ok(true),
     }
 }
 
@@ -259,14 +312,6 @@ fn hash(bytes: &[u8]) -> String {
     })
 }
 
-/// A new file's name is as durable as the file only when its folder is synced.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => File::open(".")?.sync_all(),
-    }
-}
-
 fn io_error(path: &Path, error: &std::io::Error) -> OutputError {
     OutputError::io(&format!("output file {}", path.display()), error)
 }
@@ -275,6 +320,21 @@ fn refused(path: &Path, why: &str, remedy: &str) -> OutputError {
     OutputError::Failed(format!("output file {}: {why}; {remedy}", path.display()))
 }
 
+/// There is more in the file than this host wrote. It could be anything: it is not for the host to cut.
+fn foreign(path: &Path, found: u64, length: u64) -> OutputError {
+    let why =
+        format!("another program wrote to it: it has {found} bytes, of which {length} are events");
+    let remedy = format!(
+        "move what lies behind those away (`truncate -s {length}` cuts it), or give [output] another \
+         path to begin a new one"
+    );
+    refused(path, &why, &remedy)
+}
+
 const REMEDY: &str =
     "put the file back as it was, or give [output] another path to begin a new one";
-const HEAD_BYTES_MAX: u64 = 4096;
+/// Bytes at either end of a file that its mark stands for.
+const END_BYTES: usize = 4096;
+/// What the mark says while a host writes, and for ever after one that came to no good end.
+const OPEN: &str = "open";
+const CLOSED: &str = "closed";

@@ -1,8 +1,12 @@
 //! Writes events to standard output, or any stream: one batch, one write (a very large one several).
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line};
 use crate::bindings::Event;
@@ -29,15 +33,49 @@ pub struct StreamOutput<W> {
     broken_off: bool,
 }
 
-impl StreamOutput<File> {
+impl StreamOutput<Patient> {
     /// Standard output, past the buffer of the standard library. `mark` is what was stored last.
     pub fn stdout(envelope: bool, mark: Option<&str>) -> Result<Self, OutputError> {
-        let stream = std::io::stdout()
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(|error| OutputError::io("standard output", &error))?;
-        let broken_off = mark == Some(BEGUN);
-        Ok(Self { stream: stream.into(), envelope, batch: Vec::new(), broken_off })
+        let error = |error: io::Error| OutputError::io("standard output", &error);
+        let stream = io::stdout().as_fd().try_clone_to_owned().map_err(error)?;
+        let stream = File::from(stream);
+        let found = stream.metadata().map_err(error)?;
+        let flags = fcntl(&stream, FcntlArg::F_GETFL).map_err(|cause| error(cause.into()))?;
+        let leads_nowhere = found.file_type().is_char_device()
+            && std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == found.rdev());
+        let why = if leads_nowhere {
+            // One that was closed is opened so before the program begins.
+            "is closed, or leads to /dev/null: events would be remembered as delivered, and be gone; \
+             lead it to a reader or a file, or set type = \"blackhole\" if that is meant"
+        } else if OFlag::from_bits_truncate(flags) & OFlag::O_ACCMODE == OFlag::O_RDONLY {
+            "is open to be read only; lead it to a reader or a file"
+        } else {
+            let broken_off = mark == Some(BEGUN);
+            return Ok(Self { stream: Patient(stream), envelope, batch: Vec::new(), broken_off });
+        };
+        Err(OutputError::Failed(format!("standard output {why}")))
+    }
+}
+
+/// A stream whose other owner may have set it not to block: then whoever writes waits for room.
+pub struct Patient(File);
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let mut wanted = [PollFd::new(self.0.as_fd(), PollFlags::POLLOUT)];
+                    // As long as a write that blocks would take: the host ends without it.
+                    poll(&mut wanted, PollTimeout::NONE)?;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -51,6 +89,10 @@ impl<W: Write + Send> StreamOutput<W> {
 }
 
 impl<W: Write + Send> Output for StreamOutput<W> {
+    fn check(&mut self) -> Result<(), OutputError> {
+        Ok(())
+    }
+
     fn write(&mut self, source: &str, events: &[Event]) -> Result<(), OutputError> {
         if events.is_empty() {
             return Ok(());

@@ -130,6 +130,10 @@ pub(crate) fn acme(config: &str) -> Source<'_> {
 pub(crate) struct Finished(Output);
 
 impl Finished {
+    pub(crate) fn of(output: Output) -> Self {
+        Self(output)
+    }
+
     pub(crate) fn code(&self) -> Option<i32> {
         self.0.status.code()
     }
@@ -184,9 +188,13 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, name: &str) {
+        assert!(self.try_signal(name));
+    }
+
+    /// Whether the process was there to get it.
+    pub(crate) fn try_signal(&self, name: &str) -> bool {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(pid).status().unwrap();
-        assert!(sent.success());
+        Command::new("kill").arg(format!("-{name}")).arg(pid).status().unwrap().success()
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -245,20 +253,23 @@ pub(crate) fn skipped(test: &str, why: &str) {
 
 /// What starts the host with names of the test's own, built once.
 pub(crate) fn names() -> Option<Vec<String>> {
-    static NAMES: OnceLock<Option<Vec<String>>> = OnceLock::new();
-    let names = NAMES.get_or_init(|| {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let library = folder.join(format!("names-{}.so", std::process::id()));
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host/names.c");
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", source, "-ldl", "-o"]).arg(&library);
-        let built = compiler.status().is_ok_and(|status| status.success());
-        built.then(|| vec!["env".to_owned(), format!("LD_PRELOAD={}", library.display())])
-    });
-    if names.is_none() {
-        skipped("names that lead inside", "no C compiler builds a library for LD_PRELOAD");
+    static NAMES: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let library = NAMES.get_or_init(|| preloaded("names")).as_ref()?;
+    Some(vec!["env".to_owned(), format!("LD_PRELOAD={}", library.display())])
+}
+
+/// A library for `LD_PRELOAD`, from the C source of that name beside this file.
+pub(crate) fn preloaded(name: &str) -> Option<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let library = folder.join(format!("{name}-{}.so", std::process::id()));
+    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/host/{name}.c"));
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl");
+    let built = compiler.status().is_ok_and(|status| status.success());
+    if !built {
+        skipped(name, "no C compiler builds a library for LD_PRELOAD");
     }
-    names.clone()
+    built.then_some(library)
 }
 
 /// The scripted component, built once.

@@ -1,5 +1,7 @@
 //! What is wrong with a configuration is told all at once, before anything is sent or stored.
 
+use std::process::Command;
+
 use crate::bench::{Bench, Source, acme, foreign_guest, guest};
 use crate::server::{Server, reply};
 
@@ -67,24 +69,38 @@ fn an_output_that_is_another_file_of_the_configuration_is_refused_before_anythin
         ("state.db-wal", "a file of the state"),
         ("state.db-shm", "a file of the state"),
         ("state.db-journal", "a file of the state"),
-        ("state.db.lock", "a file of the state"),
+        ("state.db-new", "a file of the state"),
         ("own.wasm", "a component"),
     ] {
         bench.configure(&format!("type = \"file\"\npath = {path:?}"), &[acme("do = \"events\"")]);
         let text = bench.read("host.toml").replace(&guest().display().to_string(), "own.wasm");
         bench.write("host.toml", text);
         bench.catch_up().expect(2).says(&format!("output.path: is also {what}"));
-        assert!(!bench.path("state.db.lock").exists());
+        assert!(!bench.path("state.db-new").exists());
     }
 }
 
 #[test]
-fn a_state_that_is_a_folder_is_a_fault_and_no_lock_is_left_behind() {
+fn a_state_that_is_no_regular_file_is_a_fault() {
+    for make in ["mkdir", "mkfifo"] {
+        let bench = Bench::with(&[acme("do = \"events\"")]);
+        let made = Command::new(make).arg(bench.path("state.db")).status().unwrap();
+        assert!(made.success());
+        for arguments in [&["run", "--until-caught-up"][..], &["cursor", "reset", "acme"]] {
+            bench.host(arguments).expect(2).says("state.path: is no regular file");
+        }
+    }
+}
+
+#[test]
+fn a_configuration_that_is_a_pipe_is_refused_and_not_waited_for() {
     let bench = Bench::with(&[acme("do = \"events\"")]);
-    std::fs::create_dir(bench.path("state.db")).unwrap();
-    bench.catch_up().expect(2).says("state.path: is a folder");
-    bench.host(&["cursor", "reset", "acme"]).expect(2).says("state.path: is a folder");
-    assert!(!bench.path("state.db.lock").exists());
+    std::fs::remove_file(bench.path("host.toml")).unwrap();
+    let made = Command::new("mkfifo").arg(bench.path("host.toml")).status().unwrap();
+    assert!(made.success());
+    for arguments in [&["run"][..], &["check"], &["cursor", "list"]] {
+        bench.host(arguments).expect(2).says("it is no regular file");
+    }
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn beside_a_running_host_cursors_are_read_but_not_changed() {
     running.until("more=false");
     assert_eq!(bench.host(&["cursor", "show", "acme"]).expect(0).stdout(), "3\n");
     for arguments in [&["cursor", "set", "acme", "1"][..], &["cursor", "reset", "acme"], &["run"]] {
-        bench.host(arguments).expect(1).says("state.db: is in use by process ");
+        bench.host(arguments).expect(1).says("state.db: is in use by another process");
     }
     running.signal("TERM");
     assert_eq!(running.end().0, Some(0));

@@ -30,6 +30,10 @@ type Shared = Arc<Mutex<World>>;
 struct FakeOutput(Shared, bool);
 
 impl Output for FakeOutput {
+    fn check(&mut self) -> Result<(), OutputError> {
+        Ok(())
+    }
+
     fn write(&mut self, source: &str, events: &[Event]) -> Result<(), OutputError> {
         let mut world = self.0.lock().unwrap();
         let fails = world.write_fails;
@@ -73,8 +77,8 @@ struct FakeState(Shared);
 
 /// An error of a real state: those cannot be made by hand.
 fn state_error() -> StateError {
-    source_host::state::StateLock::take(std::path::Path::new("/no/such/folder/state.db"))
-        .unwrap_err()
+    let nowhere = std::path::Path::new("/no/such/folder/state.db");
+    source_host::state::SqliteState::open(nowhere).err().unwrap()
 }
 
 impl State for FakeState {
@@ -84,6 +88,10 @@ impl State for FakeState {
 
     fn mark(&self, _output: &str) -> Result<Option<String>, StateError> {
         Ok(None)
+    }
+
+    fn check(&self) -> Result<(), StateError> {
+        Ok(())
     }
 
     fn commit(&mut self, changes: &[CursorChange], mark: Option<&Mark>) -> Result<(), CommitError> {
