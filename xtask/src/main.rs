@@ -52,6 +52,7 @@ fn run(args: &[&str]) -> Result<()> {
         ["bench"] => bench::run(),
         ["soak", "--minutes", minutes] => soak::fresh(minutes),
         ["soak", "--seed", seed] => soak::again(seed),
+        ["soak", "host", "--minutes", minutes] => soak::host(minutes),
         ["fuzz", "--minutes", minutes] => fuzz::explore(None, minutes),
         ["fuzz", target, "--minutes", minutes] => fuzz::explore(Some(target), minutes),
         ["test"] => test::STEPS.all(),
@@ -82,6 +83,7 @@ usage: cargo xtask COMMAND
                      over a million rows
   soak               --minutes N: random worlds of fresh seeds; a failure tells its seed
                      --seed SEED: one of them again, with all that happens in it
+                     host --minutes N: kills and failed system calls at random, against the host
   fuzz               [TARGET] --minutes N: each fuzz target, or one, for so long
   test               all that follows, up to the first step that fails
 ";
