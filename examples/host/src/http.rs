@@ -150,7 +150,7 @@ impl HttpClient {
             Url::parse(&request.url).map_err(|error| format!("the URL is unusable: {error}"))?;
         self.allow.judge_url(&url).map_err(|error| error.to_string())?;
         if !request.method.bytes().all(|byte| byte.is_ascii_uppercase())
-            || request.method == "CONNECT"
+            || DENIED_METHODS.contains(&request.method.as_str())
         {
             return Err("the method is not one that may be used".to_owned());
         }
@@ -204,6 +204,9 @@ fn host_and_port(url: &Url) -> String {
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
 
+/// They ask for no resource: the first makes a way for anything; the others repeat the request as it
+/// arrived, with what a proxy adds to it, its credentials among that.
+const DENIED_METHODS: [&str; 3] = ["CONNECT", "TRACE", "TRACK"];
 /// What the client writes itself. Two versions of any of them would let a request mean two things.
 const TRANSPORT_HEADERS: [&str; 10] = [
     "accept-encoding",

@@ -107,7 +107,7 @@ fn localhost_leads_to_loopback() {
 }
 
 #[test]
-fn headers_of_the_transport_are_denied() {
+fn headers_of_the_transport_and_methods_that_ask_for_no_resource_are_denied() {
     let server = Server::start(|_, _| reply(200, "", ""));
     for name in
         ["Host", "Content-Length", "transfer-encoding", "Connection", "Proxy-Authorization", "a b"]
@@ -116,7 +116,10 @@ fn headers_of_the_transport_are_denied() {
         assert_eq!(told["error"], "denied", "{name}: {told}");
     }
     assert_eq!(fetch_from(&server, "headers = { X = \"a\\nb\" }")["error"], "denied");
-    assert_eq!(fetch_from(&server, "method = \"GET / HTTP/1.1\"")["error"], "denied");
+    for method in ["GET / HTTP/1.1", "get", "CONNECT", "TRACE", "TRACK"] {
+        let told = fetch_from(&server, &format!("method = {method:?}"));
+        assert_eq!(told["error"], "denied", "{method}: {told}");
+    }
     assert_eq!(server.received().len(), 0);
 }
 
