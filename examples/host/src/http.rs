@@ -1,5 +1,6 @@
 //! Makes the HTTP exchanges of one source, within its policy and its limits.
 
+mod body;
 mod error;
 mod resolver;
 mod tls;
@@ -7,13 +8,14 @@ mod tls;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Method, redirect, retry};
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
 use crate::egress::AllowList;
+use body::{Body, BodyError};
 use error::{http_error, told};
 use resolver::{JudgingResolver, Lookup, system_lookup};
 pub use tls::read_roots;
@@ -75,7 +77,6 @@ impl HttpClient {
             // `send` sends once. What remains below this is hyper's second try of a request that
             // never left: its idle connection was found closed before a byte was written.
             .retry(retry::never())
-            .gzip(true)
             .no_proxy()
             .pool_max_idle_per_host(1)
             // Shorter than servers commonly wait, so that a connection is not closed under a request.
@@ -113,18 +114,25 @@ impl HttpClient {
         dialled: &str,
     ) -> Result<Response, HttpError> {
         let told = |error: reqwest::Error| http_error(&error, dialled);
-        let mut response = self.client.execute(request).await.map_err(told)?;
-        let mut body = Vec::new();
-        // Piece by piece: a small compressed body may hold a very large one.
-        while let Some(piece) = response.chunk().await.map_err(told)? {
-            if body.len() + piece.len() > self.limits.response_bytes_max {
-                return Err(HttpError::TooLarge(format!(
-                    "the response is larger than {} bytes",
-                    self.limits.response_bytes_max
-                )));
+        let unusable = |error| match error {
+            BodyError::TooLarge => HttpError::TooLarge(format!(
+                "the response is larger than {} bytes",
+                self.limits.response_bytes_max
+            )),
+            BodyError::Garbled(why) => {
+                HttpError::Other(format!("the exchange with {dialled} broke: {why}"))
             }
-            body.extend_from_slice(&piece);
+        };
+        let mut response = self.client.execute(request).await.map_err(told)?;
+        let mut body = Body::new(response.headers_mut(), self.limits.response_bytes_max);
+        while let Some(piece) = response.chunk().await.map_err(told)? {
+            // Part by part: a small compressed piece may hold a very large one, and take its time.
+            for part in piece.chunks(PART_BYTES) {
+                body.write(part).map_err(unusable)?;
+                tokio::task::consume_budget().await;
+            }
         }
+        let body = body.finish().map_err(unusable)?;
         let headers = response.headers().iter().map(|(name, value)| Header {
             name: name.as_str().to_owned(),
             value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
@@ -194,6 +202,7 @@ fn judge_headers(headers: &[Header]) -> Result<HeaderMap, String> {
         value.set_sensitive(true);
         judged.append(name, value);
     }
+    judged.insert(ACCEPT_ENCODING, body::ACCEPTED);
     judged.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
     Ok(judged)
 }
@@ -221,6 +230,8 @@ const TRANSPORT_HEADERS: [&str; 10] = [
     "upgrade",
 ];
 const AGENT: &str = concat!("source-host/", env!("CARGO_PKG_VERSION"));
+/// What is undone of a body at a time.
+const PART_BYTES: usize = 1 << 10;
 const URL_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
 const HEADER_BYTES_MAX: usize = 64 << 10;
