@@ -251,7 +251,7 @@ mod tests {
     static LOOKUPS: AtomicU16 = AtomicU16::new(0);
 
     fn client(entry: &str, lookup: Lookup) -> HttpClient {
-        let allow = AllowList::new(vec![Origin::parse(entry).unwrap()]);
+        let allow = AllowList::new(vec![Origin::parse(entry).unwrap()], Vec::new());
         HttpClient::with_lookup(allow, None, &[], HttpLimits::default(), lookup).unwrap()
     }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::Value;
 
-use crate::bench::{Bench, Source};
+use crate::bench::{Bench, Source, names};
 use crate::server::{Server, reply};
 
 /// What a component that sends one request is told. `keys` are the source's own.
@@ -104,6 +104,32 @@ fn localhost_leads_to_loopback() {
     let url = format!("http://localhost:{}", server.address.port());
     let told = fetch(&format!("allow = [\"{url}\"]"), &format!("url = \"{url}\""));
     assert_eq!(told["status"], 200, "{told}");
+}
+
+#[test]
+fn a_name_leads_to_addresses_that_the_source_names_and_to_no_others() {
+    let Some(names) = names() else { return };
+    let server = Server::start(|_, _| reply(200, "", "said"));
+    let fetch = |url: &str, addresses: &str| {
+        let keys = format!("allow = [\"{url}\"]\nallow_addresses = [{addresses}]");
+        let config = format!("do = \"fetch\"\nurl = \"{url}\"");
+        let mut bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+        bench.starter.clone_from(&names);
+        bench.catch_up().expect(0).events().remove(0)
+    };
+    let url = format!("http://127-0-0-1.example:{}", server.address.port());
+    for addresses in ["", "\"198.18.0.0/15\", \"169.254.169.254\"", "\"127.0.0.2\""] {
+        let told = fetch(&url, addresses);
+        assert_eq!(told["error"], "denied", "{addresses}: {told}");
+    }
+    assert_eq!(server.connections(), 0);
+    for addresses in ["\"127.0.0.0/8\"", "\"::1\", \"127.0.0.1\""] {
+        assert_eq!(fetch(&url, addresses)["status"], 200, "{addresses}");
+    }
+    let told = fetch("https://198-18-0-7.example", "\"10.0.0.0/8\"");
+    let why = "198-18-0-7.example resolves to 198.18.0.7, which is no public address; \
+               if that is meant, add \"198.18.0.0/15\" to `allow_addresses`";
+    assert_eq!(told["why"], why);
 }
 
 #[test]
