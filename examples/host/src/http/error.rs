@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use rustls::CertificateError;
+use url::{Host, Url};
 
 use crate::bindings::HttpError;
 use crate::egress::EgressError;
@@ -18,9 +19,9 @@ pub(super) fn http_error(error: &reqwest::Error, dialled: &str) -> HttpError {
             None => {}
         }
         if error.is_connect()
-            && let Some(remedy) = tls_remedy(cause)
+            && let Some(why) = no_tls(cause, &text, error.url())
         {
-            return HttpError::Tls(format!("no TLS with {dialled}: {text}; {remedy}"));
+            return HttpError::Tls(format!("no TLS with {dialled}: {why}"));
         }
     }
     if error.is_timeout() {
@@ -35,33 +36,57 @@ pub(super) fn http_error(error: &reqwest::Error, dialled: &str) -> HttpError {
     }
 }
 
-/// What to do about a connection that TLS did not let come about; none if it was not TLS.
-fn tls_remedy(cause: &Cause) -> Option<&'static str> {
+/// Why TLS did not let a connection come about, and what to do about it; none if it was not TLS.
+fn no_tls(cause: &Cause, text: &str, url: Option<&Url>) -> Option<String> {
     use CertificateError as Bad;
-    match cause.downcast_ref::<rustls::Error>() {
+    let remedy = match cause.downcast_ref::<rustls::Error>() {
         Some(rustls::Error::InvalidCertificate(Bad::UnknownIssuer)) => {
-            Some("if a private authority issued it, name that authority's PEM file as `ca_file`")
+            "if a private authority issued it, name that authority's PEM file as `ca_file`"
         }
         Some(rustls::Error::InvalidCertificate(
             Bad::Expired
             | Bad::ExpiredContext { .. }
             | Bad::NotValidYet
             | Bad::NotValidYetContext { .. },
-        )) => Some("check this machine's clock, then ask for the certificate to be renewed"),
+        )) => "check this machine's clock, then ask for the certificate to be renewed",
         Some(rustls::Error::InvalidCertificate(
             Bad::NotValidForName | Bad::NotValidForNameContext { .. },
-        )) => Some("check the host: the certificate is another's"),
-        Some(rustls::Error::InvalidCertificate(_)) => {
-            Some("`ca_file` names roots to trust beside those of the machine")
+        )) => "check the host: the certificate is another's",
+        Some(rustls::Error::InvalidCertificate(Bad::Other(other)))
+            if other.to_string() == AUTHORITY_AS_SERVER =>
+        {
+            return Some(authority_as_server(url));
         }
-        Some(_) => Some("check the port: does it speak TLS?"),
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            "`ca_file` names roots to trust beside those of the machine"
+        }
+        Some(_) => "check the port: does it speak TLS?",
         None => {
             // No TCP handshake ends like this: the other side hung up within that of TLS.
             let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
-            (kind == Some(io::ErrorKind::UnexpectedEof))
-                .then_some("check the port: does it speak TLS?")
+            if kind != Some(io::ErrorKind::UnexpectedEof) {
+                return None;
+            }
+            "check the port: does it speak TLS?"
         }
-    }
+    };
+    Some(format!("{text}; {remedy}"))
+}
+
+/// A certificate that somebody signed for the server itself, as `openssl` does it by default.
+fn authority_as_server(url: Option<&Url>) -> String {
+    let (host, kind) = match url.and_then(Url::host) {
+        Some(Host::Domain(name)) => (name.to_owned(), "DNS"),
+        Some(Host::Ipv4(address)) => (address.to_string(), "IP"),
+        Some(Host::Ipv6(address)) => (address.to_string(), "IP"),
+        None => ("HOST".to_owned(), "DNS"),
+    };
+    format!(
+        "the server shows an authority's certificate (CA:TRUE) as its own; give it another, and \
+         name that one as `ca_file`: openssl req -x509 -newkey rsa:2048 -nodes -days 825 \
+         -keyout key.pem -out cert.pem -subj /CN={host} -addext subjectAltName={kind}:{host} \
+         -addext basicConstraints=critical,CA:FALSE"
+    )
 }
 
 /// The error and all that it rests on. An I/O error hides the one that it was made from.
@@ -85,3 +110,6 @@ pub(super) fn told(error: &reqwest::Error) -> String {
 
 /// An error within an error.
 type Cause = dyn StdError + 'static;
+
+/// What is said of a certificate that may sign others, and may not be a server's own.
+const AUTHORITY_AS_SERVER: &str = "CaUsedAsEndEntity";

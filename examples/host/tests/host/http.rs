@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::Value;
 
 use crate::bench::{Bench, Source, names};
-use crate::server::{Server, reply};
+use crate::server::{Server, Tls, reply};
 
 /// What a component that sends one request is told. `keys` are the source's own.
 fn fetch(keys: &str, config: &str) -> Value {
@@ -230,11 +230,39 @@ fn tls_needs_a_trusted_certificate() {
     let told = bench.catch_up().expect(0).events().remove(0);
     assert_eq!(told["error"], "tls", "{told}");
 
-    bench.write("ca.pem", own);
+    // A byte order mark is what some editors begin a file with.
+    bench.write("ca.pem", format!("\u{feff}{own}"));
     let keys = format!("{keys}\nca_file = \"ca.pem\"");
     bench.configure("type = \"stdout\"", &[Source { name: "acme", keys: &keys, config: &config }]);
     let told = bench.catch_up().expect(0).events().remove(0);
     assert_eq!(told["status"], 200, "{told}");
+}
+
+/// What a component is told that sends to a server with TLS whose certificate is trusted.
+fn fetch_from_tls(tls: &Tls, reply: fn() -> Vec<u8>) -> (Server, Value) {
+    let (server, own) = Server::start_tls_as(tls, "127.0.0.1", move |_, _| reply());
+    let url = format!("https://{}", server.address);
+    let config = format!("do = \"fetch\"\nurl = \"{url}\"");
+    let keys = format!("allow = [\"{url}\"]\nca_file = \"ca.pem\"");
+    let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+    bench.write("ca.pem", own);
+    let told = bench.catch_up().expect(0).events().remove(0);
+    (server, told)
+}
+
+#[test]
+fn an_authority_as_a_server_is_told_with_the_line_that_makes_another_certificate() {
+    let tls = Tls { is_authority: true, ..Tls::default() };
+    let (server, told) = fetch_from_tls(&tls, || reply(200, "", "said"));
+    assert_eq!(told["error"], "tls", "{told}");
+    let why = told["why"].as_str().unwrap();
+    let said =
+        format!("no TLS with {}: the server shows an authority's certificate", server.address);
+    assert!(why.starts_with(&said), "{why}");
+    let line = "openssl req -x509 -newkey rsa:2048 -nodes -days 825 -keyout key.pem -out cert.pem \
+                -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
+                -addext basicConstraints=critical,CA:FALSE";
+    assert!(why.ends_with(line), "{why}");
 }
 
 #[test]
