@@ -2,6 +2,7 @@
 
 mod body;
 mod error;
+mod proxy;
 mod resolver;
 mod tls;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use reqwest::{Method, redirect, retry};
+use reqwest::{Method, StatusCode, redirect, retry};
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
@@ -113,31 +114,63 @@ impl HttpClient {
         request: reqwest::Request,
         dialled: &str,
     ) -> Result<Response, HttpError> {
-        let told = |error: reqwest::Error| http_error(&error, dialled);
+        let mut response = self.begin(request, dialled).await?;
+        let body = self.body(&mut response, dialled).await?;
+        let headers = response.headers().iter().map(|(name, value)| Header {
+            name: name.as_str().to_owned(),
+            value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        });
+        Ok(Response { status: response.status().as_u16(), headers: headers.collect(), body })
+    }
+
+    /// Sends a request, and reads the head of the response.
+    async fn begin(
+        &self,
+        request: reqwest::Request,
+        dialled: &str,
+    ) -> Result<reqwest::Response, HttpError> {
+        let no_way = |why| HttpError::Connect(format!("no connection to {dialled}: {why}"));
+        match self.client.execute(request).await {
+            // Nobody but a proxy answers so.
+            Ok(response)
+                if self.proxy.is_some()
+                    && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED =>
+            {
+                Err(no_way(proxy::told_status(response.status())))
+            }
+            Ok(response) => Ok(response),
+            Err(error) => Err(match proxy::refusal(&self.client, &error).await {
+                Some(why) => no_way(why),
+                None => http_error(&error, dialled),
+            }),
+        }
+    }
+
+    /// Reads the body of a response, and undoes its gzip.
+    async fn body(
+        &self,
+        response: &mut reqwest::Response,
+        dialled: &str,
+    ) -> Result<Vec<u8>, HttpError> {
+        let bytes_max = self.limits.response_bytes_max;
+        let broke = |error| http_error(&error, dialled);
         let unusable = |error| match error {
-            BodyError::TooLarge => HttpError::TooLarge(format!(
-                "the response is larger than {} bytes",
-                self.limits.response_bytes_max
-            )),
+            BodyError::TooLarge => {
+                HttpError::TooLarge(format!("the response is larger than {bytes_max} bytes"))
+            }
             BodyError::Garbled(why) => {
                 HttpError::Other(format!("the exchange with {dialled} broke: {why}"))
             }
         };
-        let mut response = self.client.execute(request).await.map_err(told)?;
-        let mut body = Body::new(response.headers_mut(), self.limits.response_bytes_max);
-        while let Some(piece) = response.chunk().await.map_err(told)? {
+        let mut body = Body::new(response.headers_mut(), bytes_max);
+        while let Some(piece) = response.chunk().await.map_err(broke)? {
             // Part by part: a small compressed piece may hold a very large one, and take its time.
             for part in piece.chunks(PART_BYTES) {
                 body.write(part).map_err(unusable)?;
                 tokio::task::consume_budget().await;
             }
         }
-        let body = body.finish().map_err(unusable)?;
-        let headers = response.headers().iter().map(|(name, value)| Header {
-            name: name.as_str().to_owned(),
-            value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
-        });
-        Ok(Response { status: response.status().as_u16(), headers: headers.collect(), body })
+        body.finish().map_err(unusable)
     }
 
     /// What a request is sent to, in words.

@@ -303,6 +303,75 @@ fn a_proxy_comes_from_the_configuration_and_never_from_the_environment() {
 }
 
 #[test]
+fn a_proxy_that_makes_no_way_is_told_by_its_status() {
+    let fetch_by = |proxy: &Server, scheme: &str| {
+        let url = format!("{scheme}://api.example");
+        let keys =
+            format!("allow = [\"{url}\"]\nproxy = \"http://user:hunter22@{}\"", proxy.address);
+        let told = fetch(&keys, &format!("url = \"{url}/path?query\"\ntimeout_ms = 20000"));
+        assert_eq!(told["error"], "connect", "{told}");
+        let why = told["why"].as_str().unwrap().to_owned();
+        let port = if scheme == "https" { 443 } else { 80 };
+        let said =
+            format!("no connection to api.example:{port} (by the proxy {}): ", proxy.address);
+        assert!(why.starts_with(&said), "{why}");
+        assert!(!why.contains("hunter22") && !why.contains("query"), "{why}");
+        why
+    };
+    for (status, remedy) in [
+        (403, "it does not permit this"),
+        (405, "check host and port of `proxy`"),
+        (407, "it wants a user and a password"),
+        (502, "it does not get there"),
+        (503, "it does not get there"),
+    ] {
+        let proxy = Server::start(move |_, _| reply(status, "", "<html>no</html>"));
+        let why = fetch_by(&proxy, "https");
+        assert!(why.contains(&format!("the proxy answers {status}; {remedy}")), "{why}");
+        let received = proxy.received();
+        // A second try with a wrong password could lock the user out.
+        assert_eq!(received.len(), if status == 407 { 1 } else { 2 });
+        for asked in received {
+            assert_eq!(asked.head.lines().next(), Some("CONNECT api.example:443 HTTP/1.1"));
+            assert!(asked.header("proxy-authorization").is_some());
+        }
+    }
+    // No API answers so: it is the proxy's, without a tunnel, too.
+    let why = fetch_by(&Server::start(|_, _| reply(407, "", "")), "http");
+    assert!(why.contains("the proxy answers 407; "), "{why}");
+
+    let changed = Server::start(|number, _| reply(if number == 0 { 503 } else { 200 }, "", ""));
+    let why = fetch_by(&changed, "https");
+    assert!(why.contains("the proxy refused, and a moment later it did not"), "{why}");
+    for (answer, said) in [
+        (&b""[..], "the proxy hung up; check host and port"),
+        (b"SSH-2.0-OpenSSH\r\n", "the proxy's answer is no HTTP"),
+        (&[b'x'; 10_000], "the proxy's answer is no HTTP"),
+        (
+            &[b"HTTP/1.1 200 OK\r\nX: ", &[b'x'; 10_000][..]].concat(),
+            "the proxy's answer is no HTTP",
+        ),
+    ] {
+        let answer = answer.to_vec();
+        let why = fetch_by(&Server::start(move |_, _| answer.clone()), "https");
+        assert!(why.contains(said), "{why}");
+    }
+}
+
+#[test]
+fn a_proxy_that_never_answers_is_named() {
+    let proxy = Server::start(|_, _| {
+        loop {
+            std::thread::park();
+        }
+    });
+    let keys = format!("allow = [\"https://api.example\"]\nproxy = \"{}\"", proxy.url());
+    let told = fetch(&keys, "url = \"https://api.example\"\ntimeout_ms = 300");
+    assert_eq!(told["error"], "timeout", "{told}");
+    assert!(told["why"].as_str().unwrap().contains(&proxy.address.to_string()), "{told}");
+}
+
+#[test]
 fn one_poll_has_a_bound_on_its_requests() {
     let server = Server::start(|_, _| reply(200, "", ""));
     let url = server.url();
