@@ -19,6 +19,7 @@ use crate::egress::AllowList;
 use body::{Body, BodyError};
 use error::{http_error, told};
 use resolver::{JudgingResolver, Lookup, system_lookup};
+use tls::NoCertificate;
 pub use tls::read_roots;
 
 /// What a request and its response may cost.
@@ -48,6 +49,7 @@ pub struct HttpClient {
     allow: Arc<AllowList>,
     /// Host and port of the proxy.
     proxy: Option<String>,
+    no_certificate: Arc<NoCertificate>,
     limits: HttpLimits,
 }
 
@@ -71,8 +73,10 @@ impl HttpClient {
         lookup: Lookup,
     ) -> Result<Self, String> {
         let allow = Arc::new(allow);
+        let no_certificate = Arc::new(NoCertificate::default());
+        let tls = tls::config(extra_roots, allow.needs_tls(), Arc::clone(&no_certificate))?;
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config(extra_roots, allow.needs_tls())?)
+            .tls_backend_preconfigured(tls)
             .redirect(redirect::Policy::none())
             .referer(false)
             // `send` sends once. What remains below this is hyper's second try of a request that
@@ -91,7 +95,7 @@ impl HttpClient {
             None => builder.dns_resolver(JudgingResolver::new(Arc::clone(&allow), lookup)),
         };
         let client = builder.build().map_err(|error| told(&error))?;
-        Ok(Self { client, allow, proxy: proxy.map(host_and_port), limits })
+        Ok(Self { client, allow, proxy: proxy.map(host_and_port), no_certificate, limits })
     }
 
     /// Makes one exchange.
@@ -129,6 +133,7 @@ impl HttpClient {
         request: reqwest::Request,
         dialled: &str,
     ) -> Result<reqwest::Response, HttpError> {
+        self.no_certificate.forget();
         let no_way = |why| HttpError::Connect(format!("no connection to {dialled}: {why}"));
         match self.client.execute(request).await {
             // Nobody but a proxy answers so.
@@ -141,7 +146,7 @@ impl HttpClient {
             Ok(response) => Ok(response),
             Err(error) => Err(match proxy::refusal(&self.client, &error).await {
                 Some(why) => no_way(why),
-                None => http_error(&error, dialled),
+                None => http_error(&error, dialled, self.no_certificate.was_asked()),
             }),
         }
     }
@@ -153,7 +158,7 @@ impl HttpClient {
         dialled: &str,
     ) -> Result<Vec<u8>, HttpError> {
         let bytes_max = self.limits.response_bytes_max;
-        let broke = |error| http_error(&error, dialled);
+        let broke = |error| http_error(&error, dialled, false);
         let unusable = |error| match error {
             BodyError::TooLarge => {
                 HttpError::TooLarge(format!("the response is larger than {bytes_max} bytes"))

@@ -9,14 +9,23 @@ use url::{Host, Url};
 use crate::bindings::HttpError;
 use crate::egress::EgressError;
 
-/// Tells the contract's cases apart by what lies at the bottom of the client's error.
-pub(super) fn http_error(error: &reqwest::Error, dialled: &str) -> HttpError {
-    let text = told(error);
+/// Tells the contract's cases apart by what lies at the bottom of the client's error. A server may
+/// have asked for a certificate.
+pub(super) fn http_error(error: &reqwest::Error, dialled: &str, was_asked: bool) -> HttpError {
+    let is_cut = |cause: &Cause| kind(cause) == Some(io::ErrorKind::UnexpectedEof);
+    let text = if !error.is_connect() && causes(error).any(is_cut) {
+        "the other side hung up".to_owned()
+    } else {
+        told(error)
+    };
     for cause in causes(error) {
         match cause.downcast_ref::<EgressError>() {
             Some(EgressError::Denied(why)) => return HttpError::Denied(why.clone()),
             Some(EgressError::Dns(why)) => return HttpError::Dns(why.clone()),
             None => {}
+        }
+        if was_asked && is_turned_away(cause, error.is_connect()) {
+            return HttpError::Tls(format!("no TLS with {dialled}: {NO_CERTIFICATE} ({text})"));
         }
         if error.is_connect()
             && let Some(why) = no_tls(cause, &text, error.url())
@@ -31,9 +40,32 @@ pub(super) fn http_error(error: &reqwest::Error, dialled: &str) -> HttpError {
             "no connection to {dialled}: {text}; \
              check host and port, and whether this machine needs a `proxy` to get there"
         ))
+    } else if was_asked {
+        // A server that lets others in, too, may have taken the request.
+        HttpError::Other(format!(
+            "the exchange with {dialled} broke: {text}; it may be that {NO_CERTIFICATE}"
+        ))
     } else {
         HttpError::Other(format!("the exchange with {dialled} broke: {text}"))
     }
+}
+
+/// Whether a server that asked for a certificate breaks off for the want of it: with an alert, which
+/// may come after the handshake, or without a word within it.
+fn is_turned_away(cause: &Cause, is_connect: bool) -> bool {
+    if let Some(error) = cause.downcast_ref() {
+        return matches!(error, rustls::Error::AlertReceived(_));
+    }
+    is_connect
+        && matches!(
+            kind(cause),
+            Some(
+                io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::BrokenPipe
+            )
+        )
 }
 
 /// Why TLS did not let a connection come about, and what to do about it; none if it was not TLS.
@@ -63,8 +95,7 @@ fn no_tls(cause: &Cause, text: &str, url: Option<&Url>) -> Option<String> {
         Some(_) => "check the port: does it speak TLS?",
         None => {
             // No TCP handshake ends like this: the other side hung up within that of TLS.
-            let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
-            if kind != Some(io::ErrorKind::UnexpectedEof) {
+            if kind(cause) != Some(io::ErrorKind::UnexpectedEof) {
                 return None;
             }
             "check the port: does it speak TLS?"
@@ -89,6 +120,10 @@ fn authority_as_server(url: Option<&Url>) -> String {
     )
 }
 
+fn kind(cause: &Cause) -> Option<io::ErrorKind> {
+    cause.downcast_ref::<io::Error>().map(io::Error::kind)
+}
+
 /// The error and all that it rests on. An I/O error hides the one that it was made from.
 fn causes<'a>(error: &'a Cause) -> impl Iterator<Item = &'a Cause> {
     std::iter::successors(Some(error), |&error: &&'a Cause| {
@@ -111,5 +146,7 @@ pub(super) fn told(error: &reqwest::Error) -> String {
 /// An error within an error.
 type Cause = dyn StdError + 'static;
 
+const NO_CERTIFICATE: &str =
+    "the server asks for a client certificate, and this host has none; have it do without";
 /// What is said of a certificate that may sign others, and may not be a server's own.
 const AUTHORITY_AS_SERVER: &str = "CaUsedAsEndEntity";

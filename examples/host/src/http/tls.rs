@@ -1,11 +1,14 @@
 //! What a client trusts: the roots of the machine, and those that a source names.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use rustls::RootCertStore;
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, SignatureScheme};
 
 use crate::redact::printable;
 
@@ -62,6 +65,7 @@ fn roots(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 pub(super) fn config(
     extra_roots: &[CertificateDer<'static>],
     needs_tls: bool,
+    no_certificate: Arc<NoCertificate>,
 ) -> Result<rustls::ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     if needs_tls {
@@ -81,8 +85,38 @@ pub(super) fn config(
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_client_cert_resolver(no_certificate);
     Ok(config)
+}
+
+/// Shows no certificate to a server that asks for one, and remembers that it did: all that such a
+/// server tells otherwise is that something broke.
+#[derive(Debug, Default)]
+pub(super) struct NoCertificate {
+    asked: AtomicBool,
+}
+
+impl NoCertificate {
+    /// Forgets what was asked before.
+    pub(super) fn forget(&self) {
+        self.asked.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a server has asked.
+    pub(super) fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
 }
 
 /// Many times as long as the roots of a machine.

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::Value;
 
 use crate::bench::{Bench, Source, names};
-use crate::server::{Server, Tls, reply};
+use crate::server::{Asks, Server, Tls, reply};
 
 /// What a component that sends one request is told. `keys` are the source's own.
 fn fetch(keys: &str, config: &str) -> Value {
@@ -263,6 +263,38 @@ fn an_authority_as_a_server_is_told_with_the_line_that_makes_another_certificate
                 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
                 -addext basicConstraints=critical,CA:FALSE";
     assert!(why.ends_with(line), "{why}");
+}
+
+#[test]
+fn a_server_that_asks_for_a_client_certificate_is_told_as_such() {
+    use rustls::version::{TLS12, TLS13};
+    let named = "the server asks for a client certificate, and this host has none";
+    for version in [&TLS12, &TLS13] {
+        let version = Some(version);
+        // It says no, or nothing: in the handshake, or at the first word after it.
+        for hangs_up in [false, true] {
+            let tls = Tls { asks: Asks::Firmly, hangs_up, version, ..Tls::default() };
+            let (server, told) = fetch_from_tls(&tls, || reply(200, "", "said"));
+            let why = told["why"].as_str().unwrap();
+            assert!(why.contains(named), "{version:?}: {told}");
+            if told["error"] == "tls" {
+                assert!(why.starts_with(&format!("no TLS with {}: ", server.address)), "{told}");
+            } else {
+                assert!(hangs_up && version == Some(&TLS13), "{version:?}: {told}");
+            }
+        }
+        // It does without.
+        let tls = Tls { asks: Asks::Mildly, version, ..Tls::default() };
+        assert_eq!(fetch_from_tls(&tls, || reply(200, "", "said")).1["status"], 200);
+        let (_, told) = fetch_from_tls(&tls, Vec::new);
+        assert_eq!(told["error"], "other", "{told}");
+        assert!(
+            told["why"].as_str().unwrap().contains(&format!("it may be that {named}")),
+            "{told}"
+        );
+        let (_, told) = fetch_from_tls(&Tls { version, ..Tls::default() }, Vec::new);
+        assert!(!told["why"].as_str().unwrap().contains("certificate"), "{told}");
+    }
 }
 
 #[test]

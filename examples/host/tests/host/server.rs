@@ -33,13 +33,23 @@ pub(crate) struct Server {
 pub(crate) struct Tls {
     /// Its certificate is marked as an authority's.
     pub(crate) is_authority: bool,
-    /// It asks for a client's certificate, and may let nobody in without one.
-    pub(crate) asks: bool,
-    pub(crate) insists: bool,
+    /// Whether it asks for a client's certificate.
+    pub(crate) asks: Asks,
     /// It hangs up within the handshake.
     pub(crate) hangs_up: bool,
     /// It speaks this version alone.
     pub(crate) version: Option<&'static rustls::SupportedProtocolVersion>,
+}
+
+/// How a server asks for a client's certificate.
+#[derive(Default, PartialEq, Eq)]
+pub(crate) enum Asks {
+    #[default]
+    No,
+    /// And does without one.
+    Mildly,
+    /// And lets nobody in without one.
+    Firmly,
 }
 
 /// What the server has seen.
@@ -91,17 +101,20 @@ impl Server {
         let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&versions)
             .unwrap();
-        let builder = if tls.asks {
+        let builder = if tls.asks == Asks::No {
+            builder.with_no_client_auth()
+        } else {
             let mut roots = rustls::RootCertStore::empty();
             roots.add(own.der().clone()).unwrap();
             let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
                 Arc::new(roots),
                 provider,
             );
-            let verifier = if tls.insists { verifier } else { verifier.allow_unauthenticated() };
+            let verifier = match tls.asks {
+                Asks::Firmly => verifier,
+                Asks::Mildly | Asks::No => verifier.allow_unauthenticated(),
+            };
             builder.with_client_cert_verifier(verifier.build().unwrap())
-        } else {
-            builder.with_no_client_auth()
         };
         let config = Arc::new(builder.with_single_cert(vec![own.der().clone()], key).unwrap());
         let hangs_up = tls.hangs_up;
