@@ -218,3 +218,42 @@ fn gzip_within_gzip_and_unknown_encodings_are_handed_over_as_they_are() {
         assert_eq!((&told["status"], &told["length"]), (&200.into(), &length.into()), "{headers}");
     }
 }
+
+/// What two requests are told, one after the other, if each is replied to with these bytes.
+fn fetched_twice(sent: &'static str) -> Value {
+    let server = Server::start(move |number, _| {
+        let sent = sent.as_bytes().to_vec();
+        if number == 0 { sent } else { reply(200, "", "the next") }
+    });
+    let url = server.url();
+    let config = format!("do = \"fetch often\"\ncount = 2\nurl = \"{url}\"\ntimeout_ms = 20000");
+    let keys = format!("allow = [\"{url}\"]");
+    let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+    bench.catch_up().expect(0).events().remove(0)["all"].take()
+}
+
+#[test]
+fn a_reply_of_a_wrong_length_is_an_error_and_leaves_nothing_for_the_next() {
+    for sent in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 9\r\n\r\nsaid",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nsaid",
+        "HTTP/1.1 200 OK\r\nContent-Length: four\r\n\r\nsaid",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nsaid\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsaid and more\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nsaid",
+    ] {
+        let told = fetched_twice(sent);
+        assert_eq!(told[0]["error"], "other", "{sent}: {told}");
+        assert_eq!(told[1]["body"], "the next", "{sent}: {told}");
+    }
+    // More than was announced: it is none of the first, and no reply to the second.
+    let forged = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsaid\
+                  HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged";
+    let told = fetched_twice(forged);
+    assert_eq!(told[0]["body"], "said", "{told}");
+    assert_ne!(told[1]["body"], "forged", "{told}");
+    // What comes before a reply is none.
+    let early = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsaid";
+    let told = fetched_twice(early);
+    assert_eq!((&told[0]["status"], &told[0]["body"]), (&200.into(), &"said".into()), "{told}");
+}
