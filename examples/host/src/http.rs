@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
 use crate::egress::AllowList;
+use crate::room::{Room, SMALL_BYTES_MAX};
 use body::{Body, BodyError};
 use error::{http_error, told};
 use resolver::{JudgingResolver, Lookup, system_lookup};
@@ -98,14 +99,16 @@ impl HttpClient {
         Ok(Self { client, allow, proxy: proxy.map(host_and_port), no_certificate, limits })
     }
 
-    /// Makes one exchange.
-    pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
+    /// Makes one exchange. A large response takes a place of the room, and waits for it outside the
+    /// request's time.
+    pub(crate) async fn send(&self, request: Request, room: &Room) -> Result<Response, HttpError> {
         let allowed = request.timeout_ms.map_or(self.limits.timeout, |timeout_ms| {
             Duration::from_millis(timeout_ms.into()).min(self.limits.timeout)
         });
         let request = self.judge(request).map_err(HttpError::Denied)?;
         let dialled = self.dialled(request.url());
-        tokio::time::timeout(allowed, self.exchange(request, &dialled)).await.unwrap_or_else(|_| {
+        let exchange = self.exchange(request, &dialled, room);
+        room.within(allowed, exchange).await.unwrap_or_else(|| {
             Err(HttpError::Timeout(format!(
                 "no complete response within {} ms from {dialled}",
                 allowed.as_millis()
@@ -117,9 +120,10 @@ impl HttpClient {
         &self,
         request: reqwest::Request,
         dialled: &str,
+        room: &Room,
     ) -> Result<Response, HttpError> {
         let mut response = self.begin(request, dialled).await?;
-        let body = self.body(&mut response, dialled).await?;
+        let body = self.body(&mut response, dialled, room).await?;
         let headers = response.headers().iter().map(|(name, value)| Header {
             name: name.as_str().to_owned(),
             value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
@@ -156,6 +160,7 @@ impl HttpClient {
         &self,
         response: &mut reqwest::Response,
         dialled: &str,
+        room: &Room,
     ) -> Result<Vec<u8>, HttpError> {
         let bytes_max = self.limits.response_bytes_max;
         let broke = |error| http_error(&error, dialled, false);
@@ -172,6 +177,9 @@ impl HttpClient {
             // Part by part: a small compressed piece may hold a very large one, and take its time.
             for part in piece.chunks(PART_BYTES) {
                 body.write(part).map_err(unusable)?;
+                if body.len() > SMALL_BYTES_MAX {
+                    room.enter().await;
+                }
                 tokio::task::consume_budget().await;
             }
         }
@@ -295,7 +303,8 @@ mod tests {
 
     async fn get(client: &HttpClient, url: String) -> Result<Response, HttpError> {
         let (method, headers, body) = ("GET".to_owned(), Vec::new(), Vec::new());
-        client.send(Request { method, url, headers, body, timeout_ms: Some(5_000) }).await
+        let request = Request { method, url, headers, body, timeout_ms: Some(5_000) };
+        client.send(request, &Room::default()).await
     }
 
     /// A server that answers each connection once, and counts them.

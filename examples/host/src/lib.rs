@@ -36,6 +36,7 @@ pub mod log;
 pub mod output;
 mod prepared;
 pub mod redact;
+mod room;
 pub mod run;
 mod signals;
 pub mod source;

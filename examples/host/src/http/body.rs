@@ -82,6 +82,14 @@ impl Body {
         }
     }
 
+    /// Bytes so far, decoded.
+    pub(super) fn len(&self) -> usize {
+        match &self.collected {
+            Collected::Plain(bounded) => bounded.bytes.len(),
+            Collected::Gzip { decoder, .. } => decoder.get_ref().bytes.len(),
+        }
+    }
+
     /// The whole of it, when no more comes.
     pub(super) fn finish(self) -> Result<Vec<u8>, BodyError> {
         match self.collected {
