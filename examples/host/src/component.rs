@@ -13,6 +13,7 @@ use crate::bindings::{
 };
 use crate::guest::{GuestState, TICK};
 use crate::http::HttpClient;
+use crate::room::Place;
 
 /// What one call of a component may cost.
 #[derive(Clone, Copy, Debug)]
@@ -236,6 +237,11 @@ impl Instance {
         self.store.data().requests()
     }
 
+    /// The place that large replies of the last call took: to be held for what came of them.
+    pub(crate) fn take_place(&mut self) -> Option<Place> {
+        self.store.data().room.leave()
+    }
+
     /// Whether the instance may be kept for another call: not after a failure, and not beyond its
     /// bounds.
     pub fn may_be_kept(&self) -> bool {
@@ -254,14 +260,15 @@ impl Instance {
         // A call that is dropped half-way leaves an instance that cannot be entered again.
         self.sound = false;
         self.store.set_epoch_deadline(1);
-        let called = tokio::time::timeout(limits.wall, call(&self.source, &mut self.store)).await;
+        let room = Arc::clone(&self.store.data().room);
+        let called = room.within(limits.wall, call(&self.source, &mut self.store)).await;
         match called {
-            Ok(Ok(returned)) => {
+            Some(Ok(returned)) => {
                 self.sound = true;
                 Ok(returned)
             }
-            Ok(Err(error)) => Err(CallFailure::of(&error, self.store.data())),
-            Err(_) => Err(CallFailure::wall(limits)),
+            Some(Err(error)) => Err(CallFailure::of(&error, self.store.data())),
+            None => Err(CallFailure::wall(limits)),
         }
     }
 }

@@ -12,7 +12,7 @@ use rustls::pki_types::CertificateDer;
 use toml::Table;
 use url::Url;
 
-use crate::egress::Origin;
+use crate::egress::{AddressRange, Origin};
 use crate::environment::Lookup;
 use crate::fault::Fault;
 use crate::ground;
@@ -74,6 +74,8 @@ pub struct SourceConfig {
     pub component: PathBuf,
     /// What it may reach.
     pub allow: Vec<Origin>,
+    /// The addresses that names may lead to beside public ones.
+    pub allow_addresses: Vec<AddressRange>,
     /// Sources of the same budget share their waits.
     pub budget: Option<String>,
     /// The proxy that its requests go through.
@@ -92,6 +94,7 @@ impl fmt::Debug for SourceConfig {
             .field("name", &self.name)
             .field("component", &self.component)
             .field("allow", &self.allow)
+            .field("allow_addresses", &self.allow_addresses)
             .field("budget", &self.budget)
             .finish_non_exhaustive()
     }
@@ -279,7 +282,20 @@ fn judge_source(
     if let Some(component) = &component {
         files.add(component, "a component");
     }
-    let allow = judge_allow(&mut section, faults);
+    let allow = entries(
+        &mut section,
+        "allow",
+        Origin::parse,
+        "write scheme://host or scheme://host:port, with https or http",
+        faults,
+    );
+    let allow_addresses = entries(
+        &mut section,
+        "allow_addresses",
+        AddressRange::parse,
+        "name a range of addresses that are not public, such as 198.18.0.0/15, or one of them",
+        faults,
+    );
     let budget = section.text("budget", faults);
     let mut secrets = Vec::new();
     let proxy = section.text("proxy", faults).and_then(|text| {
@@ -292,6 +308,13 @@ fn judge_source(
         secrets.extend(proxy.iter().filter_map(Url::password).map(str::to_owned));
         proxy
     });
+    if proxy.is_some() && !allow_addresses.is_empty() {
+        faults.push(section.fault(
+            "allow_addresses",
+            "has no effect beside `proxy`, which resolves names itself",
+            "leave it out",
+        ));
+    }
     let roots = section.text("ca_file", faults).map_or_else(Vec::new, |path| {
         let path = folder.join(path);
         files.add(&path, "a ca_file");
@@ -311,6 +334,7 @@ fn judge_source(
         name: name?,
         component: component?,
         allow,
+        allow_addresses,
         budget,
         proxy,
         roots,
@@ -319,19 +343,22 @@ fn judge_source(
     })
 }
 
-fn judge_allow(section: &mut Section, faults: &mut Vec<Fault>) -> Vec<Origin> {
-    let mut allow = Vec::new();
-    for (key, entry) in section.texts("allow", faults) {
-        match Origin::parse(&entry) {
-            Ok(origin) => allow.push(origin),
-            Err(why) => faults.push(section.fault(
-                &key,
-                why,
-                "write scheme://host or scheme://host:port, with https or http",
-            )),
+/// The entries of a list, each of which must be readable.
+fn entries<T, E: fmt::Display>(
+    section: &mut Section,
+    key: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
+    remedy: &str,
+    faults: &mut Vec<Fault>,
+) -> Vec<T> {
+    let mut entries = Vec::new();
+    for (key, entry) in section.texts(key, faults) {
+        match parse(&entry) {
+            Ok(parsed) => entries.push(parsed),
+            Err(why) => faults.push(section.fault(&key, &why.to_string(), remedy)),
         }
     }
-    allow
+    entries
 }
 
 fn judge_proxy(text: &str) -> Option<Url> {

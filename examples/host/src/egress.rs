@@ -2,10 +2,15 @@
 //!
 //! It judges and resolves; it sends nothing.
 
+mod address;
+
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use url::{Host, Url};
+
+pub use address::AddressRange;
+use address::is_public;
 
 /// One entry of an allow-list: scheme, host and port, compared exactly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,16 +60,6 @@ impl Origin {
     pub fn is_https(&self) -> bool {
         self.scheme == Scheme::Https
     }
-
-    /// Whether this entry allows an address to be dialled for its host.
-    fn allows_address(&self, address: IpAddr) -> bool {
-        match &self.host {
-            Host::Ipv4(own) => address == *own,
-            Host::Ipv6(own) => address == *own,
-            Host::Domain(name) if name == "localhost" => address.is_loopback(),
-            Host::Domain(_) => is_public(address),
-        }
-    }
 }
 
 impl fmt::Display for Origin {
@@ -98,12 +93,14 @@ impl std::error::Error for EgressError {}
 #[derive(Clone, Debug, Default)]
 pub struct AllowList {
     origins: Vec<Origin>,
+    addresses: Vec<AddressRange>,
 }
 
 impl AllowList {
-    /// A list of these entries; none of them allows nothing.
-    pub fn new(origins: Vec<Origin>) -> Self {
-        Self { origins }
+    /// A list of these entries; none of them allows nothing. Their names may lead to these addresses,
+    /// too.
+    pub fn new(origins: Vec<Origin>, addresses: Vec<AddressRange>) -> Self {
+        Self { origins, addresses }
     }
 
     /// Whether the list names any origin that needs TLS.
@@ -130,15 +127,12 @@ impl AllowList {
         name: &str,
         addresses: impl IntoIterator<Item = SocketAddr>,
     ) -> Result<Vec<SocketAddr>, EgressError> {
-        let entries: Vec<&Origin> = self
-            .origins
-            .iter()
-            .filter(|origin| matches!(&origin.host, Host::Domain(own) if own == name))
-            .collect();
+        let listed = |origin: &Origin| matches!(&origin.host, Host::Domain(own) if own == name);
+        let listed = self.origins.iter().any(listed);
         let mut refused = None;
         let mut allowed = Vec::new();
         for address in addresses {
-            if entries.iter().any(|entry| entry.allows_address(address.ip())) {
+            if listed && self.allows_address(name, address.ip()) {
                 allowed.push(address);
             } else {
                 refused = Some(address.ip());
@@ -146,73 +140,29 @@ impl AllowList {
         }
         match refused {
             _ if !allowed.is_empty() => Ok(allowed),
-            Some(address) => {
-                let which = if name == "localhost" { "loopback" } else { "public" };
-                let entry = entries.first().map_or_else(String::new, |entry| {
-                    let host = match address {
-                        IpAddr::V4(own) => Host::Ipv4(own),
-                        IpAddr::V6(own) => Host::Ipv6(own),
-                    };
-                    format!(", as \"{}\"", Origin { host, ..(*entry).clone() })
-                });
-                Err(EgressError::Denied(format!(
-                    "{name} resolves to {address}, which is no {which} address; if that is meant, \
-                     name the address itself in the URL and in `allow`{entry}"
-                )))
-            }
+            Some(address) if name == LOCALHOST => Err(EgressError::Denied(format!(
+                "{name} resolves to {address}, which is no loopback address; \
+                 check the names that this machine itself defines"
+            ))),
+            Some(address) => Err(EgressError::Denied(format!(
+                "{name} resolves to {address}, which is no public address; \
+                 if that is meant, add \"{}\" to `allow_addresses`",
+                AddressRange::of(address)
+            ))),
             None => Err(EgressError::Dns(format!("{name} has no address"))),
         }
     }
-}
 
-/// Whether an address belongs to the public internet, as far as the registries of special addresses
-/// tell. Anything in doubt does not.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => is_public_v6(v6),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let special = matches!(
-        (a, b, c),
-        (0 | 10 | 127 | 224..=255, _, _)   // this network, private, loopback, multicast, reserved
-        | (100, 64..=127, _)               // carrier-grade NAT; some clouds' metadata
-        | (169, 254, _)                    // link-local; metadata
-        | (172, 16..=31, _)
-        | (192, 0, 0 | 2)                  // protocol assignments, documentation
-        | (192, 88, 99)                    // 6to4 relays
-        | (192, 168, _)
-        | (198, 18 | 19, _)                // benchmarks
-        | (198, 51, 100)
-        | (203, 0, 113)
-    );
-    // A public address, yet served by the machine's own cloud: Azure's agent endpoint.
-    !special && address != Ipv4Addr::new(168, 63, 129, 16)
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    let embedded = |high: u16, low: u16| {
-        let [a, b] = high.to_be_bytes();
-        let [c, d] = low.to_be_bytes();
-        is_public_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match segments {
-        // IPv4-mapped, and NAT64's well-known prefix: what counts is the address within.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            embedded(high, low)
+    /// Whether an address may be dialled for a name.
+    fn allows_address(&self, name: &str, address: IpAddr) -> bool {
+        if name == LOCALHOST {
+            return address.is_loopback();
         }
-        // 6to4, whose address within is the one that is reached.
-        [0x2002, high, low, ..] => embedded(high, low),
-        // Protocol assignments (Teredo and others), documentation.
-        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
-        // Global unicast. Everything else is loopback, unique-local, link-local, multicast, ...
-        [first, ..] => (0x2000..0x4000).contains(&first),
+        is_public(address) || self.addresses.iter().any(|range| range.contains(address))
     }
 }
+
+const LOCALHOST: &str = "localhost";
 
 #[cfg(test)]
 mod tests {
@@ -221,7 +171,8 @@ mod tests {
     use super::*;
 
     fn allow(entries: &[&str]) -> AllowList {
-        AllowList::new(entries.iter().map(|entry| Origin::parse(entry).unwrap()).collect())
+        let origins = entries.iter().map(|entry| Origin::parse(entry).unwrap());
+        AllowList::new(origins.collect(), Vec::new())
     }
 
     fn judge(entries: &[&str], url: &str) -> bool {
@@ -359,6 +310,39 @@ mod tests {
         assert!(!dial("http://localhost", "localhost", "1.1.1.1"));
         assert!(!dial("http://127.0.0.1", "localhost", "127.0.0.1"));
         assert!(!dial("http://a.localhost", "a.localhost", "127.0.0.1"));
+    }
+
+    #[test]
+    fn a_name_may_lead_to_addresses_that_are_named_as_well() {
+        let origins = ["https://a.example", "http://localhost"];
+        let origins = origins.map(|entry| Origin::parse(entry).unwrap());
+        let ranges = ["198.18.0.0/15", "fd00::/8"].map(|entry| AddressRange::parse(entry).unwrap());
+        let list = AllowList::new(origins.to_vec(), ranges.to_vec());
+        let dial = |name: &str, address: &str| {
+            list.judge_addresses(name, [SocketAddr::new(address.parse().unwrap(), 0)]).is_ok()
+        };
+        for address in ["198.18.0.1", "198.19.255.255", "::ffff:198.18.0.1", "fd00::1", "1.1.1.1"] {
+            assert!(dial("a.example", address), "{address}");
+            assert!(!dial("b.example", address), "{address}");
+            assert!(!dial("localhost", address), "{address}");
+        }
+        for address in ["10.0.0.1", "127.0.0.1", "169.254.169.254", "fc00::1", "::1"] {
+            assert!(!dial("a.example", address), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_refused_address_is_told_with_the_entry_that_allows_it() {
+        let told = |entry: &str, name: &str, address: &str| {
+            let address = SocketAddr::new(address.parse().unwrap(), 0);
+            allow(&[entry]).judge_addresses(name, [address]).unwrap_err().to_string()
+        };
+        assert_eq!(
+            told("https://a.example", "a.example", "198.18.0.7"),
+            "a.example resolves to 198.18.0.7, which is no public address; \
+             if that is meant, add \"198.18.0.0/15\" to `allow_addresses`"
+        );
+        assert!(told("http://localhost", "localhost", "10.0.0.1").contains("no loopback address"));
     }
 
     #[test]

@@ -9,10 +9,13 @@ use crate::bindings::wasi::clocks::wall_clock::Datetime;
 use crate::bindings::{HttpError, Request, Response};
 use crate::component::CallLimits;
 use crate::http::HttpClient;
+use crate::room::Room;
 
 /// What the host keeps for one instance: its imports act on this.
 pub(crate) struct GuestState {
     pub(crate) limits: CallLimits,
+    /// What its large replies take of the process.
+    pub(crate) room: Arc<Room>,
     client: Option<Arc<HttpClient>>,
     memory_bytes: usize,
     out_of_memory: bool,
@@ -26,6 +29,7 @@ impl GuestState {
     pub(crate) fn new(client: Option<Arc<HttpClient>>, limits: CallLimits) -> Self {
         Self {
             limits,
+            room: Arc::default(),
             client,
             memory_bytes: 0,
             out_of_memory: false,
@@ -82,7 +86,7 @@ impl crate::bindings::pipeline::source::http::Host for GuestState {
             wasmtime::bail!("more than {} requests in one call", self.limits.requests_max);
         };
         self.requests_left = left;
-        Ok(client.send(request).await)
+        Ok(client.send(request, &self.room).await)
     }
 }
 

@@ -1,21 +1,26 @@
 //! Makes the HTTP exchanges of one source, within its policy and its limits.
 
+mod body;
 mod error;
+mod proxy;
 mod resolver;
 mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use reqwest::{Method, redirect, retry};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::{Method, StatusCode, redirect, retry};
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
 use crate::egress::AllowList;
+use crate::room::{Room, SMALL_BYTES_MAX};
+use body::{Body, BodyError};
 use error::{http_error, told};
 use resolver::{JudgingResolver, Lookup, system_lookup};
+use tls::NoCertificate;
 pub use tls::read_roots;
 
 /// What a request and its response may cost.
@@ -45,6 +50,7 @@ pub struct HttpClient {
     allow: Arc<AllowList>,
     /// Host and port of the proxy.
     proxy: Option<String>,
+    no_certificate: Arc<NoCertificate>,
     limits: HttpLimits,
 }
 
@@ -68,14 +74,15 @@ impl HttpClient {
         lookup: Lookup,
     ) -> Result<Self, String> {
         let allow = Arc::new(allow);
+        let no_certificate = Arc::new(NoCertificate::default());
+        let tls = tls::config(extra_roots, allow.needs_tls(), Arc::clone(&no_certificate))?;
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config(extra_roots, allow.needs_tls())?)
+            .tls_backend_preconfigured(tls)
             .redirect(redirect::Policy::none())
             .referer(false)
             // `send` sends once. What remains below this is hyper's second try of a request that
             // never left: its idle connection was found closed before a byte was written.
             .retry(retry::never())
-            .gzip(true)
             .no_proxy()
             .pool_max_idle_per_host(1)
             // Shorter than servers commonly wait, so that a connection is not closed under a request.
@@ -89,17 +96,19 @@ impl HttpClient {
             None => builder.dns_resolver(JudgingResolver::new(Arc::clone(&allow), lookup)),
         };
         let client = builder.build().map_err(|error| told(&error))?;
-        Ok(Self { client, allow, proxy: proxy.map(host_and_port), limits })
+        Ok(Self { client, allow, proxy: proxy.map(host_and_port), no_certificate, limits })
     }
 
-    /// Makes one exchange.
-    pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
+    /// Makes one exchange. A large response takes a place of the room, and waits for it outside the
+    /// request's time.
+    pub(crate) async fn send(&self, request: Request, room: &Room) -> Result<Response, HttpError> {
         let allowed = request.timeout_ms.map_or(self.limits.timeout, |timeout_ms| {
             Duration::from_millis(timeout_ms.into()).min(self.limits.timeout)
         });
         let request = self.judge(request).map_err(HttpError::Denied)?;
         let dialled = self.dialled(request.url());
-        tokio::time::timeout(allowed, self.exchange(request, &dialled)).await.unwrap_or_else(|_| {
+        let exchange = self.exchange(request, &dialled, room);
+        room.within(allowed, exchange).await.unwrap_or_else(|| {
             Err(HttpError::Timeout(format!(
                 "no complete response within {} ms from {dialled}",
                 allowed.as_millis()
@@ -111,25 +120,70 @@ impl HttpClient {
         &self,
         request: reqwest::Request,
         dialled: &str,
+        room: &Room,
     ) -> Result<Response, HttpError> {
-        let told = |error: reqwest::Error| http_error(&error, dialled);
-        let mut response = self.client.execute(request).await.map_err(told)?;
-        let mut body = Vec::new();
-        // Piece by piece: a small compressed body may hold a very large one.
-        while let Some(piece) = response.chunk().await.map_err(told)? {
-            if body.len() + piece.len() > self.limits.response_bytes_max {
-                return Err(HttpError::TooLarge(format!(
-                    "the response is larger than {} bytes",
-                    self.limits.response_bytes_max
-                )));
-            }
-            body.extend_from_slice(&piece);
-        }
+        let mut response = self.begin(request, dialled).await?;
+        let body = self.body(&mut response, dialled, room).await?;
         let headers = response.headers().iter().map(|(name, value)| Header {
             name: name.as_str().to_owned(),
             value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
         });
         Ok(Response { status: response.status().as_u16(), headers: headers.collect(), body })
+    }
+
+    /// Sends a request, and reads the head of the response.
+    async fn begin(
+        &self,
+        request: reqwest::Request,
+        dialled: &str,
+    ) -> Result<reqwest::Response, HttpError> {
+        self.no_certificate.forget();
+        let no_way = |why| HttpError::Connect(format!("no connection to {dialled}: {why}"));
+        match self.client.execute(request).await {
+            // Nobody but a proxy answers so.
+            Ok(response)
+                if self.proxy.is_some()
+                    && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED =>
+            {
+                Err(no_way(proxy::told_status(response.status())))
+            }
+            Ok(response) => Ok(response),
+            Err(error) => Err(match proxy::refusal(&self.client, &error).await {
+                Some(why) => no_way(why),
+                None => http_error(&error, dialled, self.no_certificate.was_asked()),
+            }),
+        }
+    }
+
+    /// Reads the body of a response, and undoes its gzip.
+    async fn body(
+        &self,
+        response: &mut reqwest::Response,
+        dialled: &str,
+        room: &Room,
+    ) -> Result<Vec<u8>, HttpError> {
+        let bytes_max = self.limits.response_bytes_max;
+        let broke = |error| http_error(&error, dialled, false);
+        let unusable = |error| match error {
+            BodyError::TooLarge => {
+                HttpError::TooLarge(format!("the response is larger than {bytes_max} bytes"))
+            }
+            BodyError::Garbled(why) => {
+                HttpError::Other(format!("the exchange with {dialled} broke: {why}"))
+            }
+        };
+        let mut body = Body::new(response.headers_mut(), bytes_max);
+        while let Some(piece) = response.chunk().await.map_err(broke)? {
+            // Part by part: a small compressed piece may hold a very large one, and take its time.
+            for part in piece.chunks(PART_BYTES) {
+                body.write(part).map_err(unusable)?;
+                if body.len() > SMALL_BYTES_MAX {
+                    room.enter().await;
+                }
+                tokio::task::consume_budget().await;
+            }
+        }
+        body.finish().map_err(unusable)
     }
 
     /// What a request is sent to, in words.
@@ -150,7 +204,7 @@ impl HttpClient {
             Url::parse(&request.url).map_err(|error| format!("the URL is unusable: {error}"))?;
         self.allow.judge_url(&url).map_err(|error| error.to_string())?;
         if !request.method.bytes().all(|byte| byte.is_ascii_uppercase())
-            || request.method == "CONNECT"
+            || DENIED_METHODS.contains(&request.method.as_str())
         {
             return Err("the method is not one that may be used".to_owned());
         }
@@ -194,6 +248,7 @@ fn judge_headers(headers: &[Header]) -> Result<HeaderMap, String> {
         value.set_sensitive(true);
         judged.append(name, value);
     }
+    judged.insert(ACCEPT_ENCODING, body::ACCEPTED);
     judged.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
     Ok(judged)
 }
@@ -204,6 +259,9 @@ fn host_and_port(url: &Url) -> String {
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
 
+/// They ask for no resource: the first makes a way for anything; the others repeat the request as it
+/// arrived, with what a proxy adds to it, its credentials among that.
+const DENIED_METHODS: [&str; 3] = ["CONNECT", "TRACE", "TRACK"];
 /// What the client writes itself. Two versions of any of them would let a request mean two things.
 const TRANSPORT_HEADERS: [&str; 10] = [
     "accept-encoding",
@@ -218,6 +276,8 @@ const TRANSPORT_HEADERS: [&str; 10] = [
     "upgrade",
 ];
 const AGENT: &str = concat!("source-host/", env!("CARGO_PKG_VERSION"));
+/// What is undone of a body at a time.
+const PART_BYTES: usize = 1 << 10;
 const URL_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
 const HEADER_BYTES_MAX: usize = 64 << 10;
@@ -237,13 +297,14 @@ mod tests {
     static LOOKUPS: AtomicU16 = AtomicU16::new(0);
 
     fn client(entry: &str, lookup: Lookup) -> HttpClient {
-        let allow = AllowList::new(vec![Origin::parse(entry).unwrap()]);
+        let allow = AllowList::new(vec![Origin::parse(entry).unwrap()], Vec::new());
         HttpClient::with_lookup(allow, None, &[], HttpLimits::default(), lookup).unwrap()
     }
 
     async fn get(client: &HttpClient, url: String) -> Result<Response, HttpError> {
         let (method, headers, body) = ("GET".to_owned(), Vec::new(), Vec::new());
-        client.send(Request { method, url, headers, body, timeout_ms: Some(5_000) }).await
+        let request = Request { method, url, headers, body, timeout_ms: Some(5_000) };
+        client.send(request, &Room::default()).await
     }
 
     /// A server that answers each connection once, and counts them.

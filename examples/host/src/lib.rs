@@ -37,6 +37,7 @@ pub mod log;
 pub mod output;
 mod prepared;
 pub mod redact;
+mod room;
 pub mod run;
 mod signals;
 pub mod source;

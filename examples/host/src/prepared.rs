@@ -44,7 +44,7 @@ impl Prepared {
             });
             let linked = linked.clone();
             let client = HttpClient::new(
-                AllowList::new(source.allow.clone()),
+                AllowList::new(source.allow.clone(), source.allow_addresses.clone()),
                 source.proxy.as_ref(),
                 &source.roots,
                 limits.http,

@@ -14,6 +14,7 @@ use crate::failure::{kind_name, protocol};
 use crate::http::HttpClient;
 use crate::output::rfc3339;
 use crate::redact::Redactor;
+use crate::room::Place;
 use crate::wait::{self, Backoff};
 
 /// One source, ready to run.
@@ -104,8 +105,8 @@ impl Run {
             () = stopped(&mut stop) => return Err(Ending::Stopped),
             polled = self.poll(cursor.as_deref()) => polled,
         };
-        let batch = match polled {
-            Ok(batch) => batch,
+        let (batch, place) = match polled {
+            Ok(polled) => polled,
             Err(error) => return self.poll_failed(error).await,
         };
         let idle = batch.events.is_empty() && cursor.as_deref() == Some(batch.cursor.as_str());
@@ -119,7 +120,9 @@ impl Run {
             cursor: batch.cursor,
             more: batch.more,
         };
-        if let Err(error) = self.source.deliverer.deliver(delivery).await {
+        let delivered = self.source.deliverer.deliver(delivery).await;
+        drop(place);
+        if let Err(error) = delivered {
             return self.delivery_failed(&error).await;
         }
         self.errors_in_a_row = 0;
@@ -135,8 +138,9 @@ impl Run {
         self.unless_stopped(tokio::time::sleep(wait)).await
     }
 
-    /// One call of the component. Whatever goes wrong becomes an error of the contract.
-    async fn poll(&mut self, cursor: Option<&str>) -> Result<Batch, PollError> {
+    /// One call of the component. Whatever goes wrong becomes an error of the contract. The place is
+    /// held until the batch is delivered.
+    async fn poll(&mut self, cursor: Option<&str>) -> Result<(Batch, Option<Place>), PollError> {
         let mut instance = if let Some(kept) = self.instance.take() {
             kept
         } else {
@@ -145,12 +149,13 @@ impl Run {
             made.map_err(|failure| protocol(failure.to_string()))?
         };
         let polled = instance.poll(&self.source.config, cursor).await;
+        let place = instance.take_place();
         if instance.may_be_kept() {
             self.instance = Some(instance);
         }
         let batch = polled.map_err(|failure| protocol(failure.to_string()))??;
         batch::judge(&batch).map_err(protocol)?;
-        Ok(batch)
+        Ok((batch, place))
     }
 
     /// Tells of a failed poll, and waits; or ends the source, if that is what it was asked to do.

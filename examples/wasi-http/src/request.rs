@@ -42,7 +42,7 @@ pub(crate) fn judge(request: Request) -> Result<Judged, String> {
     }
     let method = request.method;
     if method.is_empty()
-        || method == "CONNECT"
+        || matches!(&*method, "CONNECT" | "TRACE" | "TRACK")
         || !method.bytes().all(|byte| byte.is_ascii_uppercase())
     {
         return Err("the method is not one that may be used".to_owned());
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn methods_are_in_upper_case_and_open_no_tunnel() {
         assert!(judge(request("PATCH", "https://api.example/", &[], b"")).is_ok());
-        for method in ["", "get", "CONNECT", "G T", "M\u{c9}"] {
+        for method in ["", "get", "CONNECT", "TRACE", "TRACK", "G T", "M\u{c9}"] {
             assert!(judge(request(method, "https://api.example/", &[], b"")).is_err(), "{method}");
         }
     }

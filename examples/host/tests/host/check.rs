@@ -232,8 +232,8 @@ fn a_name_that_leads_inside_is_denied_with_the_entry_that_would_allow_it() {
     bench.starter = names;
     let found = document(&bench.host(&["check", "--json"]).expect(1))["sources"][0].clone();
     assert_eq!(found["code"], "denied");
-    let message = "10-1-2-3.example resolves to 10.1.2.3, which is no public address; if that is \
-                   meant, name the address itself in the URL and in `allow`, as \"http://10.1.2.3:8080\"";
+    let message = "10-1-2-3.example resolves to 10.1.2.3, which is no public address; \
+                   if that is meant, add \"10.1.2.3\" to `allow_addresses`";
     assert_eq!(found["message"], message);
 }
 

@@ -60,6 +60,32 @@ fn every_fault_is_told_at_once_with_its_path() {
 }
 
 #[test]
+fn addresses_that_names_may_lead_to_are_ranges_of_one_kind_that_is_not_public() {
+    let bench = Bench::with(&[Source {
+        name: "acme",
+        keys: "allow_addresses = [\"198.18.0.0/15\", \"0.0.0.0/0\", \"198.18.3.4/15\", \"api.example\", 7]",
+        config: "do = \"events\"",
+    }]);
+    let ended = bench.catch_up().expect(2);
+    let remedy =
+        "; name a range of addresses that are not public, such as 198.18.0.0/15, or one of them";
+    for fault in [
+        "allow_addresses[1]: holds public addresses, or more than one kind of others",
+        "allow_addresses[2]: begins within its range, which is 198.18.0.0/15",
+        "allow_addresses[3]: is no address, and no range of addresses",
+    ] {
+        let fault = format!("source \"acme\": {fault}{remedy}");
+        assert!(ended.stderr().contains(&fault), "{fault:?} is not in:\n{}", ended.stderr());
+    }
+    let ended = ended.says("source \"acme\": allow_addresses[4]: is not a string");
+    assert_eq!(ended.stderr().lines().count(), 4, "{}", ended.stderr());
+
+    let keys = "allow_addresses = [\"10.0.0.0/8\"]\nproxy = \"http://proxy.example:3128\"";
+    let bench = Bench::with(&[Source { name: "acme", keys, config: "do = \"events\"" }]);
+    bench.catch_up().expect(2).says("allow_addresses: has no effect beside `proxy`");
+}
+
+#[test]
 fn an_output_that_is_another_file_of_the_configuration_is_refused_before_anything_is_made() {
     let bench = Bench::new();
     std::fs::copy(guest(), bench.path("own.wasm")).unwrap();

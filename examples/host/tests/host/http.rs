@@ -4,8 +4,8 @@ use std::io::Write;
 
 use serde_json::Value;
 
-use crate::bench::{Bench, Source};
-use crate::server::{Server, reply};
+use crate::bench::{Bench, Source, names};
+use crate::server::{Asks, Server, Tls, reply};
 
 /// What a component that sends one request is told. `keys` are the source's own.
 fn fetch(keys: &str, config: &str) -> Value {
@@ -107,7 +107,33 @@ fn localhost_leads_to_loopback() {
 }
 
 #[test]
-fn headers_of_the_transport_are_denied() {
+fn a_name_leads_to_addresses_that_the_source_names_and_to_no_others() {
+    let Some(names) = names() else { return };
+    let server = Server::start(|_, _| reply(200, "", "said"));
+    let fetch = |url: &str, addresses: &str| {
+        let keys = format!("allow = [\"{url}\"]\nallow_addresses = [{addresses}]");
+        let config = format!("do = \"fetch\"\nurl = \"{url}\"");
+        let mut bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+        bench.starter.clone_from(&names);
+        bench.catch_up().expect(0).events().remove(0)
+    };
+    let url = format!("http://127-0-0-1.example:{}", server.address.port());
+    for addresses in ["", "\"198.18.0.0/15\", \"169.254.169.254\"", "\"127.0.0.2\""] {
+        let told = fetch(&url, addresses);
+        assert_eq!(told["error"], "denied", "{addresses}: {told}");
+    }
+    assert_eq!(server.connections(), 0);
+    for addresses in ["\"127.0.0.0/8\"", "\"::1\", \"127.0.0.1\""] {
+        assert_eq!(fetch(&url, addresses)["status"], 200, "{addresses}");
+    }
+    let told = fetch("https://198-18-0-7.example", "\"10.0.0.0/8\"");
+    let why = "198-18-0-7.example resolves to 198.18.0.7, which is no public address; \
+               if that is meant, add \"198.18.0.0/15\" to `allow_addresses`";
+    assert_eq!(told["why"], why);
+}
+
+#[test]
+fn headers_of_the_transport_and_methods_that_ask_for_no_resource_are_denied() {
     let server = Server::start(|_, _| reply(200, "", ""));
     for name in
         ["Host", "Content-Length", "transfer-encoding", "Connection", "Proxy-Authorization", "a b"]
@@ -116,15 +142,42 @@ fn headers_of_the_transport_are_denied() {
         assert_eq!(told["error"], "denied", "{name}: {told}");
     }
     assert_eq!(fetch_from(&server, "headers = { X = \"a\\nb\" }")["error"], "denied");
-    assert_eq!(fetch_from(&server, "method = \"GET / HTTP/1.1\"")["error"], "denied");
+    for method in ["GET / HTTP/1.1", "get", "CONNECT", "TRACE", "TRACK"] {
+        let told = fetch_from(&server, &format!("method = {method:?}"));
+        assert_eq!(told["error"], "denied", "{method}: {told}");
+    }
     assert_eq!(server.received().len(), 0);
 }
 
 #[test]
-fn gzip_is_undone() {
-    let server = Server::start(|_, _| reply(200, "Content-Encoding: gzip\r\n", gzip_of_zeros(2)));
-    let told = fetch_from(&server, "");
-    assert_eq!(told["length"], 2 << 20, "{told}");
+fn gzip_is_undone_by_any_of_its_names_and_in_any_number_of_members() {
+    for coding in ["gzip", "GZIP", "x-gzip", "gzip, identity"] {
+        let headers = format!("Content-Encoding: {coding}\r\n");
+        let body = [gzip_of_zeros(2), gzip_of_zeros(1)].concat();
+        let server = Server::start(move |_, _| reply(200, &headers, &body));
+        let told = fetch_from(&server, "");
+        assert_eq!(told["length"], 3 << 20, "{coding}: {told}");
+        // What they say is no longer so.
+        assert!(told["headers"]["content-encoding"].is_null(), "{coding}: {told}");
+        assert!(told["headers"]["content-length"].is_null(), "{coding}: {told}");
+    }
+}
+
+#[test]
+fn a_gzip_that_is_not_whole_is_no_response() {
+    let whole = gzip_of_zeros(1);
+    for (body, why) in [
+        (whole[..whole.len() - 1].to_vec(), "the gzip of the body is cut short, or damaged"),
+        ([&whole[..], b"rubbish and more of it"].concat(), "is followed by something else"),
+        (b"no gzip".to_vec(), "the body is said to be gzip, and is none"),
+    ] {
+        let server = Server::start(move |_, _| reply(200, "Content-Encoding: gzip\r\n", &body));
+        let told = fetch_from(&server, "");
+        assert_eq!(told["error"], "other", "{told}");
+        let said = format!("the exchange with {} broke: ", server.address);
+        assert!(told["why"].as_str().unwrap().starts_with(&said), "{told}");
+        assert!(told["why"].as_str().unwrap().contains(why), "{told}");
+    }
 }
 
 #[test]
@@ -153,9 +206,6 @@ fn each_way_to_fail_is_told_apart() {
     let why = format!("no complete response within 300 ms from {}", cut_off.address);
     assert_eq!(told["why"], why);
 
-    let garbled = Server::start(|_, _| reply(200, "Content-Encoding: gzip\r\n", "no gzip"));
-    assert_eq!(fetch_from(&garbled, "")["error"], "other");
-
     // A port that was free a moment ago, and a server that does not speak TLS.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let told =
@@ -180,11 +230,71 @@ fn tls_needs_a_trusted_certificate() {
     let told = bench.catch_up().expect(0).events().remove(0);
     assert_eq!(told["error"], "tls", "{told}");
 
-    bench.write("ca.pem", own);
+    // A byte order mark is what some editors begin a file with.
+    bench.write("ca.pem", format!("\u{feff}{own}"));
     let keys = format!("{keys}\nca_file = \"ca.pem\"");
     bench.configure("type = \"stdout\"", &[Source { name: "acme", keys: &keys, config: &config }]);
     let told = bench.catch_up().expect(0).events().remove(0);
     assert_eq!(told["status"], 200, "{told}");
+}
+
+/// What a component is told that sends to a server with TLS whose certificate is trusted.
+fn fetch_from_tls(tls: &Tls, reply: fn() -> Vec<u8>) -> (Server, Value) {
+    let (server, own) = Server::start_tls_as(tls, "127.0.0.1", move |_, _| reply());
+    let url = format!("https://{}", server.address);
+    let config = format!("do = \"fetch\"\nurl = \"{url}\"");
+    let keys = format!("allow = [\"{url}\"]\nca_file = \"ca.pem\"");
+    let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+    bench.write("ca.pem", own);
+    let told = bench.catch_up().expect(0).events().remove(0);
+    (server, told)
+}
+
+#[test]
+fn an_authority_as_a_server_is_told_with_the_line_that_makes_another_certificate() {
+    let tls = Tls { is_authority: true, ..Tls::default() };
+    let (server, told) = fetch_from_tls(&tls, || reply(200, "", "said"));
+    assert_eq!(told["error"], "tls", "{told}");
+    let why = told["why"].as_str().unwrap();
+    let said =
+        format!("no TLS with {}: the server shows an authority's certificate", server.address);
+    assert!(why.starts_with(&said), "{why}");
+    let line = "openssl req -x509 -newkey rsa:2048 -nodes -days 825 -keyout key.pem -out cert.pem \
+                -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
+                -addext basicConstraints=critical,CA:FALSE";
+    assert!(why.ends_with(line), "{why}");
+}
+
+#[test]
+fn a_server_that_asks_for_a_client_certificate_is_told_as_such() {
+    use rustls::version::{TLS12, TLS13};
+    let named = "the server asks for a client certificate, and this host has none";
+    for version in [&TLS12, &TLS13] {
+        let version = Some(version);
+        // It says no, or nothing: in the handshake, or at the first word after it.
+        for hangs_up in [false, true] {
+            let tls = Tls { asks: Asks::Firmly, hangs_up, version, ..Tls::default() };
+            let (server, told) = fetch_from_tls(&tls, || reply(200, "", "said"));
+            let why = told["why"].as_str().unwrap();
+            assert!(why.contains(named), "{version:?}: {told}");
+            if told["error"] == "tls" {
+                assert!(why.starts_with(&format!("no TLS with {}: ", server.address)), "{told}");
+            } else {
+                assert!(hangs_up && version == Some(&TLS13), "{version:?}: {told}");
+            }
+        }
+        // It does without.
+        let tls = Tls { asks: Asks::Mildly, version, ..Tls::default() };
+        assert_eq!(fetch_from_tls(&tls, || reply(200, "", "said")).1["status"], 200);
+        let (_, told) = fetch_from_tls(&tls, Vec::new);
+        assert_eq!(told["error"], "other", "{told}");
+        assert!(
+            told["why"].as_str().unwrap().contains(&format!("it may be that {named}")),
+            "{told}"
+        );
+        let (_, told) = fetch_from_tls(&Tls { version, ..Tls::default() }, Vec::new);
+        assert!(!told["why"].as_str().unwrap().contains("certificate"), "{told}");
+    }
 }
 
 #[test]
@@ -222,6 +332,75 @@ fn a_proxy_comes_from_the_configuration_and_never_from_the_environment() {
     let received = proxy.received();
     assert_eq!(received[0].head.lines().next(), Some(format!("POST {url}/path HTTP/1.1").as_str()));
     assert!(received[0].header("proxy-authorization").is_some());
+}
+
+#[test]
+fn a_proxy_that_makes_no_way_is_told_by_its_status() {
+    let fetch_by = |proxy: &Server, scheme: &str| {
+        let url = format!("{scheme}://api.example");
+        let keys =
+            format!("allow = [\"{url}\"]\nproxy = \"http://user:hunter22@{}\"", proxy.address);
+        let told = fetch(&keys, &format!("url = \"{url}/path?query\"\ntimeout_ms = 20000"));
+        assert_eq!(told["error"], "connect", "{told}");
+        let why = told["why"].as_str().unwrap().to_owned();
+        let port = if scheme == "https" { 443 } else { 80 };
+        let said =
+            format!("no connection to api.example:{port} (by the proxy {}): ", proxy.address);
+        assert!(why.starts_with(&said), "{why}");
+        assert!(!why.contains("hunter22") && !why.contains("query"), "{why}");
+        why
+    };
+    for (status, remedy) in [
+        (403, "it does not permit this"),
+        (405, "check host and port of `proxy`"),
+        (407, "it wants a user and a password"),
+        (502, "it does not get there"),
+        (503, "it does not get there"),
+    ] {
+        let proxy = Server::start(move |_, _| reply(status, "", "<html>no</html>"));
+        let why = fetch_by(&proxy, "https");
+        assert!(why.contains(&format!("the proxy answers {status}; {remedy}")), "{why}");
+        let received = proxy.received();
+        // A second try with a wrong password could lock the user out.
+        assert_eq!(received.len(), if status == 407 { 1 } else { 2 });
+        for asked in received {
+            assert_eq!(asked.head.lines().next(), Some("CONNECT api.example:443 HTTP/1.1"));
+            assert!(asked.header("proxy-authorization").is_some());
+        }
+    }
+    // No API answers so: it is the proxy's, without a tunnel, too.
+    let why = fetch_by(&Server::start(|_, _| reply(407, "", "")), "http");
+    assert!(why.contains("the proxy answers 407; "), "{why}");
+
+    let changed = Server::start(|number, _| reply(if number == 0 { 503 } else { 200 }, "", ""));
+    let why = fetch_by(&changed, "https");
+    assert!(why.contains("the proxy refused, and a moment later it did not"), "{why}");
+    for (answer, said) in [
+        (&b""[..], "the proxy hung up; check host and port"),
+        (b"SSH-2.0-OpenSSH\r\n", "the proxy's answer is no HTTP"),
+        (&[b'x'; 10_000], "the proxy's answer is no HTTP"),
+        (
+            &[b"HTTP/1.1 200 OK\r\nX: ", &[b'x'; 10_000][..]].concat(),
+            "the proxy's answer is no HTTP",
+        ),
+    ] {
+        let answer = answer.to_vec();
+        let why = fetch_by(&Server::start(move |_, _| answer.clone()), "https");
+        assert!(why.contains(said), "{why}");
+    }
+}
+
+#[test]
+fn a_proxy_that_never_answers_is_named() {
+    let proxy = Server::start(|_, _| {
+        loop {
+            std::thread::park();
+        }
+    });
+    let keys = format!("allow = [\"https://api.example\"]\nproxy = \"{}\"", proxy.url());
+    let told = fetch(&keys, "url = \"https://api.example\"\ntimeout_ms = 300");
+    assert_eq!(told["error"], "timeout", "{told}");
+    assert!(told["why"].as_str().unwrap().contains(&proxy.address.to_string()), "{told}");
 }
 
 #[test]

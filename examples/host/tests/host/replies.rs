@@ -1,8 +1,10 @@
 //! Replies without end, without measure or without sense cost their own request, and nothing else.
 //!
-//! Fails when: a response has no bound in bytes, decoded; a request has none in time as a whole.
+//! Fails when: a response has no bound in bytes, decoded; a request has none in time as a whole; large
+//! replies are held all at once; the wait for their room counts.
 
 use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -91,10 +93,10 @@ fn cases() -> Vec<Case> {
         (
             "gzip-of-nothing",
             endless([&ok_zipped, gzip_header].concat(), no_bytes),
-            "timeout",
-            TIMEOUT,
+            "too-large",
+            TOO_LARGE,
         ),
-        ("gzips-without-end", endless(&ok_zipped, gzip(b"x")), "other", ""),
+        ("gzips-without-end", endless(&ok_zipped, gzip(b"x")), "other", "too many members"),
         ("dripping-body", dripping(&format!("{OK}\r\n")), "timeout", TIMEOUT),
         ("dripping-header", dripping(&format!("{OK}X-Slow: ")), "timeout", TIMEOUT),
         (
@@ -217,4 +219,135 @@ fn gzip_within_gzip_and_unknown_encodings_are_handed_over_as_they_are() {
         let told: Value = bench.catch_up().expect(0).events().remove(0);
         assert_eq!((&told["status"], &told["length"]), (&200.into(), &length.into()), "{headers}");
     }
+}
+
+/// What two requests are told, one after the other, if each is replied to with these bytes.
+fn fetched_twice(sent: &'static str) -> Value {
+    let server = Server::start(move |number, _| {
+        let sent = sent.as_bytes().to_vec();
+        if number == 0 { sent } else { reply(200, "", "the next") }
+    });
+    let url = server.url();
+    let config = format!("do = \"fetch often\"\ncount = 2\nurl = \"{url}\"\ntimeout_ms = 20000");
+    let keys = format!("allow = [\"{url}\"]");
+    let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+    bench.catch_up().expect(0).events().remove(0)["all"].take()
+}
+
+#[test]
+fn a_reply_of_a_wrong_length_is_an_error_and_leaves_nothing_for_the_next() {
+    for sent in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 9\r\n\r\nsaid",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nsaid",
+        "HTTP/1.1 200 OK\r\nContent-Length: four\r\n\r\nsaid",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nsaid\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsaid and more\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nsaid",
+    ] {
+        let told = fetched_twice(sent);
+        assert_eq!(told[0]["error"], "other", "{sent}: {told}");
+        assert_eq!(told[1]["body"], "the next", "{sent}: {told}");
+    }
+    // More than was announced: it is none of the first, and no reply to the second.
+    let forged = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsaid\
+                  HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged";
+    let told = fetched_twice(forged);
+    assert_eq!(told[0]["body"], "said", "{told}");
+    assert_ne!(told[1]["body"], "forged", "{told}");
+    // What comes before a reply is none.
+    let early = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsaid";
+    let told = fetched_twice(early);
+    assert_eq!((&told[0]["status"], &told[0]["body"]), (&200.into(), &"said".into()), "{told}");
+}
+
+/// The events that are written whole.
+fn written(bench: &Bench) -> Vec<Value> {
+    let text = bench.read("stdout");
+    events(text.rfind('\n').map_or("", |end| &text[..end]))
+}
+
+/// No reply comes before every source has asked.
+#[test]
+fn large_replies_at_the_same_time_take_turns_and_none_fails() {
+    let asked = Arc::new((Mutex::new(0), Condvar::new()));
+    let server = Server::start(move |_, _| {
+        let (count, changed) = &*asked;
+        *count.lock().unwrap() += 1;
+        changed.notify_all();
+        drop(changed.wait_while(count.lock().unwrap(), |count| *count < 20));
+        reply(200, "", vec![b'x'; 15 << 20])
+    });
+    let names: Vec<String> = (0..20).map(|number| format!("s{number}")).collect();
+    let keys = format!("allow = [\"{}\"]", server.url());
+    let config = format!("do = \"fetch\"\nurl = \"{}\"", server.url());
+    let source = |name| Source { name, keys: &keys, config: &config };
+    let sources: Vec<_> = names.iter().map(|name| source(name)).collect();
+    let bench = Bench::with_output("type = \"stdout\"\nenvelope = true", &sources);
+    let running = bench.start();
+    let mut told = Vec::new();
+    wait_for("an event of each", || {
+        told = written(&bench);
+        names.iter().all(|name| told.iter().any(|event| event["source"] == name.as_str()))
+    });
+    let peak = running.peak_mebibytes();
+    eprintln!("peak of resident memory with 20 replies of 15 MiB: {peak} MiB");
+    for event in told {
+        assert_eq!(event["event"]["length"], 15 << 20, "{event}");
+    }
+    assert!(peak < 300, "{peak} MiB");
+}
+
+/// Who has room, and how large replies go on.
+#[derive(Default)]
+struct Room {
+    holders: u32,
+    waiting: u32,
+    released: bool,
+}
+
+/// Four replies that are as slow as they are large take all the room.
+#[test]
+fn a_wait_for_room_is_not_of_the_requests_time() {
+    let shared = Arc::new((Mutex::new(Room::default()), Condvar::new()));
+    let (held, late) = (Arc::clone(&shared), Arc::clone(&shared));
+    let holder = Server::start_writing(move |out| {
+        let (room, changed) = &*held;
+        write!(out, "{OK}Content-Length: {}\r\n\r\n", 15 << 20)?;
+        // The host has more of this than of a small reply: the system does not take so much itself.
+        out.write_all(&vec![b'x'; 14 << 20])?;
+        room.lock().unwrap().holders += 1;
+        drop(changed.wait_while(room.lock().unwrap(), |room| !room.released));
+        out.write_all(&vec![b'x'; 1 << 20])
+    });
+    let server = Server::start(move |_, _| {
+        let mut room = late.0.lock().unwrap();
+        if room.holders < 4 || room.released {
+            drop(room);
+            std::thread::sleep(Duration::from_millis(20));
+            return reply(200, "", "");
+        }
+        room.waiting += 1;
+        reply(200, "", vec![b'x'; 2 << 20])
+    });
+    let keys = [holder.url(), server.url()].map(|url| format!("allow = [\"{url}\"]"));
+    let holds = format!("do = \"fetch\"\nurl = \"{}\"", holder.url());
+    let waits =
+        format!("do = \"follow\"\nmore = true\nurl = \"{}\"\ntimeout_ms = 1000", server.url());
+    let holder = |name| Source { name, keys: &keys[0], config: &holds };
+    let mut sources: Vec<_> = ["a", "b", "c", "d"].map(holder).into();
+    sources.push(Source { name: "late", keys: &keys[1], config: &waits });
+    let bench = Bench::with_output("type = \"stdout\"\nenvelope = true", &sources);
+    let running = bench.start();
+    let (room, changed) = &*shared;
+    wait_for("a reply that waits", || room.lock().unwrap().waiting > 0);
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(room.lock().unwrap().waiting, 1, "a fifth had room");
+    room.lock().unwrap().released = true;
+    changed.notify_all();
+    let before = server.received().len();
+    wait_for("more of the late source", || server.received().len() > before + 2);
+    assert!(!running.log().contains("poll failed"), "{}", running.log());
+    wait_for("the slow replies", || {
+        written(&bench).iter().filter(|e| e["source"] != "late").count() >= 4
+    });
 }

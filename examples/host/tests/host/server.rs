@@ -28,6 +28,30 @@ pub(crate) struct Server {
     seen: Arc<Seen>,
 }
 
+/// What is odd about a server with TLS.
+#[derive(Default)]
+pub(crate) struct Tls {
+    /// Its certificate is marked as an authority's.
+    pub(crate) is_authority: bool,
+    /// Whether it asks for a client's certificate.
+    pub(crate) asks: Asks,
+    /// It hangs up within the handshake.
+    pub(crate) hangs_up: bool,
+    /// It speaks this version alone.
+    pub(crate) version: Option<&'static rustls::SupportedProtocolVersion>,
+}
+
+/// How a server asks for a client's certificate.
+#[derive(Default, PartialEq, Eq)]
+pub(crate) enum Asks {
+    #[default]
+    No,
+    /// And does without one.
+    Mildly,
+    /// And lets nobody in without one.
+    Firmly,
+}
+
 /// What the server has seen.
 #[derive(Default)]
 struct Seen {
@@ -56,22 +80,59 @@ impl Server {
         name: &str,
         reply: impl Fn(usize, &Received) -> Vec<u8> + Send + Sync + 'static,
     ) -> (Self, String) {
-        let own = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-        let key =
-            rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+        Self::start_tls_as(&Tls::default(), name, reply)
+    }
+
+    /// The same, in one of its odd kinds.
+    pub(crate) fn start_tls_as(
+        tls: &Tls,
+        name: &str,
+        reply: impl Fn(usize, &Received) -> Vec<u8> + Send + Sync + 'static,
+    ) -> (Self, String) {
+        let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+        if tls.is_authority {
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        }
+        let key = rcgen::KeyPair::generate().unwrap();
+        let own = params.self_signed(&key).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![own.cert.der().clone()], key)
+        let versions = tls.version.map_or(rustls::ALL_VERSIONS.to_vec(), |version| vec![version]);
+        let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&versions)
             .unwrap();
-        let config = Arc::new(config);
-        let server = Self::start_with(whole(reply), move |stream| {
-            let connection = rustls::ServerConnection::new(Arc::clone(&config)).ok()?;
+        let builder = if tls.asks == Asks::No {
+            builder.with_no_client_auth()
+        } else {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(own.der().clone()).unwrap();
+            let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+                Arc::new(roots),
+                provider,
+            );
+            let verifier = match tls.asks {
+                Asks::Firmly => verifier,
+                Asks::Mildly | Asks::No => verifier.allow_unauthenticated(),
+            };
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        };
+        let config = Arc::new(builder.with_single_cert(vec![own.der().clone()], key).unwrap());
+        let hangs_up = tls.hangs_up;
+        let server = Self::start_with(whole(reply), move |mut stream| {
+            let mut connection = rustls::ServerConnection::new(Arc::clone(&config)).ok()?;
+            if hangs_up {
+                // After the first word on either side, and without an alert.
+                connection.read_tls(&mut stream).ok()?;
+                connection.process_new_packets().ok()?;
+                while connection.wants_write() {
+                    connection.write_tls(&mut stream).ok()?;
+                }
+                let _ = stream.read(&mut [0; 4096]);
+                return None;
+            }
             Some(Box::new(rustls::StreamOwned::new(connection, stream)))
         });
-        (server, own.cert.pem())
+        (server, own.pem())
     }
 
     fn start_with(

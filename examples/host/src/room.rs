@@ -1,0 +1,135 @@
+//! The room that all sources share for large replies: what they hold at a time has a bound, for which
+//! they wait, and do not fail.
+
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+/// One place of those that the process has. Dropped, it is free for the next.
+pub(crate) type Place = SemaphorePermit<'static>;
+
+/// What one instance of a component takes of the room: one place at most, so that nobody waits for a
+/// second one while holding a first.
+#[derive(Default)]
+pub(crate) struct Room {
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    place: Option<Place>,
+    /// Time that was spent waiting for places, and the wait that goes on.
+    waited: Duration,
+    waiting_since: Option<Instant>,
+}
+
+impl Room {
+    /// Takes a place, unless it has one; waits until there is one.
+    pub(crate) async fn enter(&self) {
+        if self.taken().place.is_some() {
+            return;
+        }
+        self.taken().waiting_since = Some(Instant::now());
+        let waiting = Waiting(self);
+        let place = PLACES.acquire().await.ok();
+        drop(waiting);
+        self.taken().place = place;
+    }
+
+    /// Gives its place out of hand, if it has one.
+    pub(crate) fn leave(&self) -> Option<Place> {
+        self.taken().place.take()
+    }
+
+    /// Awaits something for so long, or gives none. Waits for a place do not count.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        awaited: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut awaited = pin!(awaited);
+        let (begun, before) = (Instant::now(), self.waited());
+        let end = || begun + limit + self.waited().saturating_sub(before);
+        let mut until = end();
+        loop {
+            if let Ok(done) = tokio::time::timeout_at(until, &mut awaited).await {
+                return Some(done);
+            }
+            let later = end();
+            if later == until {
+                return None;
+            }
+            until = later;
+        }
+    }
+
+    fn waited(&self) -> Duration {
+        let taken = self.taken();
+        taken.waited + taken.waiting_since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn taken(&self) -> std::sync::MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A wait that goes on; it ends, too, if it is broken off.
+struct Waiting<'a>(&'a Room);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut taken = self.0.taken();
+        if let Some(since) = taken.waiting_since.take() {
+            taken.waited += since.elapsed();
+        }
+    }
+}
+
+/// The largest reply that needs no place, in bytes, decoded.
+pub(crate) const SMALL_BYTES_MAX: usize = 1 << 20;
+const PLACES_MAX: usize = 4;
+static PLACES: Semaphore = Semaphore::const_new(PLACES_MAX);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// The places are the process's: one test takes them all.
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_for_a_place_does_not_count_and_what_comes_after_it_does() {
+        let second = Duration::from_secs(1);
+        let rooms: [Room; PLACES_MAX] = Default::default();
+        for room in &rooms {
+            room.enter().await;
+            // Whoever has a place takes no other.
+            room.enter().await;
+        }
+        let late = Room::default();
+        let freed = async {
+            tokio::time::sleep(20 * second).await;
+            drop(rooms[0].leave());
+        };
+        let entered = late.within(second, async {
+            tokio::time::sleep(second / 2).await;
+            late.enter().await;
+            tokio::time::sleep(second / 4).await;
+        });
+        let (entered, ()) = tokio::join!(entered, freed);
+        assert_eq!(entered, Some(()));
+
+        let slow = late.within(second, tokio::time::sleep(2 * second));
+        assert_eq!(slow.await, None);
+
+        // A wait that is broken off takes nothing with it.
+        let other = Room::default();
+        assert!(tokio::time::timeout(second, other.enter()).await.is_err());
+        assert_eq!(other.within(second, tokio::time::sleep(2 * second)).await, None);
+        drop(rooms);
+        other.enter().await;
+    }
+}
