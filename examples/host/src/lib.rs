@@ -35,6 +35,7 @@ pub mod inspect;
 pub mod log;
 pub mod output;
 mod prepared;
+mod process;
 pub mod redact;
 pub mod run;
 mod signals;

@@ -1,12 +1,14 @@
 //! A component that loops, balloons, traps or lies costs its own poll, and nothing else.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use source_host::component::{CallFailure, CallLimits, Instance, Runtime};
 use source_host::http::HttpLimits;
 use source_host::run::{Exit, Limits, run};
 
-use crate::bench::{Bench, Source, acme, guest};
+use crate::bench::{Bench, Source, acme, guest, skipped};
 
 fn limits() -> CallLimits {
     CallLimits { cpu: Duration::from_millis(200), ..CallLimits::default() }
@@ -159,4 +161,45 @@ async fn a_component_that_loops_in_validate_is_a_fault_of_the_configuration() {
     let limits = Limits { call: limits(), http: HttpLimits::default() };
     assert_eq!(run(&bench.path("host.toml"), true, limits).await, Exit::Misconfigured);
     assert!(!bench.path("state.db").exists());
+}
+
+/// Who runs as the same user can neither attach to it nor read what it holds, and no crash writes that
+/// down.
+#[test]
+fn what_the_process_holds_is_no_one_elses() {
+    const TEST: &str = "what the process holds";
+    let mut bench = Bench::with(&[acme("do = \"events\"")]);
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        // To itself such a superuser is as any other user is.
+        bench.starter = ["setpriv", "--bounding-set=-all"].map(str::to_owned).into();
+    }
+    let as_same_user = |program: &str, argument: String| {
+        let mut command = if bench.starter.is_empty() {
+            Command::new(program)
+        } else {
+            let mut command = Command::new(&bench.starter[0]);
+            command.args(&bench.starter[1..]).arg(program);
+            command
+        };
+        command.arg(argument);
+        command
+    };
+    let is_open = |id: u32| {
+        let read = as_same_user("cat", format!("/proc/{id}/environ")).output();
+        read.is_ok_and(|ended| ended.status.success())
+    };
+    let Ok(mut other) = as_same_user("sleep", "60".to_owned()).spawn() else {
+        return skipped(TEST, "setpriv cannot be started");
+    };
+    let others_are_open = is_open(other.id());
+    other.kill().and_then(|()| other.wait()).unwrap();
+    if !others_are_open {
+        return skipped(TEST, "here no process can be looked into");
+    }
+    let running = bench.start();
+    running.until("more=false");
+    assert!(!is_open(running.id()));
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
+    let dumps = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(dumps.split_whitespace().filter(|word| *word == "0").count(), 2, "{dumps}");
 }
