@@ -87,15 +87,15 @@ impl Cli {
 }
 
 fn within_runtime(command: impl Future<Output = Exit>) -> Exit {
-    match tokio::runtime::Runtime::new() {
+    match process::runtime() {
         Ok(runtime) => {
             let exit = runtime.block_on(command);
             // A name that is being resolved must not hold up the end.
             runtime.shutdown_background();
             exit
         }
-        Err(error) => {
-            tracing::error!("no threads could be started: {error}");
+        Err(why) => {
+            tracing::error!("{why}");
             Exit::Failed
         }
     }

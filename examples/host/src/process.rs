@@ -1,6 +1,13 @@
-//! What the process settles with the system before it does anything else: that no one reads its memory.
+//! What the process settles with the system before it does anything else: that no one reads its
+//! memory, how many files it may have open, and its threads.
 
-use nix::sys::resource::{Resource, setrlimit};
+use std::io;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::shortage::{self, Shortage};
 
 /// Keeps the keys that it holds out of dumps, and from other processes of the same user.
 pub(crate) fn shut() {
@@ -14,3 +21,64 @@ pub(crate) fn shut() {
         tracing::warn!("a crash may write keys to where the system keeps core dumps: {error}");
     }
 }
+
+/// Lets the process open as many files as its sources may need, or says why they may not be enough.
+pub(crate) fn open_files(sources: usize) {
+    let wanted = FILES_OF_HOST + FILES_OF_SOURCE * sources as u64;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    if soft >= wanted {
+        return;
+    }
+    let raised = hard.min(wanted);
+    let allowed = match setrlimit(Resource::RLIMIT_NOFILE, raised, hard) {
+        Ok(()) => raised,
+        Err(_) => soft,
+    };
+    if allowed < wanted {
+        tracing::warn!(
+            "the process may open {allowed} files: {sources} sources may need {wanted}; {}",
+            Shortage::Files.remedy()
+        );
+    }
+}
+
+/// The threads that all else runs on. The error says what to do about it.
+pub(crate) fn runtime() -> Result<Runtime, String> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    spare(threads + THREADS_OF_HOST).map_err(|error| shortage::no_thread(&error))?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(threads)
+        // Where no more threads can be started, names wait for the one that is there: with none, an
+        // attempt to start one would be a panic.
+        .thread_keep_alive(Duration::MAX)
+        .enable_all()
+        .build()
+        .map_err(|error| match Shortage::of(&error) {
+            Some(shortage) => format!("the host cannot begin: {error}; {}", shortage.remedy()),
+            None => shortage::no_thread(&error),
+        })?;
+    drop(runtime.spawn_blocking(|| {}));
+    Ok(runtime)
+}
+
+/// Whether so many threads can be started: where tokio cannot start its own, it panics.
+fn spare(threads: usize) -> io::Result<()> {
+    std::thread::scope(|scope| {
+        // Dropped at the end, or at an error: then all of them end.
+        let mut held = Vec::new();
+        for _ in 0..threads {
+            let (hold, end) = std::sync::mpsc::channel::<()>();
+            std::thread::Builder::new().spawn_scoped(scope, move || end.recv())?;
+            held.push(hold);
+        }
+        Ok(())
+    })
+}
+
+/// Beside those of the runtime: one that ticks, one that delivers, one that looks up names, and those
+/// that compile.
+const THREADS_OF_HOST: usize = 4;
+/// Standard streams, state and its log, output, lock, and what the runtime needs.
+const FILES_OF_HOST: u64 = 32;
+/// A connection that waits for its next request, one that is made, two names that are looked up.
+const FILES_OF_SOURCE: u64 = 4;

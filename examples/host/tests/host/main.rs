@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod compiling;
 mod configuration;
 mod cursors;
 mod deliverer;

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use source_host::component::{CallFailure, CallLimits, Instance, Runtime};
+use source_host::component::{CallFailure, CallLimits, Instance, LinkedSource, Runtime};
 use source_host::http::HttpLimits;
 use source_host::run::{Exit, Limits, run};
 
@@ -14,11 +14,14 @@ fn limits() -> CallLimits {
     CallLimits { cpu: Duration::from_millis(200), ..CallLimits::default() }
 }
 
-async fn instance(limits: CallLimits) -> Instance {
+async fn linked(limits: CallLimits) -> LinkedSource {
     let runtime = Runtime::new(limits).unwrap();
-    let linked = runtime.load(guest()).unwrap().link(&runtime).unwrap();
     // The ticks of the engine end with the last that needs it.
-    linked.instantiate(None).await.unwrap()
+    runtime.load(guest()).await.unwrap().link(&runtime).unwrap()
+}
+
+async fn instance(limits: CallLimits) -> Instance {
+    linked(limits).await.instantiate(None).await.unwrap()
 }
 
 async fn poll(limits: CallLimits, config: &str) -> Result<(), CallFailure> {
