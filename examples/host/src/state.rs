@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::output::remedy;
+use crate::shortage::Shortage;
 
 /// A cursor as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -356,6 +357,10 @@ fn told(error: &rusqlite::Error) -> String {
     use rusqlite::ErrorCode;
     let remedy = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "; make room on the disk",
+        // SQLite does not tell that this is why.
+        Some(ErrorCode::CannotOpen) if let Some(shortage) = Shortage::of_files() => {
+            return format!("{error}; {}", shortage.remedy());
+        }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
             "; the host must be able to write the file and its folder"
         }

@@ -15,4 +15,5 @@ mod http;
 mod replies;
 mod sandbox;
 mod server;
+mod shortages;
 mod waits;
