@@ -12,8 +12,10 @@ use crate::bindings::{
     Batch, Diagnostic, Metadata, PollError, PollingSource, PollingSourcePre, Report,
 };
 use crate::compiler::{Compiled, Compiler};
-use crate::guest::{GuestState, TICK};
+use crate::guest::{GuestState, TICK, Tick};
 use crate::http::HttpClient;
+use crate::lane::{Lane, Turn};
+use crate::process;
 use crate::shortage::{self, Shortage};
 
 /// What a component may cost: to be made ready, and in each call.
@@ -23,7 +25,7 @@ pub struct CallLimits {
     pub compile: Duration,
     /// Computing time of a call. Waiting in `send` does not count.
     pub cpu: Duration,
-    /// Time from call to return.
+    /// Time from call to return. Waiting until others have computed does not count.
     pub wall: Duration,
     /// Linear memory.
     pub memory_bytes_max: usize,
@@ -48,6 +50,7 @@ pub struct Runtime {
     engine: Engine,
     compiler: Compiler,
     linker: Linker<GuestState>,
+    lane: Lane,
     limits: CallLimits,
 }
 
@@ -72,8 +75,10 @@ impl Runtime {
                 }
             })
             .map_err(|error| ComponentError::Short(shortage::no_thread(&error)))?;
+        // One processor is left to all that is not in it.
+        let lane = Lane::new(process::processors().saturating_sub(1).max(1));
         let compiler = Compiler::new(engine.clone(), limits.compile);
-        Ok(Self { engine, compiler, linker, limits })
+        Ok(Self { engine, compiler, linker, lane, limits })
     }
 
     /// Reads and compiles a component, and looks at what it imports and exports. It may still be one
@@ -135,7 +140,7 @@ impl SourceComponent {
                     format!("it does not fit the contract: {}", one_line(error))
                 })
             })?;
-        Ok(LinkedSource { linked, limits: runtime.limits })
+        Ok(LinkedSource { linked, lane: runtime.lane.clone(), limits: runtime.limits })
     }
 }
 
@@ -143,6 +148,7 @@ impl SourceComponent {
 #[derive(Clone)]
 pub struct LinkedSource {
     linked: PollingSourcePre<GuestState>,
+    lane: Lane,
     limits: CallLimits,
 }
 
@@ -153,7 +159,8 @@ impl LinkedSource {
         client: Option<Arc<HttpClient>>,
     ) -> Result<Instance, CallFailure> {
         let limits = self.limits;
-        let state = GuestState::new(client, limits);
+        let turn = self.lane.turn();
+        let state = GuestState::new(client, limits, turn.clone());
         let mut store = Store::new(self.linked.engine(), state);
         store.limiter(|state| state);
         // A list of the guest may name the same bytes many times over: what the host copies out of
@@ -161,23 +168,35 @@ impl LinkedSource {
         store.set_hostcall_fuel(limits.memory_bytes_max);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
-            Ok(if context.data_mut().tick() {
-                UpdateDeadline::Yield(1)
-            } else {
-                UpdateDeadline::Interrupt
+            Ok(match context.data_mut().tick() {
+                Tick::Yield => UpdateDeadline::Yield(1),
+                Tick::Wait(turn) => UpdateDeadline::YieldCustom(1, Box::pin(turn)),
+                Tick::End => UpdateDeadline::Interrupt,
             })
         });
-        let source = match tokio::time::timeout(
-            limits.wall,
-            self.linked.instantiate_async(&mut store),
-        )
-        .await
-        {
-            Ok(Ok(source)) => source,
-            Ok(Err(error)) => return Err(CallFailure::of(&error, store.data())),
-            Err(_) => return Err(CallFailure::wall(limits)),
+        let made = within(limits.wall, &turn, self.linked.instantiate_async(&mut store)).await;
+        let source = match made {
+            Some(Ok(source)) => source,
+            Some(Err(error)) => return Err(CallFailure::of(&error, store.data())),
+            None => return Err(CallFailure::wall(limits)),
         };
-        Ok(Instance { store, source, made: Instant::now(), calls: 0, sound: true })
+        Ok(Instance { store, source, turn, made: Instant::now(), calls: 0, sound: true })
+    }
+}
+
+/// What comes of a call within its time, and of the turns that it waits for none of it.
+async fn within<T>(wall: Duration, turn: &Turn, call: impl Future<Output = T>) -> Option<T> {
+    let _under_way = turn.begin();
+    let begun = Instant::now();
+    let mut call = std::pin::pin!(call);
+    loop {
+        let left = (wall + turn.waited()).saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return None;
+        }
+        if let Ok(returned) = tokio::time::timeout(left, &mut call).await {
+            return Some(returned);
+        }
     }
 }
 
@@ -185,6 +204,7 @@ impl LinkedSource {
 pub struct Instance {
     store: Store<GuestState>,
     source: PollingSource,
+    turn: Turn,
     made: Instant,
     calls: u32,
     sound: bool,
@@ -251,14 +271,14 @@ impl Instance {
         // A call that is dropped half-way leaves an instance that cannot be entered again.
         self.sound = false;
         self.store.set_epoch_deadline(1);
-        let called = tokio::time::timeout(limits.wall, call(&self.source, &mut self.store)).await;
-        match called {
-            Ok(Ok(returned)) => {
+        let called = call(&self.source, &mut self.store);
+        match within(limits.wall, &self.turn, called).await {
+            Some(Ok(returned)) => {
                 self.sound = true;
                 Ok(returned)
             }
-            Ok(Err(error)) => Err(CallFailure::of(&error, self.store.data())),
-            Err(_) => Err(CallFailure::wall(limits)),
+            Some(Err(error)) => Err(CallFailure::of(&error, self.store.data())),
+            None => Err(CallFailure::wall(limits)),
         }
     }
 }

@@ -33,6 +33,7 @@ pub mod fault;
 mod guest;
 pub mod http;
 pub mod inspect;
+mod lane;
 pub mod log;
 pub mod output;
 mod prepared;

@@ -44,10 +44,11 @@ pub(crate) fn open_files(sources: usize) {
 
 /// The threads that all else runs on. The error says what to do about it.
 pub(crate) fn runtime() -> Result<Runtime, String> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = processors() + THREADS_SPARE;
     spare(threads + THREADS_OF_HOST).map_err(|error| shortage::no_thread(&error))?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(threads)
+        .event_interval(TURNS_WITHOUT_SOCKETS)
         // Where no more threads can be started, names wait for the one that is there: with none, an
         // attempt to start one would be a panic.
         .thread_keep_alive(Duration::MAX)
@@ -59,6 +60,11 @@ pub(crate) fn runtime() -> Result<Runtime, String> {
         })?;
     drop(runtime.spawn_blocking(|| {}));
     Ok(runtime)
+}
+
+/// The processors that the process may use.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Whether so many threads can be started: where tokio cannot start its own, it panics.
@@ -75,9 +81,14 @@ fn spare(threads: usize) -> io::Result<()> {
     })
 }
 
+/// Threads beyond the processors: a turn on them may be long, and then the system shares the
+/// processors among all that are under way.
+const THREADS_SPARE: usize = 6;
 /// Beside those of the runtime: one that ticks, one that delivers, one that looks up names, and those
 /// that compile.
 const THREADS_OF_HOST: usize = 4;
+/// Sockets are looked at after each turn of a thread: a turn may take a tick of the engine.
+const TURNS_WITHOUT_SOCKETS: u32 = 1;
 /// Standard streams, state and its log, output, lock, and what the runtime needs.
 const FILES_OF_HOST: u64 = 32;
 /// A connection that waits for its next request, one that is made, two names that are looked up.

@@ -166,6 +166,31 @@ async fn a_component_that_loops_in_validate_is_a_fault_of_the_configuration() {
     assert!(!bench.path("state.db").exists());
 }
 
+/// Each computes for long, and waits for the others far longer than a call may take.
+#[tokio::test]
+async fn what_a_call_waits_for_others_to_compute_does_not_count() {
+    const CALLS: u32 = 12;
+    let compute = r#"{"do": "compute", "rounds": 100000000}"#;
+    let begun = Instant::now();
+    let mut alone = instance(CallLimits::default()).await;
+    alone.poll(compute, None).await.unwrap().unwrap();
+    let wall = begun.elapsed() * CALLS / 2;
+    let linked = linked(CallLimits { wall, ..CallLimits::default() }).await;
+    let begun = Instant::now();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..CALLS {
+        let linked = linked.clone();
+        calls.spawn(async move {
+            let mut instance = linked.instantiate(None).await.unwrap();
+            instance.poll(compute, None).await.map(drop)
+        });
+    }
+    for outcome in calls.join_all().await {
+        assert_eq!(outcome, Ok(()));
+    }
+    assert!(begun.elapsed() > wall, "{:?} is no more than {wall:?}", begun.elapsed());
+}
+
 /// Who runs as the same user can neither attach to it nor read what it holds, and no crash writes that
 /// down.
 #[test]
