@@ -1,4 +1,5 @@
-//! The project's figures: what the component costs, and what the host needs for a long backfill.
+//! The project's figures: what the component costs, what the host leaves to each of its sources, and
+//! what it needs for a long backfill.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -23,6 +24,9 @@ pub(crate) fn run() -> Result<()> {
     // What a page, an empty poll and an instance cost.
     let figures = ["--package", "end-to-end", "--bench", "figures"];
     run_printing(cargo().args(["bench", "--quiet", "--locked"]).args(figures))?;
+    // What a host leaves to a source beside others that take all they can.
+    let fair = ["--package", "source-host", "--package", "mimecast-sim", "--bench", "fair"];
+    run_printing(cargo().args(["bench", "--quiet", "--locked"]).args(fair))?;
     hosts::bench()?;
     backfill()
 }

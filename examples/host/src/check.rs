@@ -11,11 +11,10 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::component::LinkedSource;
 use crate::config::SourceConfig;
 use crate::fault;
-use crate::http::HttpClient;
-use crate::prepared::Prepared;
+use crate::prepared::{Part, Prepared, Unprepared};
+use crate::process;
 use crate::run::{Exit, Limits};
 use crate::signals::Signals;
 use finding::Finding;
@@ -42,9 +41,13 @@ pub async fn check(config: &Path, json: bool, limits: Limits) -> Exit {
 async fn find_and_print(config: &Path, json: bool, limits: Limits) -> Exit {
     let prepared = match Prepared::load(config, limits).await {
         Ok(prepared) => prepared,
-        Err(faults) => {
+        Err(Unprepared::Faulty(faults)) => {
             fault::log(&faults);
             return Exit::Misconfigured;
+        }
+        Err(Unprepared::Short(why)) => {
+            tracing::error!("{why}");
+            return Exit::Failed;
         }
     };
     let Some(sources) = find(prepared).await else { return Exit::Failed };
@@ -83,13 +86,14 @@ struct Document {
 /// if a check broke off.
 async fn find(prepared: Prepared) -> Option<Vec<Finding>> {
     let places = Arc::new(Semaphore::new(AT_A_TIME_MAX));
+    process::open_files(prepared.parts.len().min(AT_A_TIME_MAX));
     let mut checks = JoinSet::new();
     let sources = prepared.config.sources.into_iter().zip(prepared.parts);
-    for (index, (source, (component, client))) in sources.enumerate() {
+    for (index, (source, part)) in sources.enumerate() {
         let places = Arc::clone(&places);
         checks.spawn(async move {
             let _place = places.acquire().await;
-            (index, find_one(&source, &component, client).await)
+            (index, find_one(&source, part).await)
         });
     }
     let mut found = Vec::new();
@@ -106,10 +110,14 @@ async fn find(prepared: Prepared) -> Option<Vec<Finding>> {
     Some(found.into_iter().map(|(_, finding)| finding).collect())
 }
 
-async fn find_one(source: &SourceConfig, component: &LinkedSource, client: HttpClient) -> Finding {
+async fn find_one(source: &SourceConfig, part: Part) -> Finding {
+    let (component, client) = match part {
+        Ok(part) => part,
+        Err(why) => return Finding::of_component(source, why),
+    };
     let mut instance = match component.instantiate(Some(Arc::new(client))).await {
         Ok(instance) => instance,
-        Err(failure) => return Finding::of_failure(source, &failure, 0),
+        Err(failure) => return Finding::of_failure(source, failure, 0),
     };
     let checked = instance.check(&source.config).await;
     // Counted by the host: a component that failed told nothing.
@@ -117,7 +125,7 @@ async fn find_one(source: &SourceConfig, component: &LinkedSource, client: HttpC
     match checked {
         Ok(Ok(report)) => Finding::of_report(source, &report, requests),
         Ok(Err(error)) => Finding::of_error(source, &error, requests),
-        Err(failure) => Finding::of_failure(source, &failure, requests),
+        Err(failure) => Finding::of_failure(source, failure, requests),
     }
 }
 

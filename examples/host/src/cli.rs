@@ -9,6 +9,7 @@ use crate::check;
 use crate::cursor::{self, CursorCommand};
 use crate::inspect;
 use crate::log::{self, LogFormat};
+use crate::process;
 use crate::run::{self, Exit, Limits};
 
 /// Runs polling sources: any component of the contract `pipeline:source`.
@@ -62,23 +63,20 @@ enum Command {
 impl Cli {
     /// Does what was asked for.
     pub fn execute(self) -> ExitCode {
+        log::begin(match &self.command {
+            Command::Run { log_format, .. } => *log_format,
+            _ => LogFormat::Text,
+        });
+        process::shut();
         let exit = match self.command {
-            Command::Run { config, until_caught_up, log_format } => {
-                log::begin(log_format);
+            Command::Run { config, until_caught_up, .. } => {
                 within_runtime(run::run(&config, until_caught_up, Limits::default()))
             }
             Command::Check { config, json } => {
-                log::begin(LogFormat::Text);
                 within_runtime(check::check(&config, json, Limits::default()))
             }
-            Command::Inspect { component } => {
-                log::begin(LogFormat::Text);
-                within_runtime(inspect::inspect(&component))
-            }
-            Command::Cursor(command) => {
-                log::begin(LogFormat::Text);
-                cursor::execute(&command)
-            }
+            Command::Inspect { component } => within_runtime(inspect::inspect(&component)),
+            Command::Cursor(command) => cursor::execute(&command),
         };
         match exit {
             Exit::Done => ExitCode::SUCCESS,
@@ -89,15 +87,15 @@ impl Cli {
 }
 
 fn within_runtime(command: impl Future<Output = Exit>) -> Exit {
-    match tokio::runtime::Runtime::new() {
+    match process::runtime() {
         Ok(runtime) => {
             let exit = runtime.block_on(command);
             // A name that is being resolved must not hold up the end.
             runtime.shutdown_background();
             exit
         }
-        Err(error) => {
-            tracing::error!("no threads could be started: {error}");
+        Err(why) => {
+            tracing::error!("{why}");
             Exit::Failed
         }
     }

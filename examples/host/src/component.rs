@@ -6,21 +6,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, Engine, Store, Trap, UpdateDeadline};
+use wasmtime::{Config, Engine, OutOfMemory, Store, Trap, UpdateDeadline};
 
 use crate::bindings::{
     Batch, Diagnostic, Metadata, PollError, PollingSource, PollingSourcePre, Report,
 };
-use crate::guest::{GuestState, TICK};
+use crate::compiler::{Compiled, Compiler};
+use crate::guest::{GuestState, TICK, Tick};
 use crate::http::HttpClient;
+use crate::lane::{Lane, Turn};
+use crate::process;
 use crate::room::Place;
+use crate::shortage::{self, Shortage};
+use crate::wait::within;
 
-/// What one call of a component may cost.
+/// What a component may cost: to be made ready, and in each call.
 #[derive(Clone, Copy, Debug)]
 pub struct CallLimits {
-    /// Computing time. Waiting in `send` does not count.
+    /// Time to compile it.
+    pub compile: Duration,
+    /// Computing time of a call. Waiting in `send` does not count.
     pub cpu: Duration,
-    /// Time from call to return.
+    /// Time from call to return. Waiting until others have computed does not count.
     pub wall: Duration,
     /// Linear memory.
     pub memory_bytes_max: usize,
@@ -31,6 +38,7 @@ pub struct CallLimits {
 impl Default for CallLimits {
     fn default() -> Self {
         Self {
+            compile: Duration::from_mins(1),
             cpu: Duration::from_secs(10),
             wall: Duration::from_mins(2),
             memory_bytes_max: 64 << 20,
@@ -42,7 +50,9 @@ impl Default for CallLimits {
 /// The WebAssembly engine, and what components are given to import.
 pub struct Runtime {
     engine: Engine,
+    compiler: Compiler,
     linker: Linker<GuestState>,
+    lane: Lane,
     limits: CallLimits,
 }
 
@@ -66,26 +76,17 @@ impl Runtime {
                     std::thread::sleep(TICK);
                 }
             })
-            .map_err(|error| ComponentError::new("no thread could be started", &error))?;
-        Ok(Self { engine, linker, limits })
+            .map_err(|error| ComponentError::Short(shortage::no_thread(&error)))?;
+        // One processor is left to all that is not in it.
+        let lane = Lane::new(process::processors().saturating_sub(1).max(1));
+        let compiler = Compiler::new(engine.clone(), limits.compile);
+        Ok(Self { engine, compiler, linker, lane, limits })
     }
 
     /// Reads and compiles a component, and looks at what it imports and exports. It may still be one
     /// that this host cannot run: see [`SourceComponent::link`].
-    pub fn load(&self, path: &Path) -> Result<SourceComponent, ComponentError> {
-        let size = std::fs::metadata(path)
-            .map_err(|error| ComponentError::new("the file cannot be read", &error))?
-            .len();
-        if size > FILE_BYTES_MAX {
-            return Err(ComponentError(format!(
-                "the file is larger than {FILE_BYTES_MAX} bytes: it is no source of this contract"
-            )));
-        }
-        let bytes = std::fs::read(path)
-            .map_err(|error| ComponentError::new("the file cannot be read", &error))?;
-        let component = Component::new(&self.engine, &bytes).map_err(|error| {
-            ComponentError(format!("the file is no WebAssembly component: {}", one_line(&error)))
-        })?;
+    pub async fn load(&self, path: &Path) -> Result<SourceComponent, ComponentError> {
+        let Compiled { component, size } = self.compiler.compile(path).await?;
         let own = component.component_type();
         let imports = own.imports(&self.engine).map(|(name, _)| name.to_owned()).collect();
         let exports = own.exports(&self.engine).map(|(name, _)| name.to_owned()).collect();
@@ -123,23 +124,25 @@ impl SourceComponent {
         let foreign: Vec<&str> =
             self.imports.iter().map(String::as_str).filter(|name| !is_given(name)).collect();
         if !foreign.is_empty() {
-            return Err(ComponentError(format!(
+            return Err(ComponentError::Unusable(format!(
                 "it imports {}, which this host does not give; it gives {}",
                 foreign.join(", "),
                 GIVEN.map(|(_, name)| name).join(", ")
             )));
         }
         if !self.exports.iter().any(|name| name == EXPORT) {
-            return Err(ComponentError(format!("it does not export {EXPORT}")));
+            return Err(ComponentError::Unusable(format!("it does not export {EXPORT}")));
         }
         let linked = runtime
             .linker
             .instantiate_pre(&self.component)
             .and_then(PollingSourcePre::new)
             .map_err(|error| {
-                ComponentError(format!("it does not fit the contract: {}", one_line(&error)))
+                ComponentError::of(&error, |error| {
+                    format!("it does not fit the contract: {}", one_line(error))
+                })
             })?;
-        Ok(LinkedSource { linked, limits: runtime.limits })
+        Ok(LinkedSource { linked, lane: runtime.lane.clone(), limits: runtime.limits })
     }
 }
 
@@ -147,6 +150,7 @@ impl SourceComponent {
 #[derive(Clone)]
 pub struct LinkedSource {
     linked: PollingSourcePre<GuestState>,
+    lane: Lane,
     limits: CallLimits,
 }
 
@@ -157,7 +161,8 @@ impl LinkedSource {
         client: Option<Arc<HttpClient>>,
     ) -> Result<Instance, CallFailure> {
         let limits = self.limits;
-        let state = GuestState::new(client, limits);
+        let turn = self.lane.turn();
+        let state = GuestState::new(client, limits, turn.clone());
         let mut store = Store::new(self.linked.engine(), state);
         store.limiter(|state| state);
         // A list of the guest may name the same bytes many times over: what the host copies out of
@@ -165,23 +170,22 @@ impl LinkedSource {
         store.set_hostcall_fuel(limits.memory_bytes_max);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
-            Ok(if context.data_mut().tick() {
-                UpdateDeadline::Yield(1)
-            } else {
-                UpdateDeadline::Interrupt
+            Ok(match context.data_mut().tick() {
+                Tick::Yield => UpdateDeadline::Yield(1),
+                Tick::Wait(turn) => UpdateDeadline::YieldCustom(1, Box::pin(turn)),
+                Tick::End => UpdateDeadline::Interrupt,
             })
         });
-        let source = match tokio::time::timeout(
-            limits.wall,
-            self.linked.instantiate_async(&mut store),
-        )
-        .await
-        {
-            Ok(Ok(source)) => source,
-            Ok(Err(error)) => return Err(CallFailure::of(&error, store.data())),
-            Err(_) => return Err(CallFailure::wall(limits)),
+        let under_way = turn.begin();
+        let making = self.linked.instantiate_async(&mut store);
+        let made = within(limits.wall, || turn.waited(), making).await;
+        drop(under_way);
+        let source = match made {
+            Some(Ok(source)) => source,
+            Some(Err(error)) => return Err(CallFailure::of(&error, store.data())),
+            None => return Err(CallFailure::wall(limits)),
         };
-        Ok(Instance { store, source, made: Instant::now(), calls: 0, sound: true })
+        Ok(Instance { store, source, turn, made: Instant::now(), calls: 0, sound: true })
     }
 }
 
@@ -189,6 +193,7 @@ impl LinkedSource {
 pub struct Instance {
     store: Store<GuestState>,
     source: PollingSource,
+    turn: Turn,
     made: Instant,
     calls: u32,
     sound: bool,
@@ -260,9 +265,10 @@ impl Instance {
         // A call that is dropped half-way leaves an instance that cannot be entered again.
         self.sound = false;
         self.store.set_epoch_deadline(1);
-        let room = Arc::clone(&self.store.data().room);
-        let called = room.within(limits.wall, call(&self.source, &mut self.store)).await;
-        match called {
+        let (room, turn) = (Arc::clone(&self.store.data().room), &self.turn);
+        let _under_way = turn.begin();
+        let waited = || turn.waited() + room.waited();
+        match within(limits.wall, waited, call(&self.source, &mut self.store)).await {
             Some(Ok(returned)) => {
                 self.sound = true;
                 Ok(returned)
@@ -280,27 +286,37 @@ fn is_within_bounds(calls: u32, age: Duration, memory_bytes: usize) -> bool {
 
 /// Why a call came to no end of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallFailure(String);
+pub enum CallFailure {
+    /// The component trapped, or met a limit of its own.
+    Component(String),
+    /// The machine, or what the process may have of it, is short of something.
+    Short(String),
+}
 
 impl CallFailure {
     fn of(error: &wasmtime::Error, state: &GuestState) -> Self {
-        Self(if let Some(limit) = state.limit_hit() {
-            limit
+        if let Some(limit) = state.limit_hit() {
+            Self::Component(limit)
+        } else if let Some(short) = short(error) {
+            Self::Short(short)
         } else if let Some(trap) = error.downcast_ref::<Trap>() {
-            format!("the component trapped: {trap}")
+            Self::Component(format!("the component trapped: {trap}"))
         } else {
-            format!("the component failed: {}", one_line(error))
-        })
+            Self::Component(format!("the component failed: {}", one_line(error)))
+        }
     }
 
     fn wall(limits: CallLimits) -> Self {
-        Self(format!("the component did not return within {} s", limits.wall.as_secs_f32()))
+        let wall_secs = limits.wall.as_secs_f32();
+        Self::Component(format!("the component did not return within {wall_secs} s"))
     }
 }
 
 impl fmt::Display for CallFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::Component(why) | Self::Short(why) => f.write_str(why),
+        }
     }
 }
 
@@ -308,32 +324,67 @@ impl std::error::Error for CallFailure {}
 
 /// Why a component cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ComponentError(String);
+pub enum ComponentError {
+    /// It is none that this host runs.
+    Unusable(String),
+    /// It was not compiled in time.
+    TooSlow(String),
+    /// The machine, or what the process may have of it, is short of something.
+    Short(String),
+}
 
 impl ComponentError {
-    fn new(what: &str, error: &std::io::Error) -> Self {
-        Self(format!("{what}: {error}"))
+    /// An error of the engine, in these words if it is the component's fault.
+    pub(crate) fn of(
+        error: &wasmtime::Error,
+        told: impl FnOnce(&wasmtime::Error) -> String,
+    ) -> Self {
+        short(error).map_or_else(|| Self::Unusable(told(error)), Self::Short)
+    }
+
+    /// A file that cannot be read.
+    pub(crate) fn unreadable(error: &std::io::Error) -> Self {
+        let why = format!("the file cannot be read: {error}");
+        match Shortage::of(error) {
+            Some(shortage) => Self::Short(format!("{why}; {}", shortage.remedy())),
+            None => Self::Unusable(why),
+        }
     }
 
     fn engine(error: &wasmtime::Error) -> Self {
-        Self(format!("the WebAssembly engine cannot be set up: {}", one_line(error)))
+        let told =
+            |error: &_| format!("the WebAssembly engine cannot be set up: {}", one_line(error));
+        Self::of(error, told)
     }
 }
 
 impl fmt::Display for ComponentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::Unusable(why) | Self::TooSlow(why) | Self::Short(why) => f.write_str(why),
+        }
     }
 }
 
 impl std::error::Error for ComponentError {}
+
+/// What an error of the engine says the machine is short of, and what to do about it.
+fn short(error: &wasmtime::Error) -> Option<String> {
+    // The engine has its own types of the system's errors: the text is what they share.
+    let shortage = error
+        .chain()
+        .find_map(|cause| Shortage::of_text(&cause.to_string()))
+        .or_else(|| error.is::<OutOfMemory>().then_some(Shortage::Memory))?;
+    let told = one_line(error);
+    Some(format!("this machine is short of what it takes: {told}; {}", shortage.remedy()))
+}
 
 fn is_given(import: &str) -> bool {
     GIVEN.iter().any(|(prefix, _)| import.starts_with(prefix))
 }
 
 /// An error of the engine without its line breaks.
-fn one_line(error: &wasmtime::Error) -> String {
+pub(crate) fn one_line(error: &wasmtime::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         if !text.is_empty() {
@@ -352,7 +403,6 @@ const GIVEN: [(&str, &str); 3] = [
     ("wasi:random/random@0.2.", "wasi:random/random@0.2.12"),
 ];
 const EXPORT: &str = "pipeline:source/source@0.1.0";
-const FILE_BYTES_MAX: u64 = 64 << 20;
 const KEPT_CALLS_MAX: u32 = 1_000;
 /// Many times as long as the access tokens that an instance may keep are good for.
 const KEPT_FOR_MAX: Duration = Duration::from_hours(6);

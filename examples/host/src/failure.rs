@@ -2,12 +2,26 @@
 //! their kinds.
 
 use crate::bindings::{ErrorKind, PollError, Stats};
+use crate::component::CallFailure;
 
 /// A fault of the component as an error of the contract.
 pub(crate) fn protocol(message: String) -> PollError {
+    error(ErrorKind::Protocol, "component_failed", message)
+}
+
+/// A call that came to no end of its own as an error of the contract.
+pub(crate) fn of_call(failure: CallFailure) -> PollError {
+    match failure {
+        CallFailure::Component(why) => protocol(why),
+        // It passes, and is nobody's fault.
+        CallFailure::Short(why) => error(ErrorKind::Transient, "machine_short", why),
+    }
+}
+
+fn error(kind: ErrorKind, code: &str, message: String) -> PollError {
     PollError {
-        kind: ErrorKind::Protocol,
-        code: "component_failed".to_owned(),
+        kind,
+        code: code.to_owned(),
         message,
         retry_after_ms: None,
         notices: Vec::new(),

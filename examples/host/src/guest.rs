@@ -9,6 +9,7 @@ use crate::bindings::wasi::clocks::wall_clock::Datetime;
 use crate::bindings::{HttpError, Request, Response};
 use crate::component::CallLimits;
 use crate::http::HttpClient;
+use crate::lane::Turn;
 use crate::room::Room;
 
 /// What the host keeps for one instance: its imports act on this.
@@ -17,6 +18,7 @@ pub(crate) struct GuestState {
     /// What its large replies take of the process.
     pub(crate) room: Arc<Room>,
     client: Option<Arc<HttpClient>>,
+    turn: Turn,
     memory_bytes: usize,
     out_of_memory: bool,
     ticks_left: u32,
@@ -26,11 +28,12 @@ pub(crate) struct GuestState {
 
 impl GuestState {
     /// The state of a fresh instance. Without a client every `send` is denied.
-    pub(crate) fn new(client: Option<Arc<HttpClient>>, limits: CallLimits) -> Self {
+    pub(crate) fn new(client: Option<Arc<HttpClient>>, limits: CallLimits, turn: Turn) -> Self {
         Self {
             limits,
             room: Arc::default(),
             client,
+            turn,
             memory_bytes: 0,
             out_of_memory: false,
             ticks_left: ticks(limits.cpu),
@@ -46,11 +49,17 @@ impl GuestState {
         self.requests_left = self.limits.requests_max;
     }
 
-    /// Counts computing time. False when it is used up.
-    pub(crate) fn tick(&mut self) -> bool {
+    /// Counts computing time, and says how the call goes on.
+    pub(crate) fn tick(&mut self) -> Tick<impl Future<Output = ()> + Send + use<>> {
         self.ticks_left = self.ticks_left.saturating_sub(1);
         self.out_of_time = self.ticks_left == 0;
-        !self.out_of_time
+        if self.out_of_time {
+            Tick::End
+        } else if self.ticks_left > ticks(self.limits.cpu).saturating_sub(LIGHT_TICKS) {
+            Tick::Yield
+        } else {
+            Tick::Wait(self.turn.next())
+        }
     }
 
     /// All linear memory of the instance.
@@ -86,6 +95,7 @@ impl crate::bindings::pipeline::source::http::Host for GuestState {
             wasmtime::bail!("more than {} requests in one call", self.limits.requests_max);
         };
         self.requests_left = left;
+        self.turn.leave();
         Ok(client.send(request, &self.room).await)
     }
 }
@@ -159,12 +169,24 @@ impl ResourceLimiter for GuestState {
     }
 }
 
+/// How a call goes on after a tick.
+pub(crate) enum Tick<T> {
+    /// When the others of its thread have had theirs.
+    Yield,
+    /// After a wait.
+    Wait(T),
+    /// Not at all: its computing time is used up.
+    End,
+}
+
 fn ticks(time: Duration) -> u32 {
     u32::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX).max(1)
 }
 
 /// The engine's unit of computing time: after each, a component gives its thread back.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
+/// A call that goes on after so many ticks computes for long: it takes its turns with others of its kind.
+const LIGHT_TICKS: u32 = 2;
 const RANDOM_BYTES_MAX: usize = 64 << 10;
 const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// Core instances, tables and memories of one component.

@@ -5,24 +5,43 @@ use std::io::Write as _;
 use std::path::Path;
 
 use crate::bindings::Metadata;
-use crate::component::{CallLimits, Runtime, SourceComponent};
+use crate::component::{CallFailure, CallLimits, ComponentError, Runtime, SourceComponent};
 use crate::redact::printable;
 use crate::run::Exit;
+use crate::signals::Signals;
 
 /// Prints what is known of a component.
 pub async fn inspect(path: &Path) -> Exit {
-    let loaded = Runtime::new(CallLimits::default())
-        .and_then(|runtime| runtime.load(path).map(|component| (runtime, component)));
-    let (runtime, component) = match loaded {
+    let mut signals = match Signals::watch() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!("signals cannot be watched: {error}");
+            return Exit::Failed;
+        }
+    };
+    tokio::select! {
+        exit = find_and_print(path) => exit,
+        () = signals.next() => {
+            tracing::error!("broken off: nothing was found out yet");
+            Exit::Failed
+        }
+    }
+}
+
+async fn find_and_print(path: &Path) -> Exit {
+    let (runtime, component) = match load(path).await {
         Ok(loaded) => loaded,
         Err(error) => {
             tracing::error!("{}: {error}", path.display());
-            return Exit::Misconfigured;
+            return match error {
+                ComponentError::Unusable(_) => Exit::Misconfigured,
+                ComponentError::TooSlow(_) | ComponentError::Short(_) => Exit::Failed,
+            };
         }
     };
     let described = async {
         let mut instance = component.link(&runtime)?.instantiate(None).await?;
-        Ok::<_, Box<dyn std::error::Error>>(instance.describe().await?)
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(instance.describe().await?)
     };
     let described = described.await;
     let text = told(path, &component, described.as_ref().ok());
@@ -34,9 +53,17 @@ pub async fn inspect(path: &Path) -> Exit {
         Ok(_) => Exit::Done,
         Err(error) => {
             tracing::error!("{}: this host cannot run it: {error}", path.display());
-            Exit::Misconfigured
+            let is_short = matches!(error.downcast_ref(), Some(CallFailure::Short(_)))
+                || matches!(error.downcast_ref(), Some(ComponentError::Short(_)));
+            if is_short { Exit::Failed } else { Exit::Misconfigured }
         }
     }
+}
+
+async fn load(path: &Path) -> Result<(Runtime, SourceComponent), ComponentError> {
+    let runtime = Runtime::new(CallLimits::default())?;
+    let component = runtime.load(path).await?;
+    Ok((runtime, component))
 }
 
 fn told(path: &Path, component: &SourceComponent, metadata: Option<&Metadata>) -> String {

@@ -9,6 +9,7 @@ use std::io;
 
 use crate::bindings::Event;
 use crate::config::{OutputConfig, OutputTarget};
+use crate::shortage::Shortage;
 use crate::state::{Mark, State, StateError};
 
 /// A place for events. An existing engine can stand behind it: what counts is that `sync` returns
@@ -100,15 +101,19 @@ pub fn open(config: &OutputConfig, state: &mut dyn State) -> Result<Box<dyn Outp
 }
 
 /// What to do about a common error of writing, to be put behind it.
-pub(crate) fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on the disk",
-        io::ErrorKind::FileTooLarge => "; raise the limit on the size of files",
+pub(crate) fn remedy(error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on the disk",
+        io::ErrorKind::FileTooLarge => "raise the limit on the size of files",
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            "; the host must be able to write there"
+            "the host must be able to write there"
         }
-        _ => "",
-    }
+        _ => match Shortage::of(error) {
+            Some(shortage) => shortage.remedy(),
+            None => return String::new(),
+        },
+    };
+    format!("; {remedy}")
 }
 
 /// Appends an event as one line.

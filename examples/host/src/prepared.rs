@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::component::{LinkedSource, Runtime};
+use tokio::task::JoinSet;
+
+use crate::component::{CallFailure, ComponentError, LinkedSource, Runtime};
 use crate::config::{Config, SourceConfig};
 use crate::egress::AllowList;
 use crate::fault::Fault;
@@ -15,34 +18,57 @@ use crate::run::Limits;
 pub(crate) struct Prepared {
     /// The configuration.
     pub(crate) config: Config,
-    /// Of each source its component and its client, in the same order.
-    pub(crate) parts: Vec<(LinkedSource, HttpClient)>,
+    /// Of each source what it runs with, in the same order.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A source's component and its client; or why it cannot run, though its configuration has no fault.
+pub(crate) type Part = Result<(LinkedSource, HttpClient), String>;
+
+/// Why a configuration could not be made use of.
+pub(crate) enum Unprepared {
+    /// It has these faults.
+    Faulty(Vec<Fault>),
+    /// It could not be judged: the machine is short of something.
+    Short(String),
 }
 
 impl Prepared {
     /// Judges everything that can be judged before anything is sent.
-    pub(crate) async fn load(path: &Path, limits: Limits) -> Result<Self, Vec<Fault>> {
-        let config = Config::load(path, &|name| std::env::var_os(name))?;
-        let runtime = Runtime::new(limits.call)
-            .map_err(|error| vec![Fault::new("host", error.to_string(), "")])?;
-        let mut faults = Vec::new();
-        let mut compiled: BTreeMap<PathBuf, Option<LinkedSource>> = BTreeMap::new();
+    pub(crate) async fn load(path: &Path, limits: Limits) -> Result<Self, Unprepared> {
+        let config =
+            Config::load(path, &|name| std::env::var_os(name)).map_err(Unprepared::Faulty)?;
+        let runtime = Runtime::new(limits.call).map_err(|error| match error {
+            ComponentError::Short(why) => Unprepared::Short(why),
+            error => Unprepared::Faulty(vec![Fault::new("host", error.to_string(), "")]),
+        })?;
+        let mut compiled = compile(runtime, &config.sources).await;
+        let (mut faults, mut short) = (Vec::new(), None);
         let mut parts = Vec::new();
         for source in &config.sources {
             let name = format!("source {:?}: ", source.name);
-            // A file that several sources name is compiled once.
-            let file = source.component.canonicalize().unwrap_or_else(|_| source.component.clone());
-            let linked = compiled.entry(file).or_insert_with(|| {
-                let linked = runtime.load(&source.component).and_then(|found| found.link(&runtime));
-                linked
-                    .map_err(|error| {
-                        let message = format!("{}: {error}", source.component.display());
-                        let remedy = "name a component of the contract pipeline:source";
-                        faults.push(Fault::new(format!("{name}component"), message, remedy));
-                    })
-                    .ok()
-            });
-            let linked = linked.clone();
+            let file = file(source);
+            let linked = match compiled.get(&file) {
+                Some(Ok(linked)) => Some(Ok(linked.clone())),
+                Some(Err(error)) => {
+                    let message = format!("{}: {error}", source.component.display());
+                    match error {
+                        ComponentError::TooSlow(_) => Some(Err(message)),
+                        ComponentError::Short(_) => {
+                            short.get_or_insert(format!("{name}component: {message}"));
+                            None
+                        }
+                        ComponentError::Unusable(_) => {
+                            let remedy = "name a component of the contract pipeline:source";
+                            faults.push(Fault::new(format!("{name}component"), message, remedy));
+                            // Told once, however many sources name it.
+                            compiled.remove(&file);
+                            None
+                        }
+                    }
+                }
+                None => None,
+            };
             let client = HttpClient::new(
                 AllowList::new(source.allow.clone(), source.allow_addresses.clone()),
                 source.proxy.as_ref(),
@@ -53,23 +79,68 @@ impl Prepared {
                 let remedy = "install the machine's root certificates, or name a PEM file of them";
                 faults.push(Fault::new(format!("{name}ca_file"), why, remedy));
             });
-            if let Some(linked) = linked {
-                faults.extend(validate(&linked, source).await);
-                parts.extend(client.ok().map(|client| (linked, client)));
+            match linked {
+                Some(Ok(linked)) => {
+                    match validate(&linked, source).await {
+                        Ok(found) => faults.extend(found),
+                        Err(why) => {
+                            short.get_or_insert(format!("{name}config: {why}"));
+                        }
+                    }
+                    parts.extend(client.ok().map(|client| Ok((linked, client))));
+                }
+                Some(Err(why)) => parts.push(Err(why)),
+                None => {}
             }
         }
-        if faults.is_empty() { Ok(Self { config, parts }) } else { Err(faults) }
+        match short {
+            _ if !faults.is_empty() => Err(Unprepared::Faulty(faults)),
+            Some(why) => Err(Unprepared::Short(why)),
+            None => Ok(Self { config, parts }),
+        }
     }
 }
 
-/// What the component itself has to say of its configuration.
-async fn validate(component: &LinkedSource, source: &SourceConfig) -> Vec<Fault> {
+/// Compiles each file that a source names, once, and several at a time.
+async fn compile(
+    runtime: Runtime,
+    sources: &[SourceConfig],
+) -> BTreeMap<PathBuf, Result<LinkedSource, ComponentError>> {
+    let runtime = Arc::new(runtime);
+    let mut under_way = JoinSet::new();
+    let mut compiled = BTreeMap::new();
+    for source in sources {
+        let file = file(source);
+        // What stands here stays if the task below breaks off.
+        let broken_off = ComponentError::Unusable("it could not be loaded".to_owned());
+        if compiled.insert(file.clone(), Err(broken_off)).is_none() {
+            let runtime = Arc::clone(&runtime);
+            under_way.spawn(async move {
+                let linked = runtime.load(&file).await.and_then(|found| found.link(&runtime));
+                (file, linked)
+            });
+        }
+    }
+    while let Some(joined) = under_way.join_next().await {
+        compiled.extend(joined);
+    }
+    compiled
+}
+
+/// The file of a source's component, by the one name that all sources with it have.
+fn file(source: &SourceConfig) -> PathBuf {
+    source.component.canonicalize().unwrap_or_else(|_| source.component.clone())
+}
+
+/// What the component itself has to say of its configuration. The error says what the machine is short
+/// of to ask it.
+async fn validate(component: &LinkedSource, source: &SourceConfig) -> Result<Vec<Fault>, String> {
     let path = format!("source {:?}: config", source.name);
     let outcome = match component.instantiate(None).await {
         Ok(mut instance) => instance.validate(&source.config).await,
         Err(failure) => Err(failure),
     };
-    match outcome {
+    let faults = match outcome {
         Ok(Ok(())) => Vec::new(),
         Ok(Err(found)) if found.is_empty() => {
             vec![Fault::new(path, "the component refuses it and does not say why", "")]
@@ -91,8 +162,12 @@ async fn validate(component: &LinkedSource, source: &SourceConfig) -> Vec<Fault>
                 )
             })
             .collect(),
-        Err(failure) => vec![Fault::new(path, failure.to_string(), "name another component")],
-    }
+        Err(CallFailure::Short(why)) => return Err(why),
+        Err(CallFailure::Component(why)) => {
+            vec![Fault::new(path, why, "name another component")]
+        }
+    };
+    Ok(faults)
 }
 
 const FAULTS_MAX: usize = 100;

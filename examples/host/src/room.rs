@@ -1,12 +1,13 @@
 //! The room that all sources share for large replies: what they hold at a time has a bound, for which
 //! they wait, and do not fail.
 
-use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
+
+use crate::wait::within;
 
 /// One place of those that the process has. Dropped, it is free for the next.
 pub(crate) type Place = SemaphorePermit<'static>;
@@ -50,23 +51,11 @@ impl Room {
         limit: Duration,
         awaited: impl Future<Output = T>,
     ) -> Option<T> {
-        let mut awaited = pin!(awaited);
-        let (begun, before) = (Instant::now(), self.waited());
-        let end = || begun + limit + self.waited().saturating_sub(before);
-        let mut until = end();
-        loop {
-            if let Ok(done) = tokio::time::timeout_at(until, &mut awaited).await {
-                return Some(done);
-            }
-            let later = end();
-            if later == until {
-                return None;
-            }
-            until = later;
-        }
+        within(limit, || self.waited(), awaited).await
     }
 
-    fn waited(&self) -> Duration {
+    /// How long it has waited for places so far.
+    pub(crate) fn waited(&self) -> Duration {
         let taken = self.taken();
         taken.waited + taken.waiting_since.map_or(Duration::ZERO, |since| since.elapsed())
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::bindings::ErrorKind;
 use crate::budget::Budget;
 use crate::component::CallLimits;
 use crate::config::Config;
@@ -15,10 +16,12 @@ use crate::delivery::Deliverer;
 use crate::fault;
 use crate::http::HttpLimits;
 use crate::output;
-use crate::prepared::Prepared;
+use crate::prepared::{Prepared, Unprepared};
+use crate::process;
 use crate::signals::Signals;
 use crate::source::{Ending, Source};
 use crate::state::SqliteState;
+use crate::wait::{self, Backoff};
 
 /// How a command came to its end; its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +34,10 @@ pub enum Exit {
     Misconfigured,
 }
 
-/// What each call of a component, and each of its requests, may cost.
+/// What a component, each call of it and each of its requests may cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// One call.
+    /// A component, and one call of it.
     pub call: CallLimits,
     /// One request.
     pub http: HttpLimits,
@@ -50,15 +53,12 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
         }
     };
     let prepared = tokio::select! {
-        prepared = Prepared::load(config, limits) => prepared,
+        prepared = prepare(config, until_caught_up, limits) => prepared,
         () = signals.next() => return Exit::Done,
     };
     let prepared = match prepared {
         Ok(prepared) => prepared,
-        Err(faults) => {
-            fault::log(&faults);
-            return Exit::Misconfigured;
-        }
+        Err(exit) => return exit,
     };
     let deliverer = match begin(&prepared.config) {
         Ok(deliverer) => deliverer,
@@ -74,6 +74,30 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
         "host begins"
     );
     serve(prepared, deliverer, until_caught_up, signals).await
+}
+
+/// Judges the configuration. In service it waits until the machine has what that takes.
+async fn prepare(config: &Path, until_caught_up: bool, limits: Limits) -> Result<Prepared, Exit> {
+    let mut waits = Backoff::default();
+    loop {
+        match Prepared::load(config, limits).await {
+            Ok(prepared) => return Ok(prepared),
+            Err(Unprepared::Faulty(faults)) => {
+                fault::log(&faults);
+                return Err(Exit::Misconfigured);
+            }
+            Err(Unprepared::Short(why)) if until_caught_up => {
+                tracing::error!("{why}");
+                return Err(Exit::Failed);
+            }
+            Err(Unprepared::Short(why)) => {
+                let wait = waits.next(wait::cap(ErrorKind::Transient), None, wait::chance());
+                let wait_ms = wait.as_millis();
+                tracing::error!(wait_ms, "the host cannot begin yet: {why}");
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
 }
 
 /// Takes the state, and opens the output where it was left.
@@ -93,7 +117,17 @@ async fn serve(
     let (stop, stopped) = watch::channel(false);
     let mut budgets: BTreeMap<String, Arc<Budget>> = BTreeMap::new();
     let mut sources = JoinSet::new();
-    for (source, (component, client)) in prepared.config.sources.into_iter().zip(prepared.parts) {
+    let mut left_out = 0;
+    process::open_files(prepared.parts.len());
+    for (source, part) in prepared.config.sources.into_iter().zip(prepared.parts) {
+        let (component, client) = match part {
+            Ok(part) => part,
+            Err(why) => {
+                tracing::error!(source = source.name, "source ended, the others run: {why}");
+                left_out += 1;
+                continue;
+            }
+        };
         let budget = source.budget.map(|name| Arc::clone(budgets.entry(name).or_default()));
         let source = Source {
             name: source.name,
@@ -113,6 +147,10 @@ async fn serve(
             () = signals.next() => break,
         };
         match ended {
+            None if left_out > 0 => {
+                exit = Exit::Failed;
+                break;
+            }
             None => break,
             Some(Ok(Ending::CaughtUp | Ending::Stopped)) => {}
             Some(Ok(Ending::Failed)) => exit = Exit::Failed,

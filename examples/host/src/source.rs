@@ -10,7 +10,7 @@ use crate::bindings::{Batch, ErrorKind, Level, Notice, PollError, Quota};
 use crate::budget::Budget;
 use crate::component::{Instance, LinkedSource};
 use crate::delivery::{Deliverer, Delivery, DeliveryError};
-use crate::failure::{kind_name, protocol};
+use crate::failure::{kind_name, of_call, protocol};
 use crate::http::HttpClient;
 use crate::output::rfc3339;
 use crate::redact::Redactor;
@@ -146,14 +146,14 @@ impl Run {
         } else {
             let client = Some(Arc::clone(&self.source.client));
             let made = self.source.component.instantiate(client).await;
-            made.map_err(|failure| protocol(failure.to_string()))?
+            made.map_err(of_call)?
         };
         let polled = instance.poll(&self.source.config, cursor).await;
         let place = instance.take_place();
         if instance.may_be_kept() {
             self.instance = Some(instance);
         }
-        let batch = polled.map_err(|failure| protocol(failure.to_string()))??;
+        let batch = polled.map_err(of_call)??;
         batch::judge(&batch).map_err(protocol)?;
         Ok((batch, place))
     }

@@ -35,6 +35,28 @@ pub fn cap(kind: ErrorKind) -> Duration {
     }
 }
 
+/// Awaits something for so long, or gives none. What `waited` tells of that time does not count.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    waited: impl Fn() -> Duration,
+    awaited: impl Future<Output = T>,
+) -> Option<T> {
+    let mut awaited = std::pin::pin!(awaited);
+    let (begun, before) = (tokio::time::Instant::now(), waited());
+    let end = || begun + limit + waited().saturating_sub(before);
+    let mut until = end();
+    loop {
+        if let Ok(done) = tokio::time::timeout_at(until, &mut awaited).await {
+            return Some(done);
+        }
+        let later = end();
+        if later <= until {
+            return None;
+        }
+        until = later;
+    }
+}
+
 /// A random number from 0 to 1.
 pub fn chance() -> f64 {
     // Without randomness the waits are merely less spread.

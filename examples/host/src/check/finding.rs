@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::bindings::{self, Level, PollError, Report};
 use crate::component::CallFailure;
 use crate::config::SourceConfig;
-use crate::failure::{kind_name, protocol};
+use crate::failure::{kind_name, of_call, protocol};
 use crate::output::rfc3339;
 use crate::redact::Redactor;
 use crate::wait::HINT_MAX;
@@ -95,8 +95,13 @@ impl Finding {
     }
 
     /// A component that said nothing: it trapped, or met a limit.
-    pub(super) fn of_failure(source: &SourceConfig, failure: &CallFailure, requests: u32) -> Self {
-        Self::of_error(source, &protocol(failure.to_string()), requests)
+    pub(super) fn of_failure(source: &SourceConfig, failure: CallFailure, requests: u32) -> Self {
+        Self::of_error(source, &of_call(failure), requests)
+    }
+
+    /// A component that was not even called.
+    pub(super) fn of_component(source: &SourceConfig, why: String) -> Self {
+        Self::of_error(source, &protocol(why), 0)
     }
 
     fn new(source: &SourceConfig, state: State, requests: u32) -> Self {

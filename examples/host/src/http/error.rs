@@ -8,6 +8,7 @@ use url::{Host, Url};
 
 use crate::bindings::HttpError;
 use crate::egress::EgressError;
+use crate::shortage::Shortage;
 
 /// Tells the contract's cases apart by what lies at the bottom of the client's error. A server may
 /// have asked for a certificate.
@@ -19,6 +20,10 @@ pub(super) fn http_error(error: &reqwest::Error, dialled: &str, was_asked: bool)
         told(error)
     };
     for cause in causes(error) {
+        if let Some(shortage) = cause.downcast_ref().and_then(Shortage::of) {
+            let remedy = shortage.remedy();
+            return HttpError::Connect(format!("no connection to {dialled}: {text}; {remedy}"));
+        }
         match cause.downcast_ref::<EgressError>() {
             Some(EgressError::Denied(why)) => return HttpError::Denied(why.clone()),
             Some(EgressError::Dns(why)) => return HttpError::Dns(why.clone()),

@@ -8,6 +8,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 
 use crate::egress::{AllowList, EgressError};
+use crate::shortage::Shortage;
 
 /// Finds the addresses of a name.
 pub(super) type Lookup = fn(String) -> Looking;
@@ -46,10 +47,13 @@ impl Resolve for JudgingResolver {
                 found
             });
             let found = looking.await?.map_err(|error| {
-                EgressError::Dns(format!(
-                    "{name} could not be resolved: {error}; check the name and this machine's DNS, \
-                     or name the `proxy` that resolves it"
-                ))
+                // The system's resolver does not always tell that this is why.
+                let shortage = Shortage::of(&error).or_else(Shortage::of_files);
+                let remedy = shortage.map_or(
+                    "check the name and this machine's DNS, or name the `proxy` that resolves it",
+                    Shortage::remedy,
+                );
+                EgressError::Dns(format!("{name} could not be resolved: {error}; {remedy}"))
             })?;
             let addresses = allow.judge_addresses(&name, found)?;
             Ok(Box::new(addresses.into_iter()) as Addrs)

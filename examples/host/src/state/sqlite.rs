@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 use super::{CommitError, CursorChange, Mark, State, StateError, StoredCursor, lock};
 use crate::ground::{self, FileId};
 use crate::output::remedy;
+use crate::shortage::Shortage;
 
 /// State in an `SQLite` file, which no other process may change meanwhile.
 pub struct SqliteState {
@@ -406,6 +407,10 @@ impl From<rusqlite::Error> for Fault {
 fn told(error: &rusqlite::Error) -> String {
     use rusqlite::ErrorCode;
     let remedy = match error.sqlite_error_code() {
+        // SQLite does not tell that this is why.
+        Some(ErrorCode::CannotOpen) if let Some(shortage) = Shortage::of_files() => {
+            return format!("{error}; {}", shortage.remedy());
+        }
         Some(ErrorCode::DiskFull) => "; make room on the disk",
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
             "; the host must be able to write the file and its folder"

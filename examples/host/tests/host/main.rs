@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod compiling;
 mod configuration;
 mod cursors;
 mod deliverer;
@@ -16,4 +17,5 @@ mod replies;
 mod sandbox;
 mod server;
 mod syscalls;
+mod shortages;
 mod waits;

@@ -1,22 +1,27 @@
 //! A component that loops, balloons, traps or lies costs its own poll, and nothing else.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use source_host::component::{CallFailure, CallLimits, Instance, Runtime};
+use source_host::component::{CallFailure, CallLimits, Instance, LinkedSource, Runtime};
 use source_host::http::HttpLimits;
 use source_host::run::{Exit, Limits, run};
 
-use crate::bench::{Bench, Source, acme, guest};
+use crate::bench::{Bench, Source, acme, guest, skipped};
 
 fn limits() -> CallLimits {
     CallLimits { cpu: Duration::from_millis(200), ..CallLimits::default() }
 }
 
-async fn instance(limits: CallLimits) -> Instance {
+async fn linked(limits: CallLimits) -> LinkedSource {
     let runtime = Runtime::new(limits).unwrap();
-    let linked = runtime.load(guest()).unwrap().link(&runtime).unwrap();
     // The ticks of the engine end with the last that needs it.
-    linked.instantiate(None).await.unwrap()
+    runtime.load(guest()).await.unwrap().link(&runtime).unwrap()
+}
+
+async fn instance(limits: CallLimits) -> Instance {
+    linked(limits).await.instantiate(None).await.unwrap()
 }
 
 async fn poll(limits: CallLimits, config: &str) -> Result<(), CallFailure> {
@@ -159,4 +164,70 @@ async fn a_component_that_loops_in_validate_is_a_fault_of_the_configuration() {
     let limits = Limits { call: limits(), http: HttpLimits::default() };
     assert_eq!(run(&bench.path("host.toml"), true, limits).await, Exit::Misconfigured);
     assert!(!bench.path("state.db").exists());
+}
+
+/// Each computes for long, and waits for the others far longer than a call may take.
+#[tokio::test]
+async fn what_a_call_waits_for_others_to_compute_does_not_count() {
+    const CALLS: u32 = 12;
+    let compute = r#"{"do": "compute", "rounds": 100000000}"#;
+    let begun = Instant::now();
+    let mut alone = instance(CallLimits::default()).await;
+    alone.poll(compute, None).await.unwrap().unwrap();
+    let wall = begun.elapsed() * CALLS / 2;
+    let linked = linked(CallLimits { wall, ..CallLimits::default() }).await;
+    let begun = Instant::now();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..CALLS {
+        let linked = linked.clone();
+        calls.spawn(async move {
+            let mut instance = linked.instantiate(None).await.unwrap();
+            instance.poll(compute, None).await.map(drop)
+        });
+    }
+    for outcome in calls.join_all().await {
+        assert_eq!(outcome, Ok(()));
+    }
+    assert!(begun.elapsed() > wall, "{:?} is no more than {wall:?}", begun.elapsed());
+}
+
+/// Who runs as the same user can neither attach to it nor read what it holds, and no crash writes that
+/// down.
+#[test]
+fn what_the_process_holds_is_no_one_elses() {
+    const TEST: &str = "what the process holds";
+    let mut bench = Bench::with(&[acme("do = \"events\"")]);
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        // To itself such a superuser is as any other user is.
+        bench.starter = ["setpriv", "--bounding-set=-all"].map(str::to_owned).into();
+    }
+    let as_same_user = |program: &str, argument: String| {
+        let mut command = if bench.starter.is_empty() {
+            Command::new(program)
+        } else {
+            let mut command = Command::new(&bench.starter[0]);
+            command.args(&bench.starter[1..]).arg(program);
+            command
+        };
+        command.arg(argument);
+        command
+    };
+    let is_open = |id: u32| {
+        let read = as_same_user("cat", format!("/proc/{id}/environ")).output();
+        read.is_ok_and(|ended| ended.status.success())
+    };
+    let Ok(mut other) = as_same_user("sleep", "60".to_owned()).spawn() else {
+        return skipped(TEST, "setpriv cannot be started");
+    };
+    let others_are_open = is_open(other.id());
+    other.kill().and_then(|()| other.wait()).unwrap();
+    if !others_are_open {
+        return skipped(TEST, "here no process can be looked into");
+    }
+    let running = bench.start();
+    running.until("more=false");
+    assert!(!is_open(running.id()));
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
+    let dumps = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(dumps.split_whitespace().filter(|word| *word == "0").count(), 2, "{dumps}");
 }

@@ -1,0 +1,115 @@
+//! Compiles components, away from the threads that do all else, within bounds of time and number.
+//!
+//! A compiler cannot be broken off: one that takes too long is left to itself, and nobody waits for it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, oneshot};
+use wasmparser::{Parser, Payload};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::component::{ComponentError, one_line};
+use crate::shortage;
+
+/// A component as the engine has it.
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    /// The size of its file, in bytes.
+    pub(crate) size: u64,
+}
+
+/// Compiles a few components at a time.
+pub(crate) struct Compiler {
+    engine: Engine,
+    time_max: Duration,
+    places: Semaphore,
+}
+
+impl Compiler {
+    /// A compiler that waits for a component no longer than this.
+    pub(crate) fn new(engine: Engine, time_max: Duration) -> Self {
+        Self { engine, time_max, places: Semaphore::new(AT_A_TIME_MAX) }
+    }
+
+    /// Reads and compiles a component.
+    pub(crate) async fn compile(&self, path: &Path) -> Result<Compiled, ComponentError> {
+        let _place = self.places.acquire().await;
+        let (done, compiled) = oneshot::channel();
+        // A pool of its own: one that takes for ever holds up no other.
+        let pool = rayon::ThreadPoolBuilder::new()
+            .thread_name(|number| format!("compile-{number}"))
+            // What is lost with it is told by the end of the channel.
+            .panic_handler(|_| {})
+            .build()
+            .map_err(|error| ComponentError::Short(no_pool(&error)))?;
+        let (engine, path) = (self.engine.clone(), path.to_owned());
+        pool.spawn(move || {
+            // Whoever asked may have been stopped: then nobody waits for it.
+            drop(done.send(read_and_compile(&engine, &path)));
+        });
+        match tokio::time::timeout(self.time_max, compiled).await {
+            Ok(Ok(compiled)) => compiled,
+            Ok(Err(_)) => Err(ComponentError::Unusable(
+                "the engine broke off while it compiled the component".to_owned(),
+            )),
+            Err(_) => Err(ComponentError::TooSlow(format!(
+                "it could not be compiled within {} s; name another component, or give this \
+                 machine faster processors",
+                self.time_max.as_secs_f32()
+            ))),
+        }
+    }
+}
+
+fn no_pool(error: &rayon::ThreadPoolBuildError) -> String {
+    let source = std::error::Error::source(error).and_then(|error| error.downcast_ref());
+    source.map_or_else(|| error.to_string(), shortage::no_thread)
+}
+
+fn read_and_compile(engine: &Engine, path: &PathBuf) -> Result<Compiled, ComponentError> {
+    let size = std::fs::metadata(path).map_err(|error| ComponentError::unreadable(&error))?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(ComponentError::Unusable(format!(
+            "the file is larger than {FILE_BYTES_MAX} bytes: it is no source of this contract"
+        )));
+    }
+    let bytes = std::fs::read(path).map_err(|error| ComponentError::unreadable(&error))?;
+    judge(&bytes).map_err(ComponentError::Unusable)?;
+    let component = Component::new(engine, &bytes).map_err(|error| {
+        ComponentError::of(&error, |error| {
+            format!("the file is no WebAssembly component: {}", one_line(error))
+        })
+    })?;
+    Ok(Compiled { component, size })
+}
+
+/// Counts what would take the compiler memory out of all proportion to the file.
+fn judge(bytes: &[u8]) -> Result<(), String> {
+    let (mut functions, mut types): (u64, u64) = (0, 0);
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload {
+            Ok(Payload::FunctionSection(section)) => functions += u64::from(section.count()),
+            Ok(Payload::TypeSection(section)) => types += u64::from(section.count()),
+            Ok(Payload::CoreTypeSection(section)) => types += u64::from(section.count()),
+            Ok(Payload::ComponentTypeSection(section)) => types += u64::from(section.count()),
+            Ok(_) => {}
+            // The engine says it better.
+            Err(_) => return Ok(()),
+        }
+    }
+    for (count, what) in [(functions, "functions"), (types, "types")] {
+        if count > PARTS_MAX {
+            return Err(format!("it has {count} {what}; at most {PARTS_MAX}"));
+        }
+    }
+    Ok(())
+}
+
+/// Components that are compiled at a time, each on as many threads as there are processors.
+const AT_A_TIME_MAX: usize = 2;
+const FILE_BYTES_MAX: u64 = 64 << 20;
+/// Functions, and types, of one component: more than twice as many as a whole Python has. The compiler
+/// takes 5 KiB for a function that does nothing.
+const PARTS_MAX: u64 = 50_000;
