@@ -334,7 +334,7 @@ fn one_line(error: &wasmtime::Error) -> String {
         }
         text.push_str(&cause.to_string().replace('\n', " "));
     }
-    crate::redact::printable(&text)
+    crate::printable::printable(&text)
 }
 
 /// What this host gives to import: how its name begins (any version that fits will do), and what to

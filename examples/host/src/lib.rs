@@ -35,6 +35,8 @@ pub mod inspect;
 pub mod log;
 pub mod output;
 mod prepared;
+mod print;
+pub mod printable;
 pub mod redact;
 pub mod run;
 mod signals;
