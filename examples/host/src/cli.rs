@@ -10,6 +10,7 @@ use crate::cursor::{self, CursorCommand};
 use crate::inspect;
 use crate::log::{self, LogFormat};
 use crate::run::{self, Exit, Limits};
+use crate::signals::Signals;
 
 /// Runs polling sources: any component of the contract `pipeline:source`.
 ///
@@ -77,7 +78,7 @@ impl Cli {
             }
             Command::Cursor(command) => {
                 log::begin(LogFormat::Text);
-                cursor::execute(&command)
+                within_runtime(async move { cursor::execute(&command) })
             }
         };
         match exit {
@@ -91,14 +92,29 @@ impl Cli {
 fn within_runtime(command: impl Future<Output = Exit>) -> Exit {
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => {
-            let exit = runtime.block_on(command);
+            let exit = runtime.block_on(async {
+                let exit = command.await;
+                end_log().await;
+                exit
+            });
             // A name that is being resolved must not hold up the end.
             runtime.shutdown_background();
             exit
         }
         Err(error) => {
             tracing::error!("no threads could be started: {error}");
+            log::end();
             Exit::Failed
         }
+    }
+}
+
+/// Has the log written to its end, unless a signal comes first.
+async fn end_log() {
+    let end = tokio::task::spawn_blocking(log::end);
+    let Ok(mut signals) = Signals::watch() else { return };
+    tokio::select! {
+        _ = end => {}
+        () = signals.next() => {}
     }
 }

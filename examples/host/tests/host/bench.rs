@@ -101,6 +101,15 @@ impl Bench {
 
     pub(crate) fn start_command(&self, arguments: &[&str], output: impl Into<Stdio>) -> Running {
         let log = std::fs::File::create(self.path("stderr")).unwrap();
+        self.start_telling(arguments, output, log)
+    }
+
+    pub(crate) fn start_telling(
+        &self,
+        arguments: &[&str],
+        output: impl Into<Stdio>,
+        log: impl Into<Stdio>,
+    ) -> Running {
         let child = self.command(arguments).stdout(output).stderr(log).spawn().unwrap();
         Running { child, log: self.path("stderr") }
     }

@@ -11,6 +11,7 @@ mod delivery;
 mod disk;
 mod hostile;
 mod http;
+mod log;
 mod replies;
 mod sandbox;
 mod server;
