@@ -15,4 +15,5 @@ mod log;
 mod replies;
 mod sandbox;
 mod server;
+mod signals;
 mod waits;
