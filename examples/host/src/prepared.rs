@@ -22,13 +22,13 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Judges everything that can be judged before anything is sent.
     pub(crate) async fn load(path: &Path, limits: Limits) -> Result<Self, Vec<Fault>> {
-        let config = Config::load(path, &|name| std::env::var_os(name))?;
+        let mut config = Config::load(path, &|name| std::env::var_os(name))?;
         let runtime = Runtime::new(limits.call)
             .map_err(|error| vec![Fault::new("host", error.to_string(), "")])?;
         let mut faults = Vec::new();
         let mut compiled: BTreeMap<PathBuf, Option<LinkedSource>> = BTreeMap::new();
         let mut parts = Vec::new();
-        for source in &config.sources {
+        for source in &mut config.sources {
             let name = format!("source {:?}: ", source.name);
             // A file that several sources name is compiled once.
             let file = source.component.canonicalize().unwrap_or_else(|_| source.component.clone());
@@ -63,13 +63,15 @@ impl Prepared {
 }
 
 /// What the component itself has to say of its configuration.
-async fn validate(component: &LinkedSource, source: &SourceConfig) -> Vec<Fault> {
+async fn validate(component: &LinkedSource, source: &mut SourceConfig) -> Vec<Fault> {
     let path = format!("source {:?}: config", source.name);
-    let outcome = match component.instantiate(None).await {
-        Ok(mut instance) => instance.validate(&source.config).await,
-        Err(failure) => Err(failure),
+    let outcome = async {
+        let mut instance = component.instantiate(None).await?;
+        // Its secrets have to be known before it says anything of them.
+        source.heed(&instance.describe().await?.config_schema);
+        instance.validate(&source.config).await
     };
-    match outcome {
+    match outcome.await {
         Ok(Ok(())) => Vec::new(),
         Ok(Err(found)) if found.is_empty() => {
             vec![Fault::new(path, "the component refuses it and does not say why", "")]
@@ -91,7 +93,10 @@ async fn validate(component: &LinkedSource, source: &SourceConfig) -> Vec<Fault>
                 )
             })
             .collect(),
-        Err(failure) => vec![Fault::new(path, failure.to_string(), "name another component")],
+        Err(failure) => {
+            let why = source.redactor.clean(&failure.to_string());
+            vec![Fault::new(path, why, "name another component")]
+        }
     }
 }
 
