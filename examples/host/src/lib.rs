@@ -32,6 +32,7 @@ pub mod fault;
 mod guest;
 pub mod http;
 pub mod inspect;
+mod journal;
 pub mod log;
 pub mod output;
 mod prepared;

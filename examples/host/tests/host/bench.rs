@@ -169,6 +169,14 @@ impl Finished {
     }
 }
 
+/// The sum of a number over all lines of a log that tell of batches.
+pub(crate) fn sum_of_batches(log: &str, field: &str) -> u64 {
+    let field = format!(" {field}=");
+    let lines = log.lines().filter(|line| line.contains(" batch source="));
+    let numbers = lines.filter_map(|line| line.split_once(&field)?.1.split(' ').next());
+    numbers.map(|number| number.parse::<u64>().unwrap()).sum()
+}
+
 pub(crate) fn events(lines: &str) -> Vec<serde_json::Value> {
     // On stdout a host begins with a line break if the one before may have cut a line.
     let lines = lines.strip_prefix('\n').unwrap_or(lines).lines();

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::bench::{Bench, Source, acme, wait_for};
+use crate::bench::{Bench, Source, acme, sum_of_batches, wait_for};
 
 /// Forty sources, each of which says more than a pipe holds, and all of them more than the queue.
 fn talkative() -> Bench {
@@ -152,4 +152,13 @@ fn nothing_that_a_terminal_obeys_is_in_a_line() {
     assert!(lines[0]["output"].as_str().unwrap().ends_with(name), "{}", ended.stderr());
     let plain = |c: char| c == '\n' || !(c.is_control() || c == '\u{202e}');
     assert!(ended.stderr().chars().all(plain), "{:?}", ended.stderr());
+}
+
+#[test]
+fn batches_up_to_the_last_are_told_before_the_end() {
+    let bench = Bench::with(&[acme("do = \"events\"\ncount = 2\npages = 300")]);
+    let ended = bench.catch_up().expect(0);
+    assert_eq!(sum_of_batches(&ended.stderr(), "batches"), 300, "{}", ended.stderr());
+    assert_eq!(sum_of_batches(&ended.stderr(), "events"), 600, "{}", ended.stderr());
+    assert!(ended.stderr().lines().last().unwrap().contains(" more=false"), "{}", ended.stderr());
 }
