@@ -3,7 +3,6 @@
 mod finding;
 mod table;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +13,8 @@ use tokio::task::JoinSet;
 use crate::config::SourceConfig;
 use crate::fault;
 use crate::prepared::{Part, Prepared, Unprepared};
+use crate::print::print;
+use crate::printable::{Form, escape};
 use crate::process;
 use crate::run::{Exit, Limits};
 use crate::signals::Signals;
@@ -54,13 +55,13 @@ async fn find_and_print(config: &Path, json: bool, limits: Limits) -> Exit {
     let ok = !sources.iter().any(Finding::is_failure);
     let text = if json {
         let text = serde_json::to_string(&Document { ok, sources });
-        text.expect("it holds no map, whose keys could be other than texts") + "\n"
+        let text = text.expect("it holds no map, whose keys could be other than texts");
+        escape(&text, Form::Json, None).into_owned() + "\n"
     } else {
         table::text(&sources)
     };
     // On a thread of its own: a reader that does not read must not keep a signal waiting.
-    let written =
-        tokio::task::spawn_blocking(move || std::io::stdout().write_all(text.as_bytes())).await;
+    let written = tokio::task::spawn_blocking(move || print(&text)).await;
     match written {
         Ok(Ok(())) if ok => Exit::Done,
         Ok(Ok(())) => Exit::Failed,

@@ -11,6 +11,7 @@ use crate::inspect;
 use crate::log::{self, LogFormat};
 use crate::process;
 use crate::run::{self, Exit, Limits};
+use crate::signals::Signals;
 
 /// Runs polling sources: any component of the contract `pipeline:source`.
 ///
@@ -76,7 +77,7 @@ impl Cli {
                 within_runtime(check::check(&config, json, Limits::default()))
             }
             Command::Inspect { component } => within_runtime(inspect::inspect(&component)),
-            Command::Cursor(command) => cursor::execute(&command),
+            Command::Cursor(command) => within_runtime(async move { cursor::execute(&command) }),
         };
         match exit {
             Exit::Done => ExitCode::SUCCESS,
@@ -89,14 +90,29 @@ impl Cli {
 fn within_runtime(command: impl Future<Output = Exit>) -> Exit {
     match process::runtime() {
         Ok(runtime) => {
-            let exit = runtime.block_on(command);
+            let exit = runtime.block_on(async {
+                let exit = command.await;
+                end_log().await;
+                exit
+            });
             // A name that is being resolved must not hold up the end.
             runtime.shutdown_background();
             exit
         }
         Err(why) => {
             tracing::error!("{why}");
+            log::end();
             Exit::Failed
         }
+    }
+}
+
+/// Has the log written to its end, unless a signal comes first.
+async fn end_log() {
+    let end = tokio::task::spawn_blocking(log::end);
+    let Ok(mut signals) = Signals::watch() else { return };
+    tokio::select! {
+        _ = end => {}
+        () = signals.next() => {}
     }
 }

@@ -392,7 +392,7 @@ pub(crate) fn one_line(error: &wasmtime::Error) -> String {
         }
         text.push_str(&cause.to_string().replace('\n', " "));
     }
-    crate::redact::printable(&text)
+    crate::printable::printable(&text)
 }
 
 /// What this host gives to import: how its name begins (any version that fits will do), and what to

@@ -1,6 +1,8 @@
 //! Reads the host's configuration file, and tells every fault of it at once.
 
 mod files;
+mod schema;
+mod secret_key;
 mod section;
 mod values;
 
@@ -97,6 +99,19 @@ impl fmt::Debug for SourceConfig {
             .field("allow_addresses", &self.allow_addresses)
             .field("budget", &self.budget)
             .finish_non_exhaustive()
+    }
+}
+
+impl SourceConfig {
+    /// Takes what the component's own schema marks as secret for secret. A schema that cannot be read
+    /// marks nothing.
+    pub fn heed(&mut self, schema: &str) {
+        let (Ok(schema), Ok(config)) =
+            (serde_json::from_str(schema), serde_json::from_str(&self.config))
+        else {
+            return;
+        };
+        self.redactor.add(schema::secrets(&schema, &config));
     }
 }
 

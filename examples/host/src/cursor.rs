@@ -1,7 +1,7 @@
 //! The command `cursor`: looks at stored cursors, and changes them while no host runs.
 
 use std::fmt::Write as _;
-use std::io::{Read, Write as _};
+use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -9,6 +9,8 @@ use clap::{Args, Subcommand};
 use crate::batch::CURSOR_BYTES_MAX;
 use crate::config::Outline;
 use crate::output::rfc3339;
+use crate::print::print;
+use crate::printable::{Form, escape, printable};
 use crate::run::Exit;
 use crate::state::{CursorChange, SqliteState, State, StateError, StoredCursor};
 
@@ -103,11 +105,11 @@ fn list(outline: &Outline) -> Result<(), Refusal> {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{source:<first$}  {updated:<second$}  {events:>third$}  {bytes}");
     }
-    print(&text)
+    answer(&text)
 }
 
 fn row(source: &str, stored: Option<&StoredCursor>) -> [String; 4] {
-    let source = crate::redact::printable(source);
+    let source = printable(source);
     match stored {
         Some(stored) => {
             let updated_ms = u64::try_from(stored.updated_ms).unwrap_or(0);
@@ -121,7 +123,18 @@ fn row(source: &str, stored: Option<&StoredCursor>) -> [String; 4] {
 fn show(outline: &Outline, source: &str) -> Result<(), Refusal> {
     let mut stored = read(outline)?;
     match stored.remove(source) {
-        Some(stored) => print(&format!("{}\n", stored.cursor)),
+        Some(stored) if std::io::stdout().is_terminal() => {
+            let shown = escape(&stored.cursor, Form::Text, None);
+            answer(&format!("{shown}\n"))?;
+            if *shown != *stored.cursor {
+                tracing::warn!(
+                    "shown with what cannot be seen written out; for `cursor set`, take it from a \
+                     pipe or a file: there it is as it was stored"
+                );
+            }
+            Ok(())
+        }
+        Some(stored) => answer(&format!("{}\n", stored.cursor)),
         None if outline.sources.iter().any(|name| name == source) => {
             Err(Refusal::Failed(format!("source {source:?} has no cursor yet")))
         }
@@ -170,14 +183,12 @@ fn read_stdin() -> Result<String, Refusal> {
         .take(most)
         .read_to_string(&mut text)
         .map_err(|error| Refusal::Failed(format!("standard input: {error}")))?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+    // What `cursor show` put there, and nothing of the cursor's own.
+    Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
 }
 
-fn print(text: &str) -> Result<(), Refusal> {
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Refusal::Failed(format!("standard output: {error}")))
+fn answer(text: &str) -> Result<(), Refusal> {
+    print(text).map_err(|error| Refusal::Failed(format!("standard output: {error}")))
 }
 
 fn unknown(outline: &Outline, source: &str) -> Refusal {

@@ -24,11 +24,13 @@ impl Fault {
     }
 }
 
-/// Tells the faults in the log, each on a line.
+/// Tells the faults in the log, each on a line, and every one of them.
 pub(crate) fn log(faults: &[Fault]) {
-    for fault in faults {
-        tracing::error!("{fault}");
-    }
+    crate::log::in_full(|| {
+        for fault in faults {
+            tracing::error!("{fault}");
+        }
+    });
 }
 
 impl fmt::Display for Fault {

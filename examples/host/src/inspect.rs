@@ -1,12 +1,12 @@
 //! The command `inspect`: what a component says of itself, and what it would be given.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 use crate::bindings::Metadata;
 use crate::component::{CallFailure, CallLimits, ComponentError, Runtime, SourceComponent};
-use crate::redact::printable;
+use crate::print::print;
+use crate::printable::{Form, escape, printable};
 use crate::run::Exit;
 use crate::signals::Signals;
 
@@ -45,7 +45,7 @@ async fn find_and_print(path: &Path) -> Exit {
     };
     let described = described.await;
     let text = told(path, &component, described.as_ref().ok());
-    if let Err(error) = std::io::stdout().write_all(text.as_bytes()) {
+    if let Err(error) = print(&text) {
         tracing::error!("standard output: {error}");
         return Exit::Failed;
     }
@@ -73,7 +73,7 @@ fn told(path: &Path, component: &SourceComponent, metadata: Option<&Metadata>) -
         // Writing to a string does not fail.
         let _ = writeln!(text, "{what:<9}{value}");
     };
-    line("file", &path.display().to_string());
+    line("file", &escape(&path.display().to_string(), Form::Text, None));
     line("size", &format!("{} bytes", component.size()));
     if let Some(metadata) = metadata {
         line("name", &printable(&metadata.name));
@@ -87,8 +87,10 @@ fn told(path: &Path, component: &SourceComponent, metadata: Option<&Metadata>) -
     }
     if let Some(metadata) = metadata {
         let schema = serde_json::from_str::<serde_json::Value>(&metadata.config_schema);
-        let schema = schema
-            .map_or_else(|_| printable(&metadata.config_schema), |schema| format!("{schema:#}"));
+        let schema = schema.map_or_else(
+            |_| printable(&metadata.config_schema),
+            |schema| escape(&format!("{schema:#}"), Form::Json, Some('\n')).into_owned(),
+        );
         let _ = write!(text, "schema of the configuration:\n{schema}\n");
     }
     text

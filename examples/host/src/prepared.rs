@@ -36,7 +36,7 @@ pub(crate) enum Unprepared {
 impl Prepared {
     /// Judges everything that can be judged before anything is sent.
     pub(crate) async fn load(path: &Path, limits: Limits) -> Result<Self, Unprepared> {
-        let config =
+        let mut config =
             Config::load(path, &|name| std::env::var_os(name)).map_err(Unprepared::Faulty)?;
         let runtime = Runtime::new(limits.call).map_err(|error| match error {
             ComponentError::Short(why) => Unprepared::Short(why),
@@ -45,7 +45,7 @@ impl Prepared {
         let mut compiled = compile(runtime, &config.sources).await;
         let (mut faults, mut short) = (Vec::new(), None);
         let mut parts = Vec::new();
-        for source in &config.sources {
+        for source in &mut config.sources {
             let name = format!("source {:?}: ", source.name);
             let file = file(source);
             let linked = match compiled.get(&file) {
@@ -134,13 +134,18 @@ fn file(source: &SourceConfig) -> PathBuf {
 
 /// What the component itself has to say of its configuration. The error says what the machine is short
 /// of to ask it.
-async fn validate(component: &LinkedSource, source: &SourceConfig) -> Result<Vec<Fault>, String> {
+async fn validate(
+    component: &LinkedSource,
+    source: &mut SourceConfig,
+) -> Result<Vec<Fault>, String> {
     let path = format!("source {:?}: config", source.name);
-    let outcome = match component.instantiate(None).await {
-        Ok(mut instance) => instance.validate(&source.config).await,
-        Err(failure) => Err(failure),
+    let outcome = async {
+        let mut instance = component.instantiate(None).await?;
+        // Its secrets have to be known before it says anything of them.
+        source.heed(&instance.describe().await?.config_schema);
+        instance.validate(&source.config).await
     };
-    let faults = match outcome {
+    let faults = match outcome.await {
         Ok(Ok(())) => Vec::new(),
         Ok(Err(found)) if found.is_empty() => {
             vec![Fault::new(path, "the component refuses it and does not say why", "")]
@@ -164,6 +169,7 @@ async fn validate(component: &LinkedSource, source: &SourceConfig) -> Result<Vec
             .collect(),
         Err(CallFailure::Short(why)) => return Err(why),
         Err(CallFailure::Component(why)) => {
+            let why = source.redactor.clean(&why);
             vec![Fault::new(path, why, "name another component")]
         }
     };

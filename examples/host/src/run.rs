@@ -45,7 +45,7 @@ pub struct Limits {
 
 /// Runs the sources of a configuration file.
 pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
-    let mut signals = match Signals::watch() {
+    let mut signals = match Signals::watch_in_service() {
         Ok(signals) => signals,
         Err(error) => {
             tracing::error!("signals cannot be watched: {error}");

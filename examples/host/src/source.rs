@@ -1,18 +1,18 @@
 //! Runs one source: polls, delivers, waits, and says so.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::batch;
-use crate::bindings::{Batch, ErrorKind, Level, Notice, PollError, Quota};
+use crate::bindings::{Batch, ErrorKind, PollError, Quota};
 use crate::budget::Budget;
 use crate::component::{Instance, LinkedSource};
 use crate::delivery::{Deliverer, Delivery, DeliveryError};
 use crate::failure::{kind_name, of_call, protocol};
 use crate::http::HttpClient;
-use crate::output::rfc3339;
+use crate::journal::{Delivered, Journal};
 use crate::redact::Redactor;
 use crate::room::Place;
 use crate::wait::{self, Backoff};
@@ -50,8 +50,10 @@ pub enum Ending {
 
 impl Source {
     /// Polls until it is told to stop: or, if that is wished, until it is caught up or cannot go on.
-    pub async fn run(self, until_caught_up: bool, stop: watch::Receiver<bool>) -> Ending {
+    pub async fn run(mut self, until_caught_up: bool, stop: watch::Receiver<bool>) -> Ending {
+        let redactor = std::mem::take(&mut self.redactor);
         let mut run = Run {
+            journal: Journal::new(self.name.clone(), redactor),
             source: self,
             until_caught_up,
             stop,
@@ -60,8 +62,6 @@ impl Source {
             delivery_waits: Backoff::default(),
             errors_in_a_row: 0,
             empty_in_a_row: 0,
-            notices: 0,
-            notices_since: Instant::now(),
         };
         loop {
             if let Err(ending) = run.step().await {
@@ -74,6 +74,8 @@ impl Source {
 /// A source that runs.
 struct Run {
     source: Source,
+    /// Has the source's redactor.
+    journal: Journal,
     until_caught_up: bool,
     stop: watch::Receiver<bool>,
     /// Kept between polls, within a bound.
@@ -83,9 +85,6 @@ struct Run {
     errors_in_a_row: u32,
     /// Batches without an event.
     empty_in_a_row: u32,
-    /// Notices that came within a second, and when that began.
-    notices: usize,
-    notices_since: Instant,
 }
 
 impl Run {
@@ -93,17 +92,18 @@ impl Run {
     async fn step(&mut self) -> Result<(), Ending> {
         let budget = Arc::clone(&self.source.budget);
         self.unless_stopped(budget.wait()).await?;
-        let from = match self.source.deliverer.position(&self.source.name).await {
+        let position = self.source.deliverer.position(&self.source.name);
+        let from = match self.journal.meanwhile(position).await {
             Ok(position) => position,
             Err(error) => return self.delivery_failed(&error).await,
         };
         let cursor = from.cursor.clone();
-        let mut stop = self.stop.clone();
+        let poll = poll(&self.source, &mut self.instance, cursor.as_deref());
         let polled = tokio::select! {
             biased;
             // The poll in hand is dropped: it has acknowledged nothing.
-            () = stopped(&mut stop) => return Err(Ending::Stopped),
-            polled = self.poll(cursor.as_deref()) => polled,
+            () = stopped(&mut self.stop) => return Err(Ending::Stopped),
+            polled = self.journal.meanwhile(poll) => polled,
         };
         let (batch, place) = match polled {
             Ok(polled) => polled,
@@ -112,7 +112,7 @@ impl Run {
         let idle = batch.events.is_empty() && cursor.as_deref() == Some(batch.cursor.as_str());
         self.empty_in_a_row =
             if batch.events.is_empty() { self.empty_in_a_row.saturating_add(1) } else { 0 };
-        let told = Told::of(&batch);
+        let told = Delivered::of(&batch);
         let delivery = Delivery {
             source: self.source.name.clone(),
             from,
@@ -120,7 +120,8 @@ impl Run {
             cursor: batch.cursor,
             more: batch.more,
         };
-        let delivered = self.source.deliverer.deliver(delivery).await;
+        let delivered = self.source.deliverer.deliver(delivery);
+        let delivered = self.journal.meanwhile(delivered).await;
         drop(place);
         if let Err(error) = delivered {
             return self.delivery_failed(&error).await;
@@ -129,38 +130,20 @@ impl Run {
         self.poll_waits.reset();
         self.delivery_waits.reset();
         self.hold_if_spent(batch.quota.as_ref());
-        told.log(&self.source.name);
-        self.log_notices(&batch.notices);
+        self.journal.batch(told);
+        self.journal.notices(&batch.notices);
         if self.until_caught_up && !batch.more {
             return Err(Ending::CaughtUp);
         }
         let wait = next_wait(batch.more, idle, self.empty_in_a_row, batch.next_poll_ms);
+        self.journal.tell_before(wait);
         self.unless_stopped(tokio::time::sleep(wait)).await
-    }
-
-    /// One call of the component. Whatever goes wrong becomes an error of the contract. The place is
-    /// held until the batch is delivered.
-    async fn poll(&mut self, cursor: Option<&str>) -> Result<(Batch, Option<Place>), PollError> {
-        let mut instance = if let Some(kept) = self.instance.take() {
-            kept
-        } else {
-            let client = Some(Arc::clone(&self.source.client));
-            let made = self.source.component.instantiate(client).await;
-            made.map_err(of_call)?
-        };
-        let polled = instance.poll(&self.source.config, cursor).await;
-        let place = instance.take_place();
-        if instance.may_be_kept() {
-            self.instance = Some(instance);
-        }
-        let batch = polled.map_err(of_call)??;
-        batch::judge(&batch).map_err(protocol)?;
-        Ok((batch, place))
     }
 
     /// Tells of a failed poll, and waits; or ends the source, if that is what it was asked to do.
     async fn poll_failed(&mut self, error: PollError) -> Result<(), Ending> {
-        self.log_notices(&error.notices);
+        self.journal.tell();
+        self.journal.notices(&error.notices);
         self.hold_if_spent(error.quota.as_ref());
         let hint = error.retry_after_ms.map(Duration::from_millis);
         if let Some(hint) = hint {
@@ -173,8 +156,8 @@ impl Run {
         };
         let source = self.source.name.as_str();
         let kind = kind_name(error.kind);
-        let code = self.source.redactor.clean(&error.code);
-        let message = self.source.redactor.clean(&error.message);
+        let code = self.journal.clean(&error.code);
+        let message = self.journal.clean(&error.message);
         let requests = error.stats.requests;
         if self.until_caught_up && hopeless {
             tracing::error!(source, kind, code, requests, "poll failed, source ended: {message}");
@@ -195,6 +178,7 @@ impl Run {
 
     /// Tells of a batch that could not be stored, and waits: the old position stands.
     async fn delivery_failed(&mut self, error: &DeliveryError) -> Result<(), Ending> {
+        self.journal.tell();
         let source = self.source.name.as_str();
         match error {
             DeliveryError::Closed(why) => {
@@ -214,29 +198,6 @@ impl Run {
         }
     }
 
-    /// Logs notices, and no more of them than a log can take: polls may follow each other at once.
-    fn log_notices(&mut self, notices: &[Notice]) {
-        let source = self.source.name.as_str();
-        if self.notices_since.elapsed() >= NOTICES_FOR {
-            (self.notices, self.notices_since) = (0, Instant::now());
-        }
-        for notice in notices {
-            self.notices += 1;
-            if self.notices > NOTICES_MAX {
-                if self.notices == NOTICES_MAX + 1 {
-                    tracing::warn!(source, "more than {NOTICES_MAX} notices a second: left out");
-                }
-                return;
-            }
-            let code = self.source.redactor.clean(&notice.code);
-            let message = self.source.redactor.clean(&notice.message);
-            match notice.level {
-                Level::Info => tracing::info!(source, code, "{message}"),
-                Level::Warn => tracing::warn!(source, code, "{message}"),
-            }
-        }
-    }
-
     fn hold_if_spent(&self, quota: Option<&Quota>) {
         if let Some(quota) = quota.filter(|quota| quota.remaining == 0) {
             self.source.budget.hold(Duration::from_millis(quota.reset_ms));
@@ -247,37 +208,32 @@ impl Run {
         tokio::select! {
             biased;
             () = stopped(&mut self.stop) => Err(Ending::Stopped),
-            () = wait => Ok(()),
+            () = self.journal.meanwhile(wait) => Ok(()),
         }
     }
 }
 
-/// What the log says of a batch.
-struct Told {
-    events: usize,
-    duplicates: u32,
-    rows: u32,
-    requests: u32,
-    more: bool,
-    complete_until: Option<String>,
-}
-
-impl Told {
-    fn of(batch: &Batch) -> Self {
-        Self {
-            events: batch.events.len(),
-            duplicates: batch.stats.duplicates,
-            rows: batch.stats.rows,
-            requests: batch.stats.requests,
-            more: batch.more,
-            complete_until: rfc3339(batch.progress.complete_until),
-        }
+/// One call of the component. Whatever goes wrong becomes an error of the contract. The place is held
+/// until the batch is delivered.
+async fn poll(
+    source: &Source,
+    kept: &mut Option<Instance>,
+    cursor: Option<&str>,
+) -> Result<(Batch, Option<Place>), PollError> {
+    let mut instance = if let Some(kept) = kept.take() {
+        kept
+    } else {
+        let made = source.component.instantiate(Some(Arc::clone(&source.client))).await;
+        made.map_err(of_call)?
+    };
+    let polled = instance.poll(&source.config, cursor).await;
+    let place = instance.take_place();
+    if instance.may_be_kept() {
+        *kept = Some(instance);
     }
-
-    fn log(&self, source: &str) {
-        let Self { events, duplicates, rows, requests, more, complete_until } = self;
-        tracing::info!(source, events, duplicates, rows, requests, more, complete_until, "batch");
-    }
+    let batch = polled.map_err(of_call)??;
+    batch::judge(&batch).map_err(protocol)?;
+    Ok((batch, place))
 }
 
 /// Returns when the host is to stop.
@@ -300,9 +256,6 @@ fn next_wait(more: bool, idle: bool, empty_in_a_row: u32, next_poll_ms: u64) -> 
 
 /// Transient and protocol errors in a row that end a source which is only to catch up.
 const ERRORS_MAX: u32 = 10;
-/// Notices of one source that are logged in this time.
-const NOTICES_MAX: usize = 32;
-const NOTICES_FOR: Duration = Duration::from_secs(1);
 const IDLE_MIN: Duration = Duration::from_secs(1);
 /// Batches without an event, one after the other, that a way through a quiet time may take.
 const EMPTY_MAX: u32 = 1_000;

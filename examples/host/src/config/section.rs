@@ -139,7 +139,7 @@ impl Section {
     pub(super) fn finish(self, faults: &mut Vec<Fault>) {
         for key in self.table.keys() {
             faults.push(self.fault(
-                &crate::redact::printable(key),
+                &crate::printable::printable(key),
                 "is no key of this section",
                 &format!("remove it; the keys are {}", self.known.join(", ")),
             ));
@@ -165,5 +165,5 @@ pub(super) fn without_quotes(reason: &str) -> String {
         out.push_str(if quoted && part.len() > 2 { "…" } else { part });
         quoted = !quoted;
     }
-    crate::redact::printable(&out)
+    crate::printable::printable(&out)
 }

@@ -2,9 +2,9 @@
 
 use toml::{Table, Value};
 
+use super::secret_key::is_secret_key;
 use crate::environment::{Lookup, substitute};
 use crate::fault::Fault;
-use crate::redact::is_secret_key;
 
 /// The table as a JSON text. What is secret in it is added to `secrets`.
 pub(super) fn to_json(
@@ -48,7 +48,7 @@ struct Conversion<'a> {
 impl Conversion<'_> {
     fn object(&mut self, table: Table, path: &str, secret: bool) -> serde_json::Value {
         let members = table.into_iter().map(|(key, value)| {
-            let path = format!("{path}.{}", crate::redact::printable(&key));
+            let path = format!("{path}.{}", crate::printable::printable(&key));
             let value = self.value(value, &path, secret || is_secret_key(&key));
             (key, value)
         });
@@ -65,7 +65,12 @@ impl Conversion<'_> {
                 }
                 text.into()
             }
-            Value::Integer(number) => number.into(),
+            Value::Integer(number) => {
+                if secret {
+                    self.secrets.push(number.to_string());
+                }
+                number.into()
+            }
             Value::Float(number) if number.is_finite() => number.into(),
             Value::Float(_) => {
                 self.faults.push(Fault::new(

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, SignatureScheme};
 
-use crate::redact::printable;
+use crate::printable::printable;
 
 /// Certificates of a PEM file, each of which can be a root.
 pub fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

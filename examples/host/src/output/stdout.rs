@@ -1,15 +1,15 @@
 //! Writes events to standard output, or any stream: one batch, one write (a very large one several).
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line};
 use crate::bindings::Event;
+use crate::print::write_patiently;
 use crate::state::Mark;
 
 /// The name of its mark: no file has one that ends so.
@@ -33,7 +33,7 @@ pub struct StreamOutput<W> {
     broken_off: bool,
 }
 
-impl StreamOutput<Patient> {
+impl StreamOutput<File> {
     /// Standard output, past the buffer of the standard library. `mark` is what was stored last.
     pub fn stdout(envelope: bool, mark: Option<&str>) -> Result<Self, OutputError> {
         let error = |error: io::Error| OutputError::io("standard output", &error);
@@ -51,38 +51,17 @@ impl StreamOutput<Patient> {
             "is open to be read only; lead it to a reader or a file"
         } else {
             let broken_off = mark == Some(BEGUN);
-            return Ok(Self { stream: Patient(stream), envelope, batch: Vec::new(), broken_off });
+            return Ok(Self { stream, envelope, batch: Vec::new(), broken_off });
         };
         Err(OutputError::Failed(format!("standard output {why}")))
-    }
-}
-
-/// A stream whose other owner may have set it not to block: then whoever writes waits for room.
-pub struct Patient(File);
-
-impl Write for Patient {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match self.0.write(bytes) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let mut wanted = [PollFd::new(self.0.as_fd(), PollFlags::POLLOUT)];
-                    // As long as a write that blocks would take: the host ends without it.
-                    poll(&mut wanted, PollTimeout::NONE)?;
-                }
-                done => return done,
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
     }
 }
 
 impl<W: Write + Send> StreamOutput<W> {
     /// Writes what is ready of a batch.
     fn write_ready(&mut self) -> Result<(), OutputError> {
-        let written = self.stream.write_all(&self.batch).and_then(|()| self.stream.flush());
+        let written =
+            write_patiently(&mut self.stream, &self.batch).and_then(|()| self.stream.flush());
         self.batch.clear();
         written.map_err(|error| OutputError::io("standard output", &error))
     }

@@ -101,6 +101,15 @@ impl Bench {
 
     pub(crate) fn start_command(&self, arguments: &[&str], output: impl Into<Stdio>) -> Running {
         let log = std::fs::File::create(self.path("stderr")).unwrap();
+        self.start_telling(arguments, output, log)
+    }
+
+    pub(crate) fn start_telling(
+        &self,
+        arguments: &[&str],
+        output: impl Into<Stdio>,
+        log: impl Into<Stdio>,
+    ) -> Running {
         let child = self.command(arguments).stdout(output).stderr(log).spawn().unwrap();
         Running { child, log: self.path("stderr") }
     }
@@ -162,6 +171,14 @@ impl Finished {
         assert!(self.stderr().contains(text), "{text:?} is not in:\n{}", self.stderr());
         self
     }
+}
+
+/// The sum of a number over all lines of a log that tell of batches.
+pub(crate) fn sum_of_batches(log: &str, field: &str) -> u64 {
+    let field = format!(" {field}=");
+    let lines = log.lines().filter(|line| line.contains(" batch source="));
+    let numbers = lines.filter_map(|line| line.split_once(&field)?.1.split(' ').next());
+    numbers.map(|number| number.parse::<u64>().unwrap()).sum()
 }
 
 pub(crate) fn events(lines: &str) -> Vec<serde_json::Value> {

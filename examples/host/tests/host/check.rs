@@ -7,13 +7,14 @@
 //! would allow an address; the failure of a component has no code; requests are miscounted; lines are a
 //! character narrower.
 
+use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Finished, Source, acme, names, wait_for};
+use crate::bench::{Bench, Finished, Source, acme, guest, names, wait_for};
 use crate::server::{Server, reply};
 
 const WELL: &str = "do = \"report\"\nnewest = 1764003600000000000\nremaining = 299\n\
@@ -334,6 +335,33 @@ fn what_a_component_says_is_without_secrets_and_control_characters_and_bound() {
     for text in [table, ended.stdout()] {
         assert!(!text.contains("hunter22") && !text.contains('\u{1b}'), "{text}");
         assert!(text.contains("[redacted]"));
+    }
+}
+
+/// What each command has to say here is longer than a pipe.
+#[test]
+fn a_signal_ends_a_command_whose_answer_nobody_reads_and_a_reader_that_goes_is_no_error() {
+    let said = "x".repeat(2_000);
+    let report = format!("do = \"report\"\ncount = 33\nnotices = [{{ message = \"{said}\" }}]");
+    let bench = Bench::with(&[source("one", &report), source("two", &report)]);
+    let long = "c".repeat(100_000);
+    bench.host(&["cursor", "set", "one", &long]).expect(0);
+    let inspect = ["inspect", guest().to_str().unwrap()];
+    for arguments in [&["check"][..], &["check", "--json"], &inspect, &["cursor", "show", "one"]] {
+        for signal in ["TERM", "INT", "HUP"] {
+            let (mut reader, writer) = std::io::pipe().unwrap();
+            let running = bench.start_command(arguments, writer);
+            reader.read_exact(&mut [0]).unwrap();
+            running.signal(signal);
+            let (code, took) = running.end();
+            assert!(code.is_none_or(|code| code == 1), "{arguments:?} {signal}: {code:?}");
+            assert!(took < Duration::from_secs(5), "{arguments:?} {signal}: {took:?}");
+        }
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let running = bench.start_command(arguments, writer);
+        let (code, _) = running.end();
+        assert_eq!((code, bench.read("stderr")), (Some(0), String::new()), "{arguments:?}");
     }
 }
 

@@ -245,4 +245,11 @@ fn inspect_tells_what_a_component_is_and_wants() {
     ] {
         assert!(ended.stdout().contains(line), "{line:?} is not in:\n{}", ended.stdout());
     }
+    // What a terminal would obey is written out, and in its schema still the same.
+    let told = ended.stdout();
+    let (_, schema) = told.split_once("schema of the configuration:\n").unwrap();
+    assert!(schema.contains("\"title\": \"\\u009b2J \\u202etxet\""), "{schema:.200}");
+    assert!(told.chars().all(|c| c == '\n' || matches!(c, ' '..='~')));
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+    assert_eq!(schema["title"], "\u{9b}2J \u{202e}txet");
 }

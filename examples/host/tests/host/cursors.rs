@@ -3,9 +3,9 @@
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use crate::bench::{Bench, Source, acme};
+use crate::bench::{Bench, Source, acme, skipped};
 
 const PAGES: &str = "do = \"events\"\npages = 3\ncount = 2\nnext_poll_ms = 60000";
 
@@ -39,6 +39,33 @@ fn a_cursor_can_come_from_standard_input() {
     set.stdin.take().unwrap().write_all(b"1\n").unwrap();
     assert!(set.wait().unwrap().success());
     assert_eq!(bench.catch_up().expect(0).events().len(), 4);
+}
+
+/// A cursor may hold what an API chose.
+#[test]
+fn a_cursor_passes_a_pipe_byte_for_byte_and_a_terminal_is_shown_what_it_would_obey() {
+    let bench = Bench::with(&[acme(PAGES)]);
+    for cursor in ["7\u{1b}[2J\u{9b}31m\u{202e}\0é\r", "\n7\r\n\n", "7"] {
+        let mut set = bench.command(&["cursor", "set", "acme", "-"]);
+        let mut set = set.stdin(Stdio::piped()).spawn().unwrap();
+        set.stdin.take().unwrap().write_all(format!("{cursor}\n").as_bytes()).unwrap();
+        assert!(set.wait().unwrap().success());
+        let shown = bench.host(&["cursor", "show", "acme"]).expect(0);
+        assert_eq!((shown.stdout(), shown.stderr()), (format!("{cursor}\n"), String::new()));
+    }
+    let mut set = bench.command(&["cursor", "set", "acme", "7\u{1b}[2J\u{9b}31m\u{202e}é"]);
+    assert!(set.status().unwrap().success());
+    let show = bench.command(&["cursor", "show", "acme"]);
+    let words: Vec<_> = [show.get_program()].into_iter().chain(show.get_args()).collect();
+    let line = words.join(std::ffi::OsStr::new(" "));
+    let terminal = Command::new("script").arg("-qec").arg(line).arg("/dev/null").output();
+    let Ok(terminal) = terminal else {
+        skipped("a cursor on a terminal", "there is no `script` to make one");
+        return;
+    };
+    let told = String::from_utf8(terminal.stdout).unwrap();
+    assert!(told.contains("7\\u{1b}[2J\\u{9b}31m\\u{202e}é\r\n"), "{told:?}");
+    assert!(told.contains("shown with what cannot be seen written out"), "{told:?}");
 }
 
 #[test]

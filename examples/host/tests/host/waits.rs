@@ -213,18 +213,25 @@ fn an_instance_that_was_called_often_is_replaced_and_its_source_goes_on() {
 
 #[test]
 fn no_secret_is_in_any_log_output_or_state() {
-    let config = "do = \"error\"\nkind = \"auth\"\nmessage = \"${PASS} and plain-one are\\nwrong\"\napi_key = \"plain-one\"";
+    // As they are, and as an API may repeat them.
+    let config = "do = \"error\"\nkind = \"auth\"\n\
+        message = \"${PASS} and plain-one are\\nwrong, HUNTER22, plain%2Dtwo, aHVudGVyMjI=, \
+        dTpodW50ZXIyMgo=, 68756e7465723232, \\\\u0068unter22\"\n\
+        api_key = \"plain-one\"\nmarked = { deep = [\"plain-two\"] }";
     let bench = Bench::with(&[acme(config)]);
     for arguments in
         [&["run", "--until-caught-up"][..], &["run", "--until-caught-up", "--log-format", "json"]]
     {
         let mut command = bench.command(arguments);
-        let ended = command.env("PASS", "hunter22").output().unwrap();
+        let ended = command.env("PASS", "hunter22\n").output().unwrap();
         assert_eq!(ended.status.code(), Some(1));
         let log = String::from_utf8(ended.stderr).unwrap();
         // The message and the notice: secrets out, control characters told.
-        assert_eq!(log.matches("[redacted] and [redacted] are").count(), 2, "{log}");
-        assert!(!log.contains("hunter22") && !log.contains("plain-one"), "{log}");
+        assert_eq!(log.matches("and [redacted] are").count(), 2, "{log}");
+        assert_eq!(log.matches("[redacted]").count(), 16, "{log}");
+        for secret in ["unter22", "plain", "HUNTER", "aHVud", "dTpod", "6875"] {
+            assert!(!log.contains(secret), "{secret} is in: {log}");
+        }
         // Beside the line that the host begins with.
         assert_eq!(log.lines().count(), 3, "{log}");
     }

@@ -30,6 +30,20 @@ use exports::pipeline::source::source::{
 };
 use pipeline::source::http::{self, Header, HttpError, Request};
 
+/// A schema with what a terminal would obey, and longer than a pipe.
+fn schema() -> String {
+    json!({
+        "type": "object",
+        "title": "\u{9b}2J \u{202e}txet",
+        "$comment": "x".repeat(100_000),
+        "properties": {
+            "do": {"type": "string"},
+            "marked": {"properties": {"deep": {"items": {"writeOnly": true}}}},
+        },
+    })
+    .to_string()
+}
+
 struct Scripted;
 
 export!(Scripted);
@@ -41,7 +55,7 @@ impl Guest for Scripted {
         Metadata {
             name: "scripted".into(),
             version: "1.2.3".into(),
-            config_schema: r#"{"type": "object", "properties": {"do": {"type": "string"}}}"#.into(),
+            config_schema: schema(),
         }
     }
 

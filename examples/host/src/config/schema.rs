@@ -1,0 +1,138 @@
+//! Which values of a component's configuration its own schema marks as secret: those that are
+//! `writeOnly`, or of the format `password`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+/// The values of `config` that the JSON Schema marks. The schema is a component's: what it says is
+/// followed for so many steps and no further.
+pub(super) fn secrets(schema: &Value, config: &Value) -> Vec<String> {
+    let (taken, secrets) = (BTreeSet::new(), Vec::new());
+    let mut search = Search { root: schema, steps_left: STEPS_MAX, taken, secrets };
+    search.look(schema, config, 0);
+    search.secrets
+}
+
+struct Search<'a> {
+    root: &'a Value,
+    steps_left: u32,
+    /// Values that were taken already: a mark may be met many times.
+    taken: BTreeSet<*const Value>,
+    secrets: Vec<String>,
+}
+
+impl<'a> Search<'a> {
+    /// Looks for marks in a schema of this value. Whether the value fits is not judged: a mark in one
+    /// of several alternatives is one.
+    fn look(&mut self, schema: &'a Value, value: &Value, depth: u32) {
+        if !schema.is_object() || self.steps_left == 0 || depth > DEPTH_MAX {
+            return;
+        }
+        self.steps_left -= 1;
+        let depth = depth + 1;
+        if schema["writeOnly"] == true || schema["format"] == "password" {
+            self.take(value);
+            return;
+        }
+        let link = schema["$ref"].as_str().and_then(|link| link.strip_prefix('#'));
+        if let Some(schema) = link.and_then(|link| self.root.pointer(link)) {
+            self.look(schema, value, depth);
+        }
+        for key in ["allOf", "anyOf", "oneOf"] {
+            for schema in schema[key].as_array().into_iter().flatten() {
+                self.look(schema, value, depth);
+            }
+        }
+        for key in ["if", "then", "else"] {
+            self.look(&schema[key], value, depth);
+        }
+        for schema in members(&schema["dependentSchemas"]) {
+            self.look(schema, value, depth);
+        }
+        for (key, value) in value.as_object().into_iter().flatten() {
+            self.look(&schema["properties"][key], value, depth);
+            self.look(&schema["additionalProperties"], value, depth);
+            for schema in members(&schema["patternProperties"]) {
+                self.look(schema, value, depth);
+            }
+        }
+        for (index, value) in value.as_array().into_iter().flatten().enumerate() {
+            self.look(&schema["prefixItems"][index], value, depth);
+            self.look(&schema["items"], value, depth);
+        }
+    }
+
+    /// Everything in a value that could be a secret.
+    fn take(&mut self, value: &Value) {
+        if !self.taken.insert(value) {
+            return;
+        }
+        match value {
+            Value::String(text) => self.secrets.push(text.clone()),
+            Value::Number(number) => self.secrets.push(number.to_string()),
+            Value::Array(values) => values.iter().for_each(|value| self.take(value)),
+            Value::Object(_) => members(value).for_each(|value| self.take(value)),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+}
+
+fn members(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_object().into_iter().flat_map(serde_json::Map::values)
+}
+
+/// Schemas that are looked at for one configuration.
+const STEPS_MAX: u32 = 100_000;
+const DEPTH_MAX: u32 = 64;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_marked_is_found_wherever_it_stands() {
+        let schema = json!({
+            "properties": {
+                "plain": {"type": "string"},
+                "marked": {"writeOnly": true},
+                "nested": {"oneOf": [
+                    {"properties": {"type": {"const": "other"}}},
+                    {"properties": {"deep": {"format": "password"}}},
+                ]},
+                "linked": {"$ref": "#/$defs/a~1b"},
+                "list": {"items": {"properties": {"one": {"writeOnly": true}}}},
+                "pair": {"prefixItems": [{}, {"writeOnly": true}]},
+                "named": {"additionalProperties": {"$ref": "#/$defs/a~1b"}},
+                "whole": {"writeOnly": true},
+                "open": {"writeOnly": false},
+            },
+            "$defs": {"a/b": {"allOf": [{"writeOnly": true}]}},
+        });
+        let config = json!({
+            "plain": "p", "marked": "s1", "nested": {"type": "t", "deep": "s2"}, "linked": "s3",
+            "list": [{"one": "s4", "two": "u"}, {"one": "s5"}], "pair": ["q", "s6"],
+            "named": {"any": "s7"}, "whole": {"a": ["s8", 9], "b": true, "c": null}, "open": "o",
+        });
+        let mut found = secrets(&schema, &config);
+        found.sort();
+        assert_eq!(found, ["9", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"]);
+    }
+
+    #[test]
+    fn a_schema_without_measure_comes_to_its_end() {
+        let round = json!({
+            "allOf": [{"$ref": "#"}, {"$ref": "#"}],
+            "items": {"$ref": "#"},
+            "additionalProperties": {"$ref": "#"},
+        });
+        let config = json!([[[[["a", "b"], "c"], "d"], "e"], "f"]);
+        assert!(secrets(&round, &config).is_empty());
+        for odd in [json!(true), json!([1]), json!("x"), json!({"properties": 1, "$ref": "#/%zz"})]
+        {
+            assert!(secrets(&odd, &config).is_empty());
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What the log tells of one source, and no more of it than a log can take.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::bindings::{Batch, Level, Notice};
+use crate::output::rfc3339;
+use crate::redact::Redactor;
+
+/// Tells of a source in the log, without its secrets. Polls may follow each other at once: their
+/// batches are summed, and their notices counted.
+pub(crate) struct Journal {
+    source: String,
+    redactor: Redactor,
+    /// Batches that were not told yet.
+    untold: Option<Delivered>,
+    /// When the next batch is told at once.
+    batches_from: Instant,
+    /// Notices that came within a second, and when that began.
+    notices: usize,
+    notices_since: Instant,
+}
+
+impl Journal {
+    pub(crate) fn new(source: String, redactor: Redactor) -> Self {
+        let now = Instant::now();
+        Self { source, redactor, untold: None, batches_from: now, notices: 0, notices_since: now }
+    }
+
+    /// What a component said, as it can be told.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        self.redactor.clean(text)
+    }
+
+    /// Tells of a batch that was delivered: at once, or with those that follow within a second.
+    pub(crate) fn batch(&mut self, batch: Delivered) {
+        self.untold = Some(match self.untold.take() {
+            Some(before) => before.and(batch),
+            None => batch,
+        });
+        if Instant::now() >= self.batches_from {
+            self.tell();
+        }
+    }
+
+    /// Tells what was not told yet: before a wait, or before something that it led to.
+    pub(crate) fn tell(&mut self) {
+        if let Some(untold) = self.untold.take() {
+            untold.log(&self.source);
+            self.batches_from = Instant::now() + BATCHES_FOR;
+        }
+    }
+
+    /// The same, if this wait takes longer than it would be put off.
+    pub(crate) fn tell_before(&mut self, wait: Duration) {
+        if Instant::now() + wait >= self.batches_from {
+            self.tell();
+        }
+    }
+
+    /// Does what is to be done, and meanwhile tells what becomes due.
+    pub(crate) async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            let due = self.batches_from;
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::time::sleep_until(due), if self.untold.is_some() => self.tell(),
+            }
+        }
+    }
+
+    /// Logs notices, and no more of them than a log can take.
+    pub(crate) fn notices(&mut self, notices: &[Notice]) {
+        let source = self.source.as_str();
+        if self.notices_since.elapsed() >= NOTICES_FOR {
+            (self.notices, self.notices_since) = (0, Instant::now());
+        }
+        for notice in notices {
+            self.notices += 1;
+            if self.notices > NOTICES_MAX {
+                if self.notices == NOTICES_MAX + 1 {
+                    tracing::warn!(source, "more than {NOTICES_MAX} notices a second: left out");
+                }
+                return;
+            }
+            let code = self.redactor.clean(&notice.code);
+            let message = self.redactor.clean(&notice.message);
+            match notice.level {
+                Level::Info => tracing::info!(source, code, "{message}"),
+                Level::Warn => tracing::warn!(source, code, "{message}"),
+            }
+        }
+    }
+}
+
+impl Drop for Journal {
+    /// However a source ends, nothing is left untold.
+    fn drop(&mut self) {
+        self.tell();
+    }
+}
+
+/// What the log says of batches that follow each other.
+pub(crate) struct Delivered {
+    events: u64,
+    duplicates: u64,
+    rows: u64,
+    requests: u64,
+    batches: u64,
+    more: bool,
+    complete_until: Option<String>,
+}
+
+impl Delivered {
+    pub(crate) fn of(batch: &Batch) -> Self {
+        Self {
+            events: u64::try_from(batch.events.len()).unwrap_or(u64::MAX),
+            duplicates: batch.stats.duplicates.into(),
+            rows: batch.stats.rows.into(),
+            requests: batch.stats.requests.into(),
+            batches: 1,
+            more: batch.more,
+            complete_until: rfc3339(batch.progress.complete_until),
+        }
+    }
+
+    /// These and the next one.
+    fn and(self, next: Self) -> Self {
+        Self {
+            events: self.events.saturating_add(next.events),
+            duplicates: self.duplicates.saturating_add(next.duplicates),
+            rows: self.rows.saturating_add(next.rows),
+            requests: self.requests.saturating_add(next.requests),
+            batches: self.batches.saturating_add(next.batches),
+            ..next
+        }
+    }
+
+    fn log(&self, source: &str) {
+        let Self { events, duplicates, rows, requests, batches, more, complete_until } = self;
+        tracing::info!(
+            source,
+            events,
+            duplicates,
+            rows,
+            requests,
+            batches,
+            more,
+            complete_until,
+            "batch"
+        );
+    }
+}
+
+/// Batches of a source that are told in one line come within this time.
+const BATCHES_FOR: Duration = Duration::from_secs(1);
+/// Notices of one source that are logged in this time.
+const NOTICES_MAX: usize = 32;
+const NOTICES_FOR: Duration = Duration::from_secs(1);
