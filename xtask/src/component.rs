@@ -148,7 +148,7 @@ fn remapped(dir: &Path) -> Result<Vec<(PathBuf, String)>> {
 
 /// The folders that hold the sources of the dependencies: their names differ by registry and mirror.
 fn dependency_dirs() -> Result<BTreeSet<PathBuf>> {
-    let packages = packages()?;
+    let packages = packages("Cargo.toml")?;
     let dependencies = packages.iter().filter(|package| package.source.is_some());
     let manifests = dependencies.map(|package| package.manifest_path.as_path());
     Ok(manifests.filter_map(|path| Some(path.parent()?.parent()?.to_path_buf())).collect())
