@@ -7,9 +7,11 @@ import { createSyncFn } from "synckit";
 import { instantiate } from "./source.mjs";
 
 const CURSOR_BYTES_MAX = 2 << 20, PERSON_ACTS = ["auth", "config", "cursor"];
-// A worker thread makes pipes non-blocking, and a write without room would then be an error.
-for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
-const tell = (text) => fs.writeSync(2, `${text.replace(/\p{C}/gu, " ")}\n`);
+process.stderr._handle?.setBlocking?.(false); // where nobody reads stderr, events go on
+// Where stdout was closed, Node has opened /dev/null in its place.
+if (fs.fstatSync(1).rdev === fs.statSync("/dev/null").rdev) {
+  end(2, "stdout is closed or /dev/null: events would be lost; give it a file or a pipe");
+}
 const [path, ...flags] = process.argv.slice(2);
 const isUsedRight = path && ["", "--until-caught-up"].includes(flags.join());
 if (!isUsedRight) end(2, "usage: collect.mjs CONFIG [--until-caught-up]");
@@ -42,6 +44,7 @@ async function collect(config, cursorFile, untilCaughtUp) {
   let cursor = readCursor(cursorFile), errors = 0;
   // Heard between polls: the one in hand is finished first.
   for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => process.exit(0));
+  process.on("SIGHUP", () => {}); // a terminal that goes away ends nothing
   for (let ms = 0, batch, error; ; await sleep(ms)) {
     try {
       [batch, error] = [source.poll(config, cursor), null];
@@ -51,7 +54,7 @@ async function collect(config, cursorFile, untilCaughtUp) {
     }
     (batch ?? error).notices.forEach((each) => tell(`${each.level} ${each.code}: ${each.message}`));
     if (batch) {
-      deliver(batch, cursorFile);
+      deliver(batch, cursorFile, cursor);
       [cursor, errors] = [batch.cursor, 0];
       if (untilCaughtUp && !batch.more) end(0);
       ms = Math.max(batch.more ? 0 : 1000, Math.min(Number(batch.nextPollMs), 86_400_000));
@@ -69,7 +72,10 @@ async function collect(config, cursorFile, untilCaughtUp) {
 /** Nothing before the very first poll. What is there but unreadable is never begun anew. */
 function readCursor(path) {
   try {
-    if (fs.statSync(path).size > CURSOR_BYTES_MAX) throw new Error("it is too large");
+    const found = fs.lstatSync(path); // a link would be replaced, and a pipe waited for
+    if (!found.isFile()) throw new Error("it is no regular file");
+    if (found.size === 0) throw new Error("it is empty");
+    if (found.size > CURSOR_BYTES_MAX) throw new Error("it is too large");
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(fs.readFileSync(path));
   } catch (error) {
     if (error.code === "ENOENT") return undefined;
@@ -78,11 +84,19 @@ function readCursor(path) {
 }
 
 /** Events first, then the cursor takes its place: a crash repeats a page, and loses nothing. */
-function deliver(batch, cursorFile) {
+function deliver(batch, cursorFile, last) {
+  if (readCursor(cursorFile) !== last) {
+    end(1, `${cursorFile}: it was changed meanwhile; run one collector for each cursor file`);
+  }
   try {
-    const next = `${cursorFile}.new`, cut = fs.existsSync(next); // it was going out: end its line
-    fs.writeFileSync(next, batch.cursor, { flush: true });
-    fs.writeFileSync(1, [cut ? "\n" : "", ...batch.events.map(({ body }) => `${body}\n`)].join(""));
+    const next = `${cursorFile}.new`;
+    const cut = fs.lstatSync(next, { throwIfNoEntry: false }); // it was going out: end its line
+    const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+    const file = fs.openSync(next, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK);
+    fs.writeFileSync(file, batch.cursor);
+    fs.fsyncSync(file);
+    fs.closeSync(file);
+    write([cut ? "\n" : "", ...batch.events.map(({ body }) => `${body}\n`)].join(""));
     fs.renameSync(next, cursorFile);
     const folder = fs.openSync(dirname(cursorFile));
     fs.fsyncSync(folder); // or a power cut could undo the replacement
@@ -90,6 +104,24 @@ function deliver(batch, cursorFile) {
   } catch (error) {
     end(1, `a batch cannot be stored, and will come again: ${error.message}`);
   }
+}
+
+/** All of it, or an error: what others share of a pipe they may have made non-blocking. */
+function write(lines) {
+  for (let bytes = Buffer.from(lines); bytes.length > 0; ) {
+    try {
+      bytes = bytes.subarray(fs.writeSync(1, bytes));
+    } catch (error) {
+      if (error.code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10); // milliseconds
+    }
+  }
+}
+
+function tell(text) {
+  try {
+    fs.writeSync(2, `${text.replace(/\p{C}/gu, " ")}\n`);
+  } catch {} // there is no room, or no reader
 }
 
 function end(code, ...lines) {

@@ -76,20 +76,19 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) version: String,
-    /// An SPDX expression.
-    pub(crate) license: Option<String>,
     /// Where it comes from. None: it is part of the workspace.
     pub(crate) source: Option<String>,
     pub(crate) manifest_path: PathBuf,
 }
 
-/// The packages of the workspace and all that they depend on, on any platform.
-pub(crate) fn packages() -> Result<Vec<Package>> {
+/// The packages of a workspace and all that they depend on, on any platform.
+pub(crate) fn packages(manifest: &str) -> Result<Vec<Package>> {
     #[derive(Deserialize)]
     struct Metadata {
         packages: Vec<Package>,
     }
-    let json = output(cargo().args(["metadata", "--locked", "--format-version", "1"]))?;
+    let metadata = ["metadata", "--locked", "--format-version", "1", "--manifest-path", manifest];
+    let json = output(cargo().args(metadata))?;
     let metadata: Metadata = serde_json::from_str(&json).context("cargo metadata is unreadable")?;
     Ok(metadata.packages)
 }

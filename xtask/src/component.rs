@@ -70,6 +70,20 @@ pub(crate) fn build_source(source: Part<'_>) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Builds the source that does what its configuration says, which the host's own tests build likewise.
+pub(crate) fn build_scripted() -> Result<()> {
+    add_target(SOURCE.target())?;
+    let dir = target_dir().join("tmp/guest");
+    run(cargo()
+        .args(["build", "--release", "--locked", "--target", SOURCE.target()])
+        .args(["--manifest-path", "examples/host/tests/guest/Cargo.toml", "--target-dir"])
+        .arg(&dir))?;
+    let built = dir.join(SOURCE.target()).join("release/scripted_guest.wasm");
+    let path = target_dir().join("component/scripted-source.wasm");
+    fs::copy(&built, &path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
 /// Builds a source below `dir`, checks it, and gives its bytes.
 pub(crate) fn compile_source(source: Part<'_>, dir: &Path) -> Result<Vec<u8>> {
     let wasm = compile(source, dir)?;
@@ -148,7 +162,7 @@ fn remapped(dir: &Path) -> Result<Vec<(PathBuf, String)>> {
 
 /// The folders that hold the sources of the dependencies: their names differ by registry and mirror.
 fn dependency_dirs() -> Result<BTreeSet<PathBuf>> {
-    let packages = packages()?;
+    let packages = packages("Cargo.toml")?;
     let dependencies = packages.iter().filter(|package| package.source.is_some());
     let manifests = dependencies.map(|package| package.manifest_path.as_path());
     Ok(manifests.filter_map(|path| Some(path.parent()?.parent()?.to_path_buf())).collect())

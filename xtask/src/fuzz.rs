@@ -51,7 +51,7 @@ fn install() -> Result<()> {
     if nightly(&["fuzz", "--version"]).output().is_ok_and(|output| output.status.success()) {
         return Ok(());
     }
-    run(cargo().args(["install", "--locked", "cargo-fuzz"])).context("cargo-fuzz is missing")
+    run(cargo().args(["install", "--locked", "cargo-fuzz@0.13.2"])).context("cargo-fuzz is missing")
 }
 
 /// A command of cargo-fuzz: `--fuzz-dir` comes before the target.

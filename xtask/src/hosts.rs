@@ -43,12 +43,14 @@ fn test_conformance() -> Result<()> {
 fn test_python() -> Result<()> {
     python_environment()?;
     component::build_source(FEED)?;
+    component::build_scripted()?;
     test("python")
 }
 
 fn test_node() -> Result<()> {
     node_component()?;
     component::build_source(FEED)?;
+    component::build_scripted()?;
     test("node")
 }
 
@@ -63,6 +65,7 @@ fn test_rust() -> Result<()> {
         "--package",
         "mimecast-sim",
     ]))?;
+    component::build_scripted()?;
     test("rust")
 }
 

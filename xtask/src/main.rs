@@ -12,13 +12,13 @@ mod demo;
 mod fuzz;
 mod hosts;
 mod imports;
-mod licences;
 mod node;
 mod ocsf;
 mod python;
 mod simulation;
 mod soak;
 mod step;
+mod supply;
 mod test;
 mod wasmtime;
 

@@ -25,7 +25,7 @@ pub(crate) fn environment(name: &str, requirements: &str) -> Result<PathBuf> {
     )?;
     run(command(&python)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(["--no-input", "--requirement"])
+        .args(["--no-input", "--require-hashes", "--requirement"])
         .arg(&required))
     .with_context(|| format!("{requirements} cannot be installed: pip tells why"))?;
     write(&installed, &asked)?;

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use crate::cargo::{cargo, command, run, run_printing};
 use crate::component::{FEED, SOURCE};
 use crate::step::{Step, Steps};
-use crate::{component, compose, demo, fuzz, licences, ocsf, simulation};
+use crate::{component, compose, demo, fuzz, ocsf, simulation, supply};
 
 fn fmt() -> Result<()> {
     add_component("fmt", "rustfmt")?;
@@ -84,9 +84,9 @@ pub(crate) const STEPS: Steps = Steps {
         Step { name: "clippy", what: "no lint warns", run: clippy },
         Step { name: "docs", what: "the documentation builds without a warning", run: docs },
         Step {
-            name: "licences",
-            what: "every dependency has a licence of deny.toml",
-            run: licences::check,
+            name: "supply",
+            what: "every crate is what deny.toml allows, and none is yanked",
+            run: supply::check,
         },
         Step { name: "native", what: "the tests of each package", run: native },
         Step { name: "fuzz", what: "the fuzz targets build, where a nightly is", run: fuzz::build },

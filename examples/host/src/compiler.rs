@@ -2,6 +2,7 @@
 //!
 //! A compiler cannot be broken off: one that takes too long is left to itself, and nobody waits for it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::component::{ComponentError, one_line};
+use crate::ground;
 use crate::shortage;
 
 /// A component as the engine has it.
@@ -69,13 +71,13 @@ fn no_pool(error: &rayon::ThreadPoolBuildError) -> String {
 }
 
 fn read_and_compile(engine: &Engine, path: &PathBuf) -> Result<Compiled, ComponentError> {
-    let size = std::fs::metadata(path).map_err(|error| ComponentError::unreadable(&error))?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(ComponentError::Unusable(format!(
+    let bytes = ground::read(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => ComponentError::Unusable(format!(
             "the file is larger than {FILE_BYTES_MAX} bytes: it is no source of this contract"
-        )));
-    }
-    let bytes = std::fs::read(path).map_err(|error| ComponentError::unreadable(&error))?;
+        )),
+        _ => ComponentError::unreadable(&error),
+    })?;
+    let size = bytes.len() as u64;
     judge(&bytes).map_err(ComponentError::Unusable)?;
     let component = Component::new(engine, &bytes).map_err(|error| {
         ComponentError::of(&error, |error| {

@@ -119,6 +119,11 @@ impl Config {
     /// Reads and judges a file. Values of `[source.config]` may name variables of the environment.
     pub fn load(path: &Path, environment: Lookup<'_>) -> Result<Self, Vec<Fault>> {
         let table = read(path).map_err(|fault| vec![fault])?;
+        if values::holds_secret(&table)
+            && let Ok(found) = std::fs::metadata(path)
+        {
+            ground::warn_if_open_to_all("the configuration, which has keys in it,", path, &found);
+        }
         Self::judge(table, path, environment)
     }
 

@@ -1,9 +1,12 @@
 //! The smallest host of polling sources: one component, events to stdout, the cursor in a file.
 
 use exports::pipeline::source::source::ErrorKind::{Protocol, Transient};
+use flate2::read::MultiGzDecoder;
 use pipeline::source::http::{Header, HttpError, Request, Response};
 use serde_json::{Value, from_str, from_value, json};
-use std::{env, fs, io, io::Write as _, process, thread, time::Duration, time::SystemTime};
+use std::{
+    env, fs, io, io::Read, io::Write as _, process, thread, time::Duration, time::SystemTime,
+};
 use wasi::clocks::wall_clock::Datetime;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, Result, Store, StoreLimitsBuilder, ensure};
@@ -76,11 +79,16 @@ fn refuse<T>(why: impl std::fmt::Display) -> T {
     process::exit(2) // The code of a configuration that cannot be used.
 }
 
-/// Makes one exchange, if `allow` has its origin. Nothing is followed, and nothing sent twice.
+/// Makes one exchange, if `allow` has its origin. Nothing is followed, and nothing sent twice. What echoes
+/// a request is denied: it would tell what a proxy has added.
 fn send(allow: &[String], request: Request) -> Result<Response, HttpError> {
     let fits = |it: &&String| request.url.strip_prefix(*it).is_some_and(|p| p.starts_with('/'));
     allow.iter().find(fits).ok_or(HttpError::Denied("its origin is not in `allow`".into()))?;
+    if ["CONNECT", "TRACE", "TRACK"].contains(&&*request.method.to_ascii_uppercase()) {
+        return Err(HttpError::Denied("its method is not one that may be used".into()));
+    }
     let sent = ureq::http::Request::builder().method(&*request.method).uri(&request.url);
+    let sent = sent.header("accept-encoding", "gzip");
     let sent = request.headers.into_iter().fold(sent, |sent, h| sent.header(h.name, h.value));
     let sent = sent.body(request.body).map_err(|error| HttpError::Denied(error.to_string()))?;
     let timeout = Duration::from_millis(request.timeout_ms.unwrap_or(30_000).min(30_000).into());
@@ -91,9 +99,21 @@ fn send(allow: &[String], request: Request) -> Result<Response, HttpError> {
         ureq::Error::BodyExceedsLimit(_) => HttpError::TooLarge(error.to_string()),
         _ => HttpError::Other(error.to_string()),
     };
-    let mut reply = agent.run(sent).map_err(told)?;
-    let body = reply.body_mut().with_config().limit(16 << 20).read_to_vec().map_err(told)?;
+    let (reply, body) = agent.run(sent).map_err(told)?.into_parts();
+    let coding = reply.headers.get("content-encoding").map(|v| v.as_bytes().to_ascii_lowercase());
+    let mut source: Box<dyn Read> = Box::new(body.into_with_config().limit(BODY_MAX).reader());
+    if coding.is_some_and(|coding| coding == b"gzip" || coding == b"x-gzip") {
+        source = Box::new(MultiGzDecoder::new(source)); // ureq's own knows `gzip` alone.
+    }
+    let mut body = Vec::new();
+    source.take(BODY_MAX + 1).read_to_end(&mut body).map_err(|error| told(error.into()))?;
+    if body.len() as u64 > BODY_MAX {
+        return Err(told(ureq::Error::BodyExceedsLimit(BODY_MAX)));
+    }
     let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
-    let found = reply.headers().iter().map(|(k, v)| Header { name: k.to_string(), value: text(v) });
-    Ok(Response { status: reply.status().as_u16(), headers: found.collect(), body })
+    let found = reply.headers.iter().map(|(k, v)| Header { name: k.to_string(), value: text(v) });
+    Ok(Response { status: reply.status.as_u16(), headers: found.collect(), body })
 }
+
+/// Largest body of a response, as it was sent and as it is given on.
+const BODY_MAX: u64 = 16 << 20;

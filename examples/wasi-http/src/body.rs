@@ -209,6 +209,10 @@ mod tests {
             let cut = read(&["gzip"], &whole[..length], 11);
             assert!(matches!(cut, Err(BodyError::Damaged(_))), "{length}: {cut:?}");
         }
+        for rubbish in [&b"rubbish"[..], b"\x1f", &whole[..5], b"\0"] {
+            let followed = read(&["gzip"], &[&whole, rubbish].concat(), 11);
+            assert!(matches!(followed, Err(BodyError::Damaged(_))), "{rubbish:?}: {followed:?}");
+        }
         let mut damaged = whole;
         let last = damaged.len() - 5;
         damaged[last] ^= 1;

@@ -217,7 +217,6 @@ fn method(name: String) -> Method {
         "PUT" => Method::Put,
         "DELETE" => Method::Delete,
         "OPTIONS" => Method::Options,
-        "TRACE" => Method::Trace,
         "PATCH" => Method::Patch,
         _ => Method::Other(name),
     }

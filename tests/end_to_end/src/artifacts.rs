@@ -22,6 +22,12 @@ pub fn feed_source() -> PathBuf {
     built("component/feed-source.wasm", "cargo xtask build feed-source")
 }
 
+/// The source that does what its configuration says: the one of the host's own tests.
+#[must_use]
+pub fn scripted_source() -> PathBuf {
+    built("component/scripted-source.wasm", "cargo xtask hosts python")
+}
+
 /// The stock command line of wasmtime.
 #[must_use]
 pub fn wasmtime() -> PathBuf {

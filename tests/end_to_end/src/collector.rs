@@ -333,10 +333,19 @@ impl Process {
     /// If there is no program `kill`.
     #[must_use]
     pub fn terminate(self) -> Run {
-        let pid = self.child.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there");
-        assert!(status.success(), "kill failed: {status}");
+        self.signal("TERM");
         self.wait()
+    }
+
+    /// Sends it a signal, by its name without `SIG`.
+    ///
+    /// # Panics
+    /// If there is no program `kill`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let signal = format!("-{name}");
+        let status = Command::new("kill").args([&signal, &pid]).status().expect("kill is there");
+        assert!(status.success(), "kill failed: {status}");
     }
 
     /// What it has told so far.

@@ -18,6 +18,21 @@ pub(super) fn to_json(
     conversion.object(table, path, false).to_string()
 }
 
+/// Whether a key of a source stands in the table itself, and does not come from the environment.
+pub(super) fn holds_secret(table: &Table) -> bool {
+    fn is_secret(value: &Value, secret: bool) -> bool {
+        match value {
+            Value::String(text) => secret && !text.is_empty() && !text.contains("${"),
+            Value::Array(entries) => entries.iter().any(|entry| is_secret(entry, secret)),
+            Value::Table(table) => {
+                table.iter().any(|(key, value)| is_secret(value, secret || is_secret_key(key)))
+            }
+            _ => false,
+        }
+    }
+    table.iter().any(|(key, value)| is_secret(value, is_secret_key(key)))
+}
+
 /// A text with `${NAME}` replaced; none if that is at fault.
 pub(super) fn substituted(
     text: &str,

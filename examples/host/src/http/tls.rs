@@ -10,19 +10,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, SignatureScheme};
 
+use crate::ground;
 use crate::printable::printable;
 
 /// Certificates of a PEM file, each of which can be a root.
 pub fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    let file = std::fs::metadata(path).map_err(unreadable)?;
-    if !file.is_file() {
-        return Err("is no regular file".to_owned());
-    }
-    if file.len() > ROOTS_BYTES_MAX {
-        return Err(format!("is larger than {ROOTS_BYTES_MAX} bytes"));
-    }
-    roots(&std::fs::read(path).map_err(unreadable)?)
+    let file = ground::read(path, ROOTS_BYTES_MAX);
+    roots(&file.map_err(|error| format!("cannot be read: {error}"))?)
 }
 
 fn roots(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -321,6 +321,21 @@ fn files_that_are_open_to_all_are_told_once_each() {
     }
 }
 
+#[test]
+fn a_configuration_that_is_open_to_all_is_told_if_keys_are_in_it() {
+    let bench = Bench::new();
+    for (key, told) in [("\"in the file\"", 1), ("\"${OWN_KEY}\"", 0)] {
+        let config = format!("{THREE_PAGES}\nnested = {{ api_key = {key} }}");
+        bench.configure("type = \"stdout\"", &[acme(&config)]);
+        for (mode, told) in [(0o644, told), (0o640, 0)] {
+            let mode = fs::Permissions::from_mode(mode);
+            fs::set_permissions(bench.path("host.toml"), mode).unwrap();
+            let ended = bench.catch_up_with("OWN_KEY", "from outside").expect(0);
+            assert_eq!(ended.stderr().matches("which has keys in it").count(), told);
+        }
+    }
+}
+
 // What is read once.
 
 #[test]

@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use end_to_end::artifacts;
 use end_to_end::collector::{Process, Run, variables};
@@ -11,6 +12,7 @@ use end_to_end::rows::ledger;
 use mimecast_sim::{ClientCredentials, Keys, LedgerQuery, Running, api_date};
 use serde_json::{Value, json};
 
+use crate::exchange::Exchanges;
 use crate::node;
 
 pub(crate) use end_to_end::collector::Auth;
@@ -46,6 +48,14 @@ impl Language {
         match self {
             Self::Python => &["collect.py"],
             Self::Node => &["collect.mjs", "source.mjs", "http.mjs"],
+        }
+    }
+
+    /// What it can load of the component that does what its configuration says.
+    fn scripted(self) -> PathBuf {
+        match self {
+            Self::Python => artifacts::scripted_source(),
+            Self::Node => node::scripted().to_path_buf(),
         }
     }
 
@@ -85,8 +95,22 @@ impl Example {
             "cursor": "cursor.txt",
             "config": {"base_url": base_url, "start": start, "page_size": PAGE_ROWS},
         });
+        let (keys, client) = (api.keys(), api.client());
+        Self { keys, client, ..Self::with_config(language, test, config) }.with_auth(Auth::Hmac)
+    }
+
+    /// One whose component does what its configuration says.
+    pub(crate) fn scripted(language: Language, test: &str, script: &Value) -> Self {
+        let config = json!({
+            "component": language.scripted(), "allow": [], "cursor": "cursor.txt", "config": script,
+        });
+        Self::with_config(language, test, config)
+    }
+
+    fn with_config(language: Language, test: &str, config: Value) -> Self {
         let dir = artifacts::scratch(&format!("{language:?}-{test}").to_lowercase());
-        Self { language, dir, config, keys: api.keys(), client: api.client() }.with_auth(Auth::Hmac)
+        let (keys, client) = (Keys::default(), ClientCredentials::default());
+        Self { language, dir, config, keys, client }
     }
 
     /// A collector with the configuration that stands beside the example, but for the addresses and
@@ -153,11 +177,26 @@ impl Example {
     }
 
     /// Starts it as its configuration stands, with `--until-caught-up` and a pipe for its stdout.
-    pub(crate) fn start_into_pipe(&self) -> std::process::Child {
+    pub(crate) fn start_into_pipe(&self) -> Child {
+        self.start_into(Stdio::piped(), Stdio::piped())
+    }
+
+    /// The same, with these for its stdout and stderr.
+    pub(crate) fn start_into(&self, stdout: Stdio, stderr: Stdio) -> Child {
         fs::write(self.file("config.json"), self.config.to_string()).unwrap();
         let mut command = self.command(UNTIL_CAUGHT_UP);
-        command.current_dir(&self.dir).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().unwrap()
+        command.current_dir(&self.dir).stdout(stdout).stderr(stderr).spawn().unwrap()
+    }
+
+    /// Runs it until it is caught up, with redirections of a shell, such as `>&-`.
+    pub(crate) fn run_redirected(&self, redirections: &str) -> Run {
+        fs::write(self.file("config.json"), self.config.to_string()).unwrap();
+        let command = self.command(UNTIL_CAUGHT_UP);
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("exec \"$@\" {redirections}"), "sh"]);
+        shell.arg(command.get_program()).args(command.get_args()).env_clear();
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Process::start(&mut shell, &self.dir).wait()
     }
 
     /// Runs it until it is caught up.
@@ -192,6 +231,15 @@ impl Example {
         command.envs(variables(&self.keys, &self.client));
         command
     }
+}
+
+/// What an example makes of exchanges.
+pub(crate) fn exchanges(language: Language, asked: &Exchanges<'_>) -> Vec<Value> {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    let test = format!("exchange-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let example = Example::scripted(language, &test, &asked.script());
+    let event = example.with("/allow", json!([asked.url])).catch_up();
+    serde_json::from_str::<Value>(&event).unwrap()["all"].as_array().unwrap().clone()
 }
 
 /// All that a collector should have.

@@ -5,6 +5,8 @@
 mod behaviours;
 mod conformance;
 mod example;
+mod exchange;
+mod faulty;
 mod feed;
 mod node;
 mod python;

@@ -1,14 +1,23 @@
-//! The example in Node against the simulated API, and what jco makes of a component for Node.
+//! The example in Node against the simulated API and over its own HTTP, and what jco makes of a component
+//! for Node.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use end_to_end::artifacts;
 
-use crate::example::Language;
+use crate::example::{Language, exchanges};
 
 crate::behaviours::test_example!(Language::Node);
+crate::exchange::test_exchanges!(|asked| exchanges(Language::Node, asked));
+
+/// The folder of what jco makes of the scripted component.
+pub(crate) fn scripted() -> &'static Path {
+    static SCRIPTED: OnceLock<PathBuf> = OnceLock::new();
+    SCRIPTED.get_or_init(|| transpiled(&artifacts::scripted_source(), "async"))
+}
 
 /// The folder of what jco makes of a component. `mode` is `sync` or `async`: how it is instantiated.
 pub(crate) fn transpiled(component: &Path, mode: &str) -> PathBuf {

@@ -1,3 +1,6 @@
-//! The example in Python against the simulated API.
+//! The example in Python against the simulated API, and over its own HTTP.
 
-crate::behaviours::test_example!(crate::example::Language::Python);
+use crate::example::{Language, exchanges};
+
+crate::behaviours::test_example!(Language::Python);
+crate::exchange::test_exchanges!(|asked| exchanges(Language::Python, asked));

@@ -5,6 +5,5 @@ mod command;
 mod component;
 mod crashes;
 mod faults;
-mod faulty;
 mod invoke;
 mod runtime;

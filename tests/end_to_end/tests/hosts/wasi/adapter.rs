@@ -6,8 +6,13 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::faulty::{answering, refused, silent, trickling};
+use serde_json::{Value, json};
+
 use super::invoke::{invoke, members, unquoted};
+use crate::exchange::Exchanges;
+use crate::faulty::{answering, refused, silent, trickling};
+
+crate::exchange::test_exchanges!(exchanges);
 
 #[test]
 fn a_request_goes_out_as_it_was_asked_for() {
@@ -145,6 +150,27 @@ fn get(url: &str, timeout_ms: Option<u32>) -> String {
     let request =
         format!(r#"{{method: "GET", url: "{url}", headers: [], body: [], timeout-ms: {timeout}}}"#);
     invoke(ADAPTER, &format!("send({request})"))
+}
+
+/// What it makes of exchanges: one a process.
+fn exchanges(asked: &Exchanges<'_>) -> Vec<Value> {
+    let Exchanges { method, url, count, timeout_ms } = asked;
+    let call = format!(
+        r#"send({{method: "{method}", url: "{url}/", headers: [], body: [],
+           timeout-ms: some({timeout_ms})}})"#
+    );
+    let told = |value: String| match value.strip_prefix("err(") {
+        Some(error) => json!({"error": error.split('(').next()}),
+        None => {
+            let status = value.strip_prefix("ok({status: ").and_then(|rest| rest.split_once(','));
+            let status: u16 = status.unwrap().0.parse().unwrap();
+            let (_, body) = value.rsplit_once("body: [").unwrap();
+            let bytes = body.trim_end_matches("]})").split(", ");
+            let bytes = bytes.map(|byte| byte.parse().unwrap()).collect();
+            json!({"status": status, "body": String::from_utf8(bytes).unwrap()})
+        }
+    };
+    (0..*count).map(|_| told(invoke(ADAPTER, &call))).collect()
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -5,8 +5,8 @@ use mimecast_sim::{
     Fault, FaultRule, LedgerQuery, Options, Running, Scope, When, WorldOptions, api_date,
 };
 
-use super::faulty::{refused, silent};
 use super::invoke::{invoke, members, quoted, unquoted};
+use crate::faulty::{refused, silent};
 
 const COMPOSITION: &str = "mimecast-ttp-source.wasi-http.wasm";
 

@@ -1,31 +1,53 @@
 //! Servers that do one thing, on loopback, for as long as the test runs.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 /// Where nobody listens.
-pub(super) fn refused() -> String {
+pub(crate) fn refused() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
 /// A server that takes connections and never answers.
-pub(super) fn silent() -> String {
+pub(crate) fn silent() -> String {
     serve(|_| thread::sleep(Duration::from_mins(2))).0
 }
 
 /// A server that gives every request this answer, and closes. Also gives the requests that come.
-pub(super) fn answering(answer: impl Into<Vec<u8>>) -> (String, Receiver<String>) {
+pub(crate) fn answering(answer: impl Into<Vec<u8>>) -> (String, Receiver<String>) {
     let answer = answer.into();
     // A client that has had enough goes away early.
     serve(move |mut stream| drop(stream.write_all(&answer)))
 }
 
+/// A server that gives the first request the first of these answers, and so on, and closes each time.
+pub(crate) fn answering_in_turn(answers: Vec<Vec<u8>>) -> String {
+    let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
+    let next = move |mut stream: TcpStream| {
+        let answer = answers.lock().unwrap().pop_front().unwrap_or_default();
+        drop(stream.write_all(&answer));
+    };
+    serve(next).0
+}
+
+/// A server that gives this, and then that again and again, for as long as it is taken.
+pub(crate) fn endless(begin: &str, again: Vec<u8>) -> String {
+    let begin = begin.to_owned();
+    let pour = move |mut stream: TcpStream| {
+        let _ = stream.write_all(begin.as_bytes());
+        while stream.write_all(&again).is_ok() {}
+    };
+    serve(pour).0
+}
+
 /// A server that gives this, and then a byte each 50 ms for ever.
-pub(super) fn trickling(begin: &str) -> String {
+pub(crate) fn trickling(begin: &str) -> String {
     let begin = begin.to_owned();
     let trickle = move |mut stream: TcpStream| {
         let _ = stream.write_all(begin.as_bytes());
