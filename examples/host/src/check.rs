@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::config::SourceConfig;
 use crate::fault;
 use crate::prepared::{Part, Prepared, Unprepared};
-use crate::print::print;
+use crate::print::print_aside;
 use crate::printable::{Form, escape};
 use crate::process;
 use crate::run::{Exit, Limits};
@@ -60,17 +60,11 @@ async fn find_and_print(config: &Path, json: bool, limits: Limits) -> Exit {
     } else {
         table::text(&sources)
     };
-    // On a thread of its own: a reader that does not read must not keep a signal waiting.
-    let written = tokio::task::spawn_blocking(move || print(&text)).await;
-    match written {
-        Ok(Ok(())) if ok => Exit::Done,
-        Ok(Ok(())) => Exit::Failed,
-        Ok(Err(error)) => {
-            tracing::error!("standard output: {error}");
-            Exit::Failed
-        }
+    match print_aside(text).await {
+        Ok(()) if ok => Exit::Done,
+        Ok(()) => Exit::Failed,
         Err(error) => {
-            tracing::error!("the writing broke off: {error}");
+            tracing::error!("standard output: {error}");
             Exit::Failed
         }
     }

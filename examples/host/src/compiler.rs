@@ -4,9 +4,10 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 use wasmparser::{Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -38,7 +39,7 @@ impl Compiler {
     /// Reads and compiles a component.
     pub(crate) async fn compile(&self, path: &Path) -> Result<Compiled, ComponentError> {
         let _place = self.places.acquire().await;
-        let (done, compiled) = oneshot::channel();
+        let (done, compiled) = mpsc::sync_channel(1);
         // A pool of its own: one that takes for ever holds up no other.
         let pool = rayon::ThreadPoolBuilder::new()
             .thread_name(|number| format!("compile-{number}"))
@@ -51,12 +52,15 @@ impl Compiler {
             // Whoever asked may have been stopped: then nobody waits for it.
             drop(done.send(read_and_compile(&engine, &path)));
         });
-        match tokio::time::timeout(self.time_max, compiled).await {
+        // On a thread of its own: nobody else waits for what is no task.
+        let time_max = self.time_max;
+        let compiled = tokio::task::spawn_blocking(move || compiled.recv_timeout(time_max));
+        match compiled.await {
             Ok(Ok(compiled)) => compiled,
-            Ok(Err(_)) => Err(ComponentError::Unusable(
+            Err(_) | Ok(Err(RecvTimeoutError::Disconnected)) => Err(ComponentError::Unusable(
                 "the engine broke off while it compiled the component".to_owned(),
             )),
-            Err(_) => Err(ComponentError::TooSlow(format!(
+            Ok(Err(RecvTimeoutError::Timeout)) => Err(ComponentError::TooSlow(format!(
                 "it could not be compiled within {} s; name another component, or give this \
                  machine faster processors",
                 self.time_max.as_secs_f32()

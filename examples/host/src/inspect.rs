@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::bindings::Metadata;
 use crate::component::{CallFailure, CallLimits, ComponentError, Runtime, SourceComponent};
-use crate::print::print;
+use crate::print::print_aside;
 use crate::printable::{Form, escape, printable};
 use crate::run::Exit;
 use crate::signals::Signals;
@@ -45,7 +45,7 @@ async fn find_and_print(path: &Path) -> Exit {
     };
     let described = described.await;
     let text = told(path, &component, described.as_ref().ok());
-    if let Err(error) = print(&text) {
+    if let Err(error) = print_aside(text).await {
         tracing::error!("standard output: {error}");
         return Exit::Failed;
     }

@@ -5,8 +5,13 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Prints a text, and waits for a reader that is slow: where signals are watched, call it on a thread
-/// of its own. A reader that has seen enough is no error.
+/// Prints a text on a thread of its own: a reader that does not read keeps no signal waiting.
+pub(crate) async fn print_aside(text: String) -> io::Result<()> {
+    let printed = tokio::task::spawn_blocking(move || print(&text));
+    printed.await.unwrap_or_else(|broken_off| Err(io::Error::other(broken_off)))
+}
+
+/// Prints a text, and waits for a reader that is slow. A reader that has seen enough is no error.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     // Past the buffer of the standard library, which would keep what cannot be written, and not tell.
     let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::bindings::ErrorKind;
 
 /// The waits of one source: growing while errors go on, and back to the first after a success.
@@ -42,18 +44,15 @@ pub(crate) async fn within<T>(
     awaited: impl Future<Output = T>,
 ) -> Option<T> {
     let mut awaited = std::pin::pin!(awaited);
-    let (begun, before) = (tokio::time::Instant::now(), waited());
-    let end = || begun + limit + waited().saturating_sub(before);
-    let mut until = end();
+    let (begun, before) = (Instant::now(), waited());
     loop {
+        let until = begun + limit + waited().saturating_sub(before);
         if let Ok(done) = tokio::time::timeout_at(until, &mut awaited).await {
             return Some(done);
         }
-        let later = end();
-        if later <= until {
+        if Instant::now() >= begun + limit + waited().saturating_sub(before) {
             return None;
         }
-        until = later;
     }
 }
 

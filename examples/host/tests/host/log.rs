@@ -144,6 +144,7 @@ fn nothing_that_a_terminal_obeys_is_in_a_line() {
     let path = path.to_str().unwrap();
     bench.host(&["inspect", path]).expect(2).says(&format!("{told}: the file cannot be read"));
     bench.write(name, "not a component");
+    std::fs::remove_file(path).unwrap();
     let output = format!("type = \"file\"\npath = {}", serde_json::Value::from(name));
     bench.configure(&output, &[acme("do = \"events\"")]);
     bench.catch_up().expect(0);

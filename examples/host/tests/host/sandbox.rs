@@ -171,8 +171,8 @@ async fn a_component_that_loops_in_validate_is_a_fault_of_the_configuration() {
 async fn what_a_call_waits_for_others_to_compute_does_not_count() {
     const CALLS: u32 = 12;
     let compute = r#"{"do": "compute", "rounds": 100000000}"#;
-    let begun = Instant::now();
     let mut alone = instance(CallLimits::default()).await;
+    let begun = Instant::now();
     alone.poll(compute, None).await.unwrap().unwrap();
     let wall = begun.elapsed() * CALLS / 2;
     let linked = linked(CallLimits { wall, ..CallLimits::default() }).await;
