@@ -3,7 +3,7 @@
 //! A compiler cannot be broken off: one that takes too long is left to itself, and nobody waits for it.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ fn no_pool(error: &rayon::ThreadPoolBuildError) -> String {
     source.map_or_else(|| error.to_string(), shortage::no_thread)
 }
 
-fn read_and_compile(engine: &Engine, path: &PathBuf) -> Result<Compiled, ComponentError> {
+fn read_and_compile(engine: &Engine, path: &Path) -> Result<Compiled, ComponentError> {
     let bytes = ground::read(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
         ErrorKind::FileTooLarge => ComponentError::Unusable(format!(
             "the file is larger than {FILE_BYTES_MAX} bytes: it is no source of this contract"

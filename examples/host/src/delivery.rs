@@ -154,10 +154,15 @@ struct Writer {
     pending_since: Option<Instant>,
     /// Counts what was rolled back.
     generation: u64,
-    /// The mark of a commit of which nobody knows whether it counts.
-    unsettled: Option<Option<Mark>>,
+    /// A commit of which nobody knows whether it counts.
+    unsettled: Option<Unsettled>,
     /// Why the last commit failed: until one succeeds, each batch is committed by itself.
     failure: Option<DeliveryError>,
+}
+
+/// What was committed with the cursors that are pending.
+struct Unsettled {
+    mark: Option<Mark>,
 }
 
 impl Writer {
@@ -254,7 +259,7 @@ impl Writer {
         }
         let changes: Vec<CursorChange> = self.pending.values().cloned().collect();
         let mark = match self.unsettled.take() {
-            Some(mark) => mark,
+            Some(Unsettled { mark }) => mark,
             None => self.output.sync().map_err(|error| {
                 let error = error.into();
                 self.roll_back(&error);
@@ -276,7 +281,7 @@ impl Writer {
             // What was written may be acknowledged: it stays until that is known.
             Err(error @ CommitError::Unknown(_)) => {
                 let error = DeliveryError::from(error);
-                self.unsettled = Some(mark);
+                self.unsettled = Some(Unsettled { mark });
                 self.failure = Some(error.clone());
                 Err(error)
             }

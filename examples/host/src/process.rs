@@ -71,11 +71,11 @@ pub(crate) fn processors() -> usize {
 fn spare(threads: usize) -> io::Result<()> {
     std::thread::scope(|scope| {
         // Dropped at the end, or at an error: then all of them end.
-        let mut held = Vec::new();
+        let mut waiting = Vec::new();
         for _ in 0..threads {
             let (hold, end) = std::sync::mpsc::channel::<()>();
             std::thread::Builder::new().spawn_scoped(scope, move || end.recv())?;
-            held.push(hold);
+            waiting.push(hold);
         }
         Ok(())
     })

@@ -9,7 +9,7 @@ use nix::libc;
 /// Takes the lock of a state file that is open to be written. Whoever holds the handle has the lock;
 /// it ends with the process, however that ends. The error says who is in the way.
 ///
-/// One byte is locked, which may lie behind the file's end: SQLite's own locks, which are on the same
+/// One byte is locked, which may lie behind the file's end: `SQLite`'s own locks, which are on the same
 /// file, are elsewhere. A lock file of its own could be removed, linked, or left aside by another path.
 pub(super) fn take(file: &File) -> Result<(), String> {
     let whence = libc::SEEK_SET;
@@ -37,5 +37,5 @@ pub(super) fn take(file: &File) -> Result<(), String> {
     }
 }
 
-/// SQLite's locks are the 512 bytes behind the first GiB.
+/// `SQLite`'s locks are the 512 bytes behind the first GiB.
 const AT: libc::off_t = 0x7fff_0000;

@@ -23,10 +23,10 @@ pub struct SqliteState {
     held: Held,
     /// False from a failed commit on until the file was asked what came of it.
     is_known: bool,
-    /// The files that SQLite has beside it.
+    /// The files that `SQLite` has beside it.
     beside: [Option<FileId>; 2],
     id: FileId,
-    /// Keeps the lock. Declared last, so that it is closed last: that would end SQLite's own locks.
+    /// Keeps the lock. Declared last, so that it is closed last: that would end `SQLite`'s own locks.
     _lock: File,
 }
 
@@ -114,8 +114,8 @@ impl SqliteState {
     }
 
     /// Opens the file anew, as whoever comes next would, and tells what it holds: a commit that is
-    /// reported as failed can stand in SQLite's log all the same, and counts when that is read again.
-    /// SQLite also writes into a log that was removed; what is in there it takes over when it closes.
+    /// reported as failed can stand in `SQLite`'s log all the same, and counts when that is read again.
+    /// `SQLite` also writes into a log that was removed; what is in there it takes over when it closes.
     fn reopen(&mut self) -> Result<Held, Fault> {
         self.check_file()?;
         self.connection = Connection::open_in_memory()?;
@@ -371,7 +371,7 @@ fn cursors(connection: &Connection) -> rusqlite::Result<BTreeMap<String, StoredC
     rows.collect()
 }
 
-/// A file beside the state. SQLite follows links to the state, and puts its own beside where they lead.
+/// A file beside the state. `SQLite` follows links to the state, and puts its own beside where they lead.
 fn beside(path: &Path, end: &str) -> PathBuf {
     let mut beside = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
     beside.push(end);

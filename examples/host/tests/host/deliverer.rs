@@ -19,9 +19,17 @@ struct World {
     commits: usize,
     write_fails: bool,
     sync_fails: bool,
-    commit_fails: bool,
-    /// Nobody knows whether it was stored.
-    commit_is_unknown: bool,
+    commit: Commit,
+}
+
+/// What comes of a commit.
+#[derive(Clone, Copy, Default)]
+enum Commit {
+    #[default]
+    Stored,
+    NotStored,
+    /// Nobody knows.
+    Unknown,
 }
 
 type Shared = Arc<Mutex<World>>;
@@ -96,11 +104,10 @@ impl State for FakeState {
 
     fn commit(&mut self, changes: &[CursorChange], mark: Option<&Mark>) -> Result<(), CommitError> {
         let mut world = self.0.lock().unwrap();
-        if world.commit_fails {
-            return Err(CommitError::NotStored(state_error()));
-        }
-        if world.commit_is_unknown {
-            return Err(CommitError::Unknown(state_error()));
+        match world.commit {
+            Commit::Stored => {}
+            Commit::NotStored => return Err(CommitError::NotStored(state_error())),
+            Commit::Unknown => return Err(CommitError::Unknown(state_error())),
         }
         // I1: whatever a cursor acknowledges is safe already.
         assert_eq!(world.synced, world.written.len());
@@ -197,7 +204,9 @@ async fn a_failed_write_takes_the_whole_group_back() {
 async fn a_failed_sync_or_commit_takes_the_whole_group_back() {
     for fail in [
         |world: &mut World, on| world.sync_fails = on,
-        |world: &mut World, on| world.commit_fails = on,
+        |world: &mut World, on| {
+            world.commit = if on { Commit::NotStored } else { Commit::Stored };
+        },
     ] {
         let (world, deliverer) = start(true);
         deliver(&deliverer, "acme", 1, true).await.unwrap();
@@ -217,13 +226,13 @@ async fn what_may_be_acknowledged_is_neither_taken_back_nor_followed_until_that_
     for can_take_back in [true, false] {
         let (world, deliverer) = start(can_take_back);
         let ahead = deliverer.position("two").await.unwrap();
-        world.lock().unwrap().commit_is_unknown = true;
+        world.lock().unwrap().commit = Commit::Unknown;
         deliver(&deliverer, "one", 1, false).await.unwrap_err();
         // Neither the same source goes on nor another, whose batch is here already.
         deliverer.position("one").await.unwrap_err();
         deliverer.deliver(batch("two", ahead.clone(), 1, false)).await.unwrap_err();
         assert_eq!(world.lock().unwrap().written, ["one 1a", "one 1b"]);
-        world.lock().unwrap().commit_is_unknown = false;
+        world.lock().unwrap().commit = Commit::Stored;
         assert_eq!(cursor(&deliverer, "one").await.as_deref(), Some("c1"));
         deliverer.deliver(batch("two", ahead, 1, false)).await.unwrap();
         assert_eq!(world.lock().unwrap().written.len(), 4);
@@ -249,11 +258,11 @@ async fn a_batch_from_a_position_that_was_taken_back_is_refused() {
 #[tokio::test]
 async fn what_was_printed_is_not_printed_again_when_only_its_commit_failed() {
     let (world, deliverer) = start(false);
-    world.lock().unwrap().commit_fails = true;
+    world.lock().unwrap().commit = Commit::NotStored;
     deliver(&deliverer, "acme", 1, true).await.unwrap_err();
     // As long as the state fails, nobody may poll: the batch would come a second time.
     deliverer.position("acme").await.unwrap_err();
-    world.lock().unwrap().commit_fails = false;
+    world.lock().unwrap().commit = Commit::Stored;
     assert_eq!(cursor(&deliverer, "acme").await.as_deref(), Some("c1"));
     assert_eq!(world.lock().unwrap().cursors["acme"], "c1");
     assert_eq!(world.lock().unwrap().written.len(), 2);

@@ -89,11 +89,11 @@ fn append(bench: &Bench, name: &str, text: &str) {
 
 #[test]
 fn an_output_file_that_is_cut_under_the_host_is_never_made_longer_and_refused_until_it_is_back() {
-    for part in [0, 2] {
+    for halves in [0, 1] {
         let collecting = Collecting::three_pages(FILE);
         let bench = &collecting.bench;
         let whole = bench.read("out.ndjson");
-        let cut = if part == 0 { 0 } else { whole.len() as u64 / part };
+        let cut = whole.len() as u64 * halves / 2;
         set_length(bench, "out.ndjson", cut);
         collecting.refuses("another program cut it");
         assert_eq!(length(bench, "out.ndjson"), cut);
@@ -205,7 +205,7 @@ fn a_state_that_is_removed_or_replaced_under_the_host_ends_collecting_until_it_i
     bench.catch_up().expect(1).says("that this state has no record of");
 }
 
-/// SQLite goes on in a log without a name.
+/// `SQLite` goes on in a log without a name.
 #[test]
 fn a_log_of_the_state_that_is_removed_under_the_host_is_made_anew() {
     for script in ["rm state.db-wal", "rm state.db-shm", "rm state.db-wal state.db-shm"] {

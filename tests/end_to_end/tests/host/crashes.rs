@@ -86,13 +86,13 @@ fn a_file_has_every_row_once_however_often_the_host_is_killed() {
             assert_eq!(run.code, Some(0), "{}", run.stderr);
             break;
         }
-        let begun = told_a_batch(&told);
-        if begun {
+        let has_batches = told_a_batch(&told);
+        if has_batches {
             rows = state.rows();
         }
         host.kill();
         drop(lock);
-        let moment = if begun { moment } else { Moment::StartUp };
+        let moment = if has_batches { moment } else { Moment::StartUp };
         *kills.entry(moment).or_default() += 1;
         tenths[usize::try_from(rows * 10 / u64::from(ROWS)).unwrap().min(9)] += 1;
         killed += 1;
