@@ -343,7 +343,8 @@ fn what_a_component_says_is_without_secrets_and_control_characters_and_bound() {
 fn a_signal_ends_a_command_whose_answer_nobody_reads_and_a_reader_that_goes_is_no_error() {
     let said = "x".repeat(2_000);
     let report = format!("do = \"report\"\ncount = 33\nnotices = [{{ message = \"{said}\" }}]");
-    let bench = Bench::with(&[source("one", &report), source("two", &report)]);
+    let mut bench = Bench::with(&[source("one", &report), source("two", &report)]);
+    bench.starter = crate::signals::hangup_ends();
     let long = "c".repeat(100_000);
     bench.host(&["cursor", "set", "one", &long]).expect(0);
     let inspect = ["inspect", guest().to_str().unwrap()];

@@ -96,6 +96,7 @@ fn cursors_can_be_read_where_nothing_can_be_written() {
     let mode = |path: &std::path::Path, mode| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
+    mode(&bench.path("host.toml"), 0o444);
     mode(&bench.path("state.db"), 0o444);
     mode(&bench.folder, 0o555);
     let mut show = bench.command(&["cursor", "show", "acme"]);

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::bench::{Bench, Running, Source, acme, events, wait_for};
+use crate::bench::{Bench, Running, Source, acme, events, guest, wait_for};
 use crate::disk::{cursor, paced};
 
 const FILE: &str = "type = \"file\"\npath = \"out.ndjson\"";
@@ -340,14 +340,19 @@ fn a_configuration_that_is_open_to_all_is_told_if_keys_are_in_it() {
 
 #[test]
 fn configuration_and_component_may_go_while_the_host_runs() {
-    let collecting = Collecting::three_pages(FILE);
-    let bench = &collecting.bench;
-    let text = bench.read("host.toml");
+    let allowed = Arc::new(AtomicUsize::new(3));
+    let bench = following(FILE, &allowed);
+    fs::copy(guest(), bench.path("own.wasm")).unwrap();
+    let text = bench.read("host.toml").replace(&guest().display().to_string(), "own.wasm");
+    bench.write("host.toml", &text);
+    let running = bench.start();
+    wait_for("three pages", || cursor(&bench) == Some(3));
     fs::remove_file(bench.path("host.toml")).unwrap();
-    collecting.allowed.store(10, Ordering::SeqCst);
+    fs::remove_file(bench.path("own.wasm")).unwrap();
+    allowed.store(10, Ordering::SeqCst);
     wait_for("more pages", || pages(&bench.read("out.ndjson")).len() >= 8);
     bench.write("host.toml", text);
-    collecting.has_all();
+    Collecting { bench, running, allowed }.has_all();
 }
 
 // Standard output.

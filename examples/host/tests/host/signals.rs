@@ -44,10 +44,16 @@ fn a_hangup_ends_a_check() {
     });
     let keys = format!("allow = [\"{}\"]", server.url());
     let config = format!("do = \"fetch\"\nurl = \"{}\"", server.url());
-    let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+    let mut bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+    bench.starter = hangup_ends();
     let output = std::fs::File::create(bench.path("stdout")).unwrap();
     let running = bench.start_command(&["check"], output);
     wait_for("the request", || !server.received().is_empty());
     running.signal("HUP");
     assert_eq!(running.end().0, None);
+}
+
+/// What starts a command as a terminal would: under `nohup` it would inherit that a hangup is ignored.
+pub(crate) fn hangup_ends() -> Vec<String> {
+    ["env", "--default-signal=HUP"].map(str::to_owned).into()
 }
