@@ -159,16 +159,16 @@ fn exchanges(asked: &Exchanges<'_>) -> Vec<Value> {
         r#"send({{method: "{method}", url: "{url}/", headers: [], body: [],
            timeout-ms: some({timeout_ms})}})"#
     );
-    let told = |value: String| match value.strip_prefix("err(") {
-        Some(error) => json!({"error": error.split('(').next()}),
-        None => {
-            let status = value.strip_prefix("ok({status: ").and_then(|rest| rest.split_once(','));
-            let status: u16 = status.unwrap().0.parse().unwrap();
-            let (_, body) = value.rsplit_once("body: [").unwrap();
-            let bytes = body.trim_end_matches("]})").split(", ");
-            let bytes = bytes.map(|byte| byte.parse().unwrap()).collect();
-            json!({"status": status, "body": String::from_utf8(bytes).unwrap()})
+    let told = |value: String| {
+        if let Some(error) = value.strip_prefix("err(") {
+            return json!({"error": error.split('(').next()});
         }
+        let status = value.strip_prefix("ok({status: ").and_then(|rest| rest.split_once(','));
+        let status: u16 = status.unwrap().0.parse().unwrap();
+        let (_, body) = value.rsplit_once("body: [").unwrap();
+        let bytes = body.trim_end_matches("]})").split(", ");
+        let bytes = bytes.map(|byte| byte.parse().unwrap()).collect();
+        json!({"status": status, "body": String::from_utf8(bytes).unwrap()})
     };
     (0..*count).map(|_| told(invoke(ADAPTER, &call))).collect()
 }
