@@ -23,7 +23,7 @@ use std::net::IpAddr;
 use crate::row::{Field, Reading, Row};
 use members::{Members, Text};
 use ocsf::Class;
-pub(crate) use writer::quoted;
+pub(crate) use writer::{push_escaped, quoted};
 
 /// A form of an event's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ fn mended(text: &str) -> String {
     let (mut is_string, mut is_escaped) = (false, false);
     for c in text.chars() {
         match c {
-            '\0'..' ' if is_string => writer::push_escaped(c, &mut mended),
+            '\0'..' ' if is_string => push_escaped(c, &mut mended),
             '\n' | '\r' => {}
             c => mended.push(c),
         }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::format::quoted;
+use crate::format::{push_escaped, quoted};
 use crate::json::Json;
 use crate::timestamp::Second;
 
@@ -208,7 +208,13 @@ impl Value for bool {
 
 impl Value for String {
     fn write(&mut self, text: &mut String) {
-        text.push_str(&quoted(self));
+        // In printable ASCII, whatever an API says: cursors are shown, copied and logged.
+        for c in quoted(self).chars() {
+            match c {
+                ' '..='~' => text.push(c),
+                c => push_escaped(c, text),
+            }
+        }
     }
 
     fn read(&mut self, json: Json<'_>) -> Result<(), String> {

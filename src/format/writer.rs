@@ -107,13 +107,15 @@ pub(crate) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// A control character as an escape.
+/// A character as an escape.
 pub(crate) fn push_escaped(c: char, out: &mut String) {
     match c {
         // A row can have any number of tabs between its tokens: not six bytes for each. // I5
         '\t' => out.push_str("\\t"),
         c => {
-            let _ = write!(out, "\\u{:04x}", u32::from(c));
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
         }
     }
 }

@@ -143,6 +143,16 @@ fn shape_of<'a>(cursors: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
     found
 }
 
+/// Cursors are shown on terminals, kept by hosts and passed on by scripts.
+#[test]
+fn a_cursor_is_printable_ascii_whatever_an_api_says() {
+    for story in stories::all() {
+        let cursor = story.host.cursor.clone().unwrap();
+        let odd = cursor.chars().find(|char| !matches!(char, ' '..='~'));
+        assert_eq!(odd, None, "{}: {cursor}", story.name);
+    }
+}
+
 #[test]
 fn a_change_of_the_format_takes_a_new_number_and_a_new_folder() {
     let stories = stories::all();
