@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::bindings::Event;
 use crate::output::{Output, OutputError};
+use crate::shortage;
 use crate::state::{CommitError, CursorChange, Mark, State, StateError};
 
 /// Where a source stands.
@@ -105,7 +106,7 @@ impl Deliverer {
         std::thread::Builder::new()
             .name("delivery".to_owned())
             .spawn(move || writer.run(&queue))
-            .map_err(|error| DeliveryError::Failed(format!("no thread could be started: {error}")))?;
+            .map_err(|error| DeliveryError::Failed(shortage::no_thread(&error)))?;
         Ok(Self { commands })
     }
 
@@ -182,7 +183,9 @@ impl Writer {
                 }
                 Ok(Command::Close { reply }) => {
                     let committed = self.commit();
-                    if let Some(mark) = self.output.close()
+                    // Behind a commit of which nobody knows it would undo what that stored.
+                    if self.unsettled.is_none()
+                        && let Some(mark) = self.output.close()
                         && let Err(error) = self.state.commit(&[], Some(&mark))
                     {
                         let error = StateError::from(error);
@@ -194,7 +197,7 @@ impl Writer {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     if let Err(error) = self.commit() {
-                        tracing::error!("batches taken back: {error}");
+                        tracing::error!("batches not committed: {error}");
                     }
                 }
                 // Dropped without a word: what is not committed will be polled again.

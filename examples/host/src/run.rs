@@ -17,7 +17,9 @@ use crate::fault;
 use crate::http::HttpLimits;
 use crate::output;
 use crate::prepared::{Prepared, Unprepared};
+use crate::printable::printable;
 use crate::process;
+use crate::shortage::Shortage;
 use crate::signals::Signals;
 use crate::source::{Ending, Source};
 use crate::state::SqliteState;
@@ -52,56 +54,62 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
             return Exit::Failed;
         }
     };
-    let prepared = tokio::select! {
-        prepared = prepare(config, until_caught_up, limits) => prepared,
+    let begun = tokio::select! {
+        begun = begin(config, until_caught_up, limits) => begun,
         () = signals.next() => return Exit::Done,
     };
-    let prepared = match prepared {
-        Ok(prepared) => prepared,
+    let (prepared, deliverer) = match begun {
+        Ok(begun) => begun,
         Err(exit) => return exit,
-    };
-    let deliverer = match begin(&prepared.config) {
-        Ok(deliverer) => deliverer,
-        Err(why) => {
-            tracing::error!("{why}");
-            return Exit::Failed;
-        }
     };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         sources = prepared.parts.len(),
-        output = %prepared.config.output.target,
+        output = %printable(&prepared.config.output.target.to_string()),
         "host begins"
     );
     serve(prepared, deliverer, until_caught_up, signals).await
 }
 
-/// Judges the configuration. In service it waits until the machine has what that takes.
-async fn prepare(config: &Path, until_caught_up: bool, limits: Limits) -> Result<Prepared, Exit> {
+/// Judges the configuration, takes the state, and opens the output where it was left. In service it
+/// waits until the machine has what that takes.
+async fn begin(
+    config: &Path,
+    until_caught_up: bool,
+    limits: Limits,
+) -> Result<(Prepared, Deliverer), Exit> {
     let mut waits = Backoff::default();
     loop {
-        match Prepared::load(config, limits).await {
-            Ok(prepared) => return Ok(prepared),
+        let why = match Prepared::load(config, limits).await {
+            Ok(prepared) => {
+                process::open_files(prepared.parts.len());
+                match open(&prepared.config) {
+                    Ok(deliverer) => return Ok((prepared, deliverer)),
+                    Err(why) if Shortage::of_files().is_none() => {
+                        tracing::error!("{why}");
+                        return Err(Exit::Failed);
+                    }
+                    Err(why) => why.to_string(),
+                }
+            }
             Err(Unprepared::Faulty(faults)) => {
                 fault::log(&faults);
                 return Err(Exit::Misconfigured);
             }
-            Err(Unprepared::Short(why)) if until_caught_up => {
-                tracing::error!("{why}");
-                return Err(Exit::Failed);
-            }
-            Err(Unprepared::Short(why)) => {
-                let wait = waits.next(wait::cap(ErrorKind::Transient), None, wait::chance());
-                let wait_ms = wait.as_millis();
-                tracing::error!(wait_ms, "the host cannot begin yet: {why}");
-                tokio::time::sleep(wait).await;
-            }
+            Err(Unprepared::Short(why)) => why,
+        };
+        if until_caught_up {
+            tracing::error!("{why}");
+            return Err(Exit::Failed);
         }
+        let wait = waits.next(wait::cap(ErrorKind::Transient), None, wait::chance());
+        let wait_ms = wait.as_millis();
+        tracing::error!(wait_ms, "the host cannot begin yet: {why}");
+        tokio::time::sleep(wait).await;
     }
 }
 
-/// Takes the state, and opens the output where it was left.
-fn begin(config: &Config) -> Result<Deliverer, Box<dyn std::error::Error>> {
+fn open(config: &Config) -> Result<Deliverer, Box<dyn std::error::Error>> {
     let mut state = SqliteState::open(&config.state)?;
     let output = output::open(&config.output, &mut state)?;
     Ok(Deliverer::start(output, Box::new(state))?)
@@ -118,7 +126,6 @@ async fn serve(
     let mut budgets: BTreeMap<String, Arc<Budget>> = BTreeMap::new();
     let mut sources = JoinSet::new();
     let mut left_out = 0;
-    process::open_files(prepared.parts.len());
     for (source, part) in prepared.config.sources.into_iter().zip(prepared.parts) {
         let (component, client) = match part {
             Ok(part) => part,
@@ -141,6 +148,7 @@ async fn serve(
         sources.spawn(source.run(until_caught_up, stopped.clone()));
     }
     let mut exit = Exit::Done;
+    let mut is_unread = false;
     loop {
         let ended = tokio::select! {
             ended = sources.join_next() => ended,
@@ -155,7 +163,7 @@ async fn serve(
             Some(Ok(Ending::CaughtUp | Ending::Stopped)) => {}
             Some(Ok(Ending::Failed)) => exit = Exit::Failed,
             Some(Ok(Ending::OutputClosed)) => {
-                exit = Exit::Failed;
+                (exit, is_unread) = (Exit::Failed, true);
                 break;
             }
             Some(Err(error)) => {
@@ -175,14 +183,14 @@ async fn serve(
     };
     match tokio::time::timeout(STOP_FOR_MAX, ending).await {
         Ok(Ok(())) => exit,
-        // Nobody reads: that was told.
-        Ok(Err(_)) if exit == Exit::Failed => exit,
+        // That was told.
+        Ok(Err(_)) if is_unread => exit,
         Ok(Err(error)) => {
             tracing::error!("the last batches could not be stored, position kept: {error}");
             Exit::Failed
         }
         Err(_) => {
-            tracing::warn!("the output does not take the last batch: it will come again");
+            tracing::warn!("the last batch was not stored in time: it will come again");
             exit
         }
     }

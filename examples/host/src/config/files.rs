@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::fault::Fault;
+use crate::ground::{beside, resolved};
 
 /// Files that are in use, each with what it is.
 #[derive(Default)]
@@ -19,9 +20,7 @@ impl Files {
     pub(super) fn add_state(&mut self, path: &Path) {
         self.add(path, "the state file");
         for ending in ["-wal", "-shm", "-journal", "-new"] {
-            let mut beside = path.as_os_str().to_owned();
-            beside.push(ending);
-            self.add(Path::new(&beside), "a file of the state");
+            self.add(&beside(path, ending), "a file of the state");
         }
     }
 
@@ -32,15 +31,4 @@ impl Files {
         let message = format!("is also {what}");
         Some(Fault::new("output.path", message, "give the output a file of its own"))
     }
-}
-
-/// The path without links, as far as it exists.
-fn resolved(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| {
-        let folder = super::folder(path).canonicalize();
-        match (folder, path.file_name()) {
-            (Ok(folder), Some(name)) => folder.join(name),
-            _ => path.to_owned(),
-        }
-    })
 }

@@ -26,16 +26,18 @@ impl<'a> Search<'a> {
     /// Looks for marks in a schema of this value. Whether the value fits is not judged: a mark in one
     /// of several alternatives is one.
     fn look(&mut self, schema: &'a Value, value: &Value, depth: u32) {
+        // Whatever it is, it is a step: lists of what is no schema have no end either.
+        self.steps_left = self.steps_left.saturating_sub(1);
         if !schema.is_object() || self.steps_left == 0 || depth > DEPTH_MAX {
             return;
         }
-        self.steps_left -= 1;
         let depth = depth + 1;
         if schema["writeOnly"] == true || schema["format"] == "password" {
             self.take(value);
             return;
         }
         let link = schema["$ref"].as_str().and_then(|link| link.strip_prefix('#'));
+        let link = link.filter(|link| link.len() <= LINK_BYTES_MAX);
         if let Some(schema) = link.and_then(|link| self.root.pointer(link)) {
             self.look(schema, value, depth);
         }
@@ -44,22 +46,24 @@ impl<'a> Search<'a> {
                 self.look(schema, value, depth);
             }
         }
-        for key in ["if", "then", "else"] {
-            self.look(&schema[key], value, depth);
+        for schema in ["if", "then", "else"].into_iter().filter_map(|key| schema.get(key)) {
+            self.look(schema, value, depth);
         }
         for schema in members(&schema["dependentSchemas"]) {
             self.look(schema, value, depth);
         }
         for (key, value) in value.as_object().into_iter().flatten() {
-            self.look(&schema["properties"][key], value, depth);
-            self.look(&schema["additionalProperties"], value, depth);
-            for schema in members(&schema["patternProperties"]) {
+            let own = [schema["properties"].get(key), schema.get("additionalProperties")];
+            let patterns = members(&schema["patternProperties"]);
+            for schema in own.into_iter().flatten().chain(patterns) {
                 self.look(schema, value, depth);
             }
         }
         for (index, value) in value.as_array().into_iter().flatten().enumerate() {
-            self.look(&schema["prefixItems"][index], value, depth);
-            self.look(&schema["items"], value, depth);
+            let own = [schema["prefixItems"].get(index), schema.get("items")];
+            for schema in own.into_iter().flatten() {
+                self.look(schema, value, depth);
+            }
         }
     }
 
@@ -85,6 +89,9 @@ fn members(value: &Value) -> impl Iterator<Item = &Value> {
 /// Schemas that are looked at for one configuration.
 const STEPS_MAX: u32 = 100_000;
 const DEPTH_MAX: u32 = 64;
+const LINK_BYTES_MAX: usize = 1_024;
+/// Largest schema of a component, in bytes.
+pub(crate) const SCHEMA_BYTES_MAX: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -130,6 +137,12 @@ mod tests {
         });
         let config = json!([[[[["a", "b"], "c"], "d"], "e"], "f"]);
         assert!(secrets(&round, &config).is_empty());
+        // Nor do lists of what is no schema, gone through again and again.
+        let wide = vec![json!({"$ref": "#"}), json!({"$ref": "#"})].into_iter();
+        let wide = json!({"allOf": wide.chain(vec![json!(0); 100_000]).collect::<Vec<_>>()});
+        let begun = std::time::Instant::now();
+        assert!(secrets(&wide, &config).is_empty());
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
         for odd in [json!(true), json!([1]), json!("x"), json!({"properties": 1, "$ref": "#/%zz"})]
         {
             assert!(secrets(&odd, &config).is_empty());

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line};
 use crate::bindings::Event;
 use crate::ground::{self, FileId};
+use crate::printable::printable;
 use crate::state::Mark;
 
 /// An output into one file.
@@ -54,7 +55,8 @@ impl FileOutput {
             })?),
             None => None,
         };
-        if !path.exists() && stored.as_ref().is_some_and(|stored| stored.length > 0) {
+        let is_gone = FileId::at(path).map_err(|error| io_error(path, &error))?.is_none();
+        if is_gone && stored.as_ref().is_some_and(|stored| stored.length > 0) {
             return Err(refused(path, "it is gone, and events were delivered to it", REMEDY));
         }
         let mut options = OpenOptions::new();
@@ -94,7 +96,7 @@ impl FileOutput {
         }
         if found > length {
             tracing::warn!(
-                file = %path.display(),
+                file = %printable(&path.display().to_string()),
                 bytes = found - length,
                 "cut what the last run had not committed"
             );
@@ -207,9 +209,13 @@ impl Output for FileOutput {
         true
     }
 
+    /// A good end is one that leaves nothing of this host behind what is committed. What others left
+    /// there is no reason not to note it: else the next start would take it for its own, and cut it.
     fn close(&mut self) -> Option<Mark> {
-        let is_whole = self.reach == self.committed.length && self.check().is_ok();
-        is_whole.then(|| self.mark(true))
+        let is_end = self.written.length == self.committed.length
+            // Synced, or a power cut could bring back what was taken back.
+            && self.cut().is_ok_and(|()| self.file.sync_all().is_ok());
+        is_end.then(|| self.mark(true))
     }
 
     fn may_group(&self) -> bool {
@@ -247,33 +253,26 @@ impl Ends {
 struct FileMark {
     length: u64,
     head: String,
-    tail: Option<String>,
+    tail: String,
     /// The host came to a good end: nothing of it lies beyond.
     is_closed: bool,
 }
 
 impl FileMark {
     fn of(ends: &Ends, is_closed: bool) -> Self {
-        let (head, tail) = (hash(&ends.head), Some(hash(&ends.tail)));
-        Self { length: ends.length, head, tail, is_closed }
+        Self { length: ends.length, head: hash(&ends.head), tail: hash(&ends.tail), is_closed }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (length, head, tail, end) = match *text.split(' ').collect::<Vec<_>>() {
-            [length, head, tail, end] => (length, head, Some(tail), end),
-            // As it was before the end was looked at, too.
-            [length, head] => (length, head, None, OPEN),
-            _ => return None,
-        };
+        let [length, head, tail, end] = *text.split(' ').collect::<Vec<_>>() else { return None };
         let is_closed = [OPEN, CLOSED].iter().position(|&word| word == end)? == 1;
-        let (head, tail) = (head.to_owned(), tail.map(str::to_owned));
+        let (head, tail) = (head.to_owned(), tail.to_owned());
         Some(Self { length: length.parse().ok()?, head, tail, is_closed })
     }
 
     fn to_text(&self) -> String {
         let end = if self.is_closed { CLOSED } else { OPEN };
-        let tail = self.tail.as_deref().unwrap_or_default();
-        format!("{} {} {tail} {end}", self.length, self.head)
+        format!("{} {} {} {end}", self.length, self.head, self.tail)
     }
 
     /// Whether a file of this length is the one that the mark was made of.
@@ -287,7 +286,7 @@ impl FileMark {
         }
         let ends = Ends::read(file, length).map_err(|error| io_error(path, &error))?;
         let now = Self::of(&ends, self.is_closed);
-        if now.head != self.head || self.tail.is_some() && now.tail != self.tail {
+        if now != *self {
             return Err(refused(path, "it is another file than the one that was written", REMEDY));
         }
         if found > length && self.is_closed {

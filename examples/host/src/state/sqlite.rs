@@ -1,19 +1,23 @@
 //! State in an `SQLite` file.
 
+mod fault;
+mod tables;
+
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
+use rusqlite::{Connection, OpenFlags, Transaction};
 
 use super::{CommitError, CursorChange, Mark, State, StateError, StoredCursor, lock};
-use crate::ground::{self, FileId};
+use crate::ground::{self, FileId, beside};
 use crate::output::remedy;
-use crate::shortage::Shortage;
+use fault::Fault;
+use tables::Held;
 
 /// State in an `SQLite` file, which no other process may change meanwhile.
 pub struct SqliteState {
@@ -28,13 +32,6 @@ pub struct SqliteState {
     id: FileId,
     /// Keeps the lock. Declared last, so that it is closed last: that would end `SQLite`'s own locks.
     _lock: File,
-}
-
-/// What a state holds.
-#[derive(Clone, Default, PartialEq, Eq)]
-struct Held {
-    cursors: BTreeMap<String, Arc<str>>,
-    marks: BTreeMap<String, String>,
 }
 
 impl SqliteState {
@@ -78,8 +75,9 @@ impl SqliteState {
         }
         // A reader that may not write leaves files behind that only a writer removes: SQLite itself
         // goes down to reading where the file cannot be written.
-        let read = |connection: Connection| {
-            check_version(&connection).and_then(|()| Ok(cursors(&connection)?))
+        let read = |connection: Connection| -> Result<_, Fault> {
+            tables::check_version(&connection)?;
+            Ok(tables::cursors(&connection)?)
         };
         let found = connect(path).and_then(|connection| read(connection).map_err(|e| e.at(path)));
         if found.is_ok() || beside(path, "-wal").exists() {
@@ -102,7 +100,7 @@ impl SqliteState {
 
     /// Sets a fresh connection up, and tells what the file holds.
     fn begin(&mut self) -> Result<Held, Fault> {
-        check_version(&self.connection)?;
+        tables::check_version(&self.connection)?;
         // Where the file system cannot do it, SQLite stays with its older journal: as safe.
         self.connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
         self.connection.pragma_update(None, "synchronous", "full")?;
@@ -110,6 +108,13 @@ impl SqliteState {
         self.connection.pragma_update_and_check(None, "journal_size_limit", limit, |_| Ok(()))?;
         let held = Held::read(&self.connection)?;
         self.beside = self.find_beside();
+        // What a failed sync left behind, of this host or the one before, may be in memory only, however
+        // well it reads. Copied into the file, and synced there, it is as durable as it looks.
+        let is_busy: bool =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))?;
+        if is_busy {
+            return Err("another process reads it for too long; end that one".to_owned().into());
+        }
         Ok(held)
     }
 
@@ -120,19 +125,11 @@ impl SqliteState {
         self.check_file()?;
         self.connection = Connection::open_in_memory()?;
         self.connection = connect_to(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let held = self.begin()?;
-        // What a failed sync left behind may be in memory only, however well it reads. Copied into
-        // the file, and synced there, it is as durable as it looks.
-        let is_busy: bool =
-            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))?;
-        if is_busy {
-            return Err("another process reads it for too long; end that one".to_owned().into());
-        }
-        Ok(held)
+        self.begin()
     }
 
     fn check_file(&self) -> Result<(), Fault> {
-        self.id.check(&self.path).map_err(|why| Fault(format!("{why}; {PUT_BACK}")))
+        self.id.check(&self.path).map_err(|why| format!("{why}; {PUT_BACK}").into())
     }
 
     fn find_beside(&self) -> [Option<FileId>; 2] {
@@ -156,7 +153,8 @@ impl SqliteState {
                 return Ok(());
             }
             has_lost = found != self.held;
-            self.is_known = true;
+            // What was lost is not forgotten until it stands there again.
+            self.is_known = !has_lost;
         }
         let not_stored = |error: Fault| CommitError::NotStored(error.at(&path));
         self.check_file().map_err(not_stored)?;
@@ -188,14 +186,11 @@ impl SqliteState {
 
 impl State for SqliteState {
     fn cursors(&self) -> Result<BTreeMap<String, StoredCursor>, StateError> {
-        cursors(&self.connection).map_err(|error| Fault::from(error).at(&self.path))
+        tables::cursors(&self.connection).map_err(|error| Fault::from(error).at(&self.path))
     }
 
     fn mark(&self, output: &str) -> Result<Option<String>, StateError> {
-        self.connection
-            .query_row("SELECT mark FROM output WHERE name = ?1", [output], |row| row.get(0))
-            .optional()
-            .map_err(|error| Fault::from(error).at(&self.path))
+        tables::mark(&self.connection, output).map_err(|error| Fault::from(error).at(&self.path))
     }
 
     fn check(&self) -> Result<(), StateError> {
@@ -212,9 +207,9 @@ impl State for SqliteState {
         }
         self.store(wanted, |transaction| {
             for change in changes {
-                store_cursor(transaction, &change.source, &change.cursor, change.events)?;
+                tables::store_cursor(transaction, &change.source, &change.cursor, change.events)?;
             }
-            mark.map_or(Ok(()), |mark| store_mark(transaction, &mark.output, &mark.text))
+            mark.map_or(Ok(()), |mark| tables::store_mark(transaction, &mark.output, &mark.text))
         })
     }
 
@@ -223,55 +218,9 @@ impl State for SqliteState {
         if wanted.cursors.remove(source).is_none() {
             return Ok(false);
         }
-        let removed = self.store(wanted, |transaction| {
-            transaction.execute("DELETE FROM cursor WHERE source = ?1", [source]).map(drop)
-        });
+        let removed = self.store(wanted, |transaction| tables::remove_cursor(transaction, source));
         Ok(removed.map(|()| true)?)
     }
-}
-
-impl Held {
-    fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let stored = cursors(connection)?.into_iter();
-        let mut marks = connection.prepare("SELECT name, mark FROM output")?;
-        let marks = marks.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(Self {
-            cursors: stored.map(|(source, stored)| (source, stored.cursor)).collect(),
-            marks: marks.collect::<rusqlite::Result<_>>()?,
-        })
-    }
-
-    fn store(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        for (source, cursor) in &self.cursors {
-            store_cursor(transaction, source, cursor, 0)?;
-        }
-        self.marks.iter().try_for_each(|(output, text)| store_mark(transaction, output, text))
-    }
-}
-
-fn store_cursor(
-    transaction: &Transaction<'_>,
-    source: &str,
-    cursor: &str,
-    events: u64,
-) -> rusqlite::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let now_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
-    let events = i64::try_from(events).unwrap_or(i64::MAX);
-    let mut statement = transaction.prepare(
-        "INSERT INTO cursor (source, cursor, events, updated_ms) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (source) DO UPDATE SET
-             cursor = excluded.cursor,
-             events = events + excluded.events,
-             updated_ms = excluded.updated_ms",
-    )?;
-    statement.execute((source, cursor, events, now_ms)).map(drop)
-}
-
-fn store_mark(transaction: &Transaction<'_>, output: &str, text: &str) -> rusqlite::Result<()> {
-    let statement = "INSERT INTO output (name, mark) VALUES (?1, ?2)
-                     ON CONFLICT (name) DO UPDATE SET mark = excluded.mark";
-    transaction.execute(statement, (output, text)).map(drop)
 }
 
 /// Makes a state that holds nothing, and its lock. It appears under its name only when it is whole:
@@ -300,8 +249,13 @@ fn make(path: &Path) -> Result<(File, Metadata), StateError> {
         std::fs::remove_file(&new).map_err(error)?;
         (file, found) = locked(OpenOptions::new().create_new(true))?;
     }
+    if path.exists() {
+        // Before the lock was taken: it would be replaced under whoever has it now.
+        std::fs::remove_file(&new).map_err(error)?;
+        return Err(StateError::new(path, "was made by another host a moment ago; start again"));
+    }
     let made = connect(&new)?;
-    made.execute_batch(SCHEMA).map_err(|error| Fault::from(error).at(&new))?;
+    tables::make(&made).map_err(|error| Fault::from(error).at(&new))?;
     made.close().map_err(|(_, error)| Fault::from(error).at(&new))?;
     FileId::of(&found).check(&new).map_err(|why| StateError::new(&new, why))?;
     std::fs::rename(&new, path)
@@ -343,107 +297,12 @@ fn connect_to(opened: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn check_version(connection: &Connection) -> Result<(), Fault> {
-    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let (application, version) = (number("application_id")?, number("user_version")?);
-    if application != APPLICATION_ID {
-        return Err("belongs to another program; give [state] a path of its own".to_owned().into());
-    }
-    if version > VERSION {
-        let why = format!("was written by a newer source-host (version {version}); use that one");
-        return Err(why.into());
-    }
-    Ok(())
-}
-
-fn cursors(connection: &Connection) -> rusqlite::Result<BTreeMap<String, StoredCursor>> {
-    let mut statement =
-        connection.prepare("SELECT source, cursor, events, updated_ms FROM cursor")?;
-    let rows = statement.query_map((), |row| {
-        let events: i64 = row.get(2)?;
-        let stored = StoredCursor {
-            cursor: row.get(1)?,
-            events: u64::try_from(events).unwrap_or(0),
-            updated_ms: row.get(3)?,
-        };
-        Ok((row.get(0)?, stored))
-    })?;
-    rows.collect()
-}
-
-/// A file beside the state. `SQLite` follows links to the state, and puts its own beside where they lead.
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut beside = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
-    beside.push(end);
-    beside.into()
-}
-
 fn unusable(path: &Path, error: &io::Error) -> StateError {
     StateError::new(path, format!("cannot be opened: {error}{}", remedy(error)))
 }
 
-/// What is wrong with a state whose path is told elsewhere.
-struct Fault(String);
-
-impl Fault {
-    fn at(self, path: &Path) -> StateError {
-        StateError::new(path, self.0)
-    }
-}
-
-impl From<String> for Fault {
-    fn from(why: String) -> Self {
-        Self(why)
-    }
-}
-
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Self(told(&error))
-    }
-}
-
-/// The database's errors in words, with what to do about the common ones.
-fn told(error: &rusqlite::Error) -> String {
-    use rusqlite::ErrorCode;
-    let remedy = match error.sqlite_error_code() {
-        // SQLite does not tell that this is why.
-        Some(ErrorCode::CannotOpen) if let Some(shortage) = Shortage::of_files() => {
-            return format!("{error}; {}", shortage.remedy());
-        }
-        Some(ErrorCode::DiskFull) => "; make room on the disk",
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
-            "; the host must be able to write the file and its folder"
-        }
-        Some(ErrorCode::SystemIoFailure) => {
-            "; see whether the disk is sound and has room, and whether the size of files is limited"
-        }
-        Some(ErrorCode::NotADatabase) => "; give [state] a path of its own",
-        Some(ErrorCode::DatabaseCorrupt) => "; restore it from a copy",
-        _ => "",
-    };
-    format!("{error}{remedy}")
-}
-
-const SCHEMA: &str = "
-    PRAGMA journal_mode = memory;
-    PRAGMA synchronous = full;
-    BEGIN;
-    CREATE TABLE cursor (
-        source TEXT PRIMARY KEY,
-        cursor TEXT NOT NULL,
-        events INTEGER NOT NULL,
-        updated_ms INTEGER NOT NULL
-    ) STRICT;
-    CREATE TABLE output (name TEXT PRIMARY KEY, mark TEXT NOT NULL) STRICT;
-    PRAGMA application_id = 1936681075;
-    PRAGMA user_version = 1;
-    COMMIT;
-";
 const PUT_BACK: &str =
     "put it back, or stop the host: what is delivered from now on could not be remembered";
-const VERSION: i64 = 1;
-/// The ASCII of `sohs`: tells a state from other programs' databases.
-const APPLICATION_ID: i64 = 1_936_681_075;
-const BUSY_FOR_MAX: Duration = Duration::from_secs(5);
+/// The end waits for it twice, and no longer than four seconds.
+const BUSY_FOR_MAX: Duration = Duration::from_millis(1_500);
 const JOURNAL_BYTES_MAX: i64 = 16 << 20;

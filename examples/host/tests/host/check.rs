@@ -344,7 +344,7 @@ fn a_signal_ends_a_command_whose_answer_nobody_reads_and_a_reader_that_goes_is_n
     let said = "x".repeat(2_000);
     let report = format!("do = \"report\"\ncount = 33\nnotices = [{{ message = \"{said}\" }}]");
     let mut bench = Bench::with(&[source("one", &report), source("two", &report)]);
-    bench.starter = crate::signals::hangup_ends();
+    bench.starter = crate::signals::signals_end();
     let long = "c".repeat(100_000);
     bench.host(&["cursor", "set", "one", &long]).expect(0);
     let inspect = ["inspect", guest().to_str().unwrap()];

@@ -104,6 +104,12 @@ fn an_output_that_is_another_file_of_the_configuration_is_refused_before_anythin
         bench.catch_up().expect(2).says(&format!("output.path: is also {what}"));
         assert!(!bench.path("state.db-new").exists());
     }
+    // What is beside a state is where a link leads.
+    std::fs::create_dir(bench.path("real")).unwrap();
+    std::fs::write(bench.path("real/state.db"), "").unwrap();
+    std::os::unix::fs::symlink("real/state.db", bench.path("state.db")).unwrap();
+    bench.configure("type = \"file\"\npath = \"real/state.db-wal\"", &[acme("do = \"events\"")]);
+    bench.catch_up().expect(2).says("output.path: is also a file of the state");
 }
 
 #[test]

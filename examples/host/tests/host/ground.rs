@@ -135,6 +135,16 @@ fn what_another_program_appends_to_the_output_file_is_never_cut() {
     set_length(&collecting.bench, "out.ndjson", whole);
     collecting.has_all();
 
+    // Nor by the host that is started after one that refused it was stopped.
+    let collecting = Collecting::three_pages(FILE);
+    append(&collecting.bench, "out.ndjson", OTHER);
+    collecting.refuses("another program wrote to it");
+    collecting.running.signal("TERM");
+    let Collecting { bench, running, .. } = collecting;
+    running.end();
+    bench.catch_up().expect(1).says("another program wrote to it");
+    assert!(bench.read("out.ndjson").ends_with(OTHER));
+
     // A host that came to a good end leaves nothing to cut.
     let bench = Bench::with_output(FILE, &[acme(THREE_PAGES)]);
     bench.catch_up().expect(0);

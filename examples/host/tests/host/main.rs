@@ -19,5 +19,7 @@ mod sandbox;
 mod server;
 mod shortages;
 mod signals;
+mod starts;
+mod state;
 mod syscalls;
 mod waits;

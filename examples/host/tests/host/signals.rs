@@ -36,7 +36,7 @@ fn a_hangup_before_the_first_poll_does_not_end_a_host_either() {
 }
 
 #[test]
-fn a_hangup_ends_a_check() {
+fn a_signals_end_a_check() {
     let server = Server::start(|_, _| {
         loop {
             std::thread::park();
@@ -45,7 +45,7 @@ fn a_hangup_ends_a_check() {
     let keys = format!("allow = [\"{}\"]", server.url());
     let config = format!("do = \"fetch\"\nurl = \"{}\"", server.url());
     let mut bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
-    bench.starter = hangup_ends();
+    bench.starter = signals_end();
     let output = std::fs::File::create(bench.path("stdout")).unwrap();
     let running = bench.start_command(&["check"], output);
     wait_for("the request", || !server.received().is_empty());
@@ -53,7 +53,8 @@ fn a_hangup_ends_a_check() {
     assert_eq!(running.end().0, None);
 }
 
-/// What starts a command as a terminal would: under `nohup` it would inherit that a hangup is ignored.
-pub(crate) fn hangup_ends() -> Vec<String> {
-    ["env", "--default-signal=HUP"].map(str::to_owned).into()
+/// What starts a command as a terminal would: under `nohup`, or in the background of a script, it would
+/// inherit that signals are ignored.
+pub(crate) fn signals_end() -> Vec<String> {
+    ["env", "--default-signal=HUP,INT"].map(str::to_owned).into()
 }
