@@ -4,9 +4,9 @@ use crate::bindings::Batch;
 
 /// Whether a batch keeps to the contract. The error says how it does not.
 pub fn judge(batch: &Batch) -> Result<(), String> {
-    if batch.cursor.len() > CURSOR_BYTES_MAX {
+    if !(1..=CURSOR_BYTES_MAX).contains(&batch.cursor.len()) {
         return Err(format!(
-            "the cursor has {} bytes; at most {CURSOR_BYTES_MAX} are allowed",
+            "the cursor has {} bytes; 1 to {CURSOR_BYTES_MAX} are allowed",
             batch.cursor.len()
         ));
     }
@@ -69,7 +69,9 @@ mod tests {
     #[test]
     fn a_batch_of_the_contract_is_taken() {
         assert_eq!(judge(&batch("{}".into(), vec![("1", "{}"), ("2", r#"{"a":"b"}"#)])), Ok(()));
-        assert_eq!(judge(&batch(String::new(), Vec::new())), Ok(()));
+        assert_eq!(judge(&batch("c".into(), Vec::new())), Ok(()));
+        // One that cannot be told from none is none to go on from.
+        assert!(judge(&batch(String::new(), Vec::new())).is_err());
     }
 
     #[test]

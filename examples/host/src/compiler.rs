@@ -93,21 +93,33 @@ fn read_and_compile(engine: &Engine, path: &Path) -> Result<Compiled, ComponentE
 
 /// Counts what would take the compiler memory out of all proportion to the file.
 fn judge(bytes: &[u8]) -> Result<(), String> {
-    let (mut functions, mut types): (u64, u64) = (0, 0);
+    let (mut functions, mut segments, mut declared) = (0_u64, 0_u64, 0_u64);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload {
             Ok(Payload::FunctionSection(section)) => functions += u64::from(section.count()),
-            Ok(Payload::TypeSection(section)) => types += u64::from(section.count()),
-            Ok(Payload::CoreTypeSection(section)) => types += u64::from(section.count()),
-            Ok(Payload::ComponentTypeSection(section)) => types += u64::from(section.count()),
-            Ok(_) => {}
+            Ok(Payload::DataSection(section)) => segments += u64::from(section.count()),
+            // What is in the first two comes by itself; of the others memory is as their size.
+            Ok(
+                Payload::ModuleSection { .. }
+                | Payload::ComponentSection { .. }
+                | Payload::CodeSectionStart { .. }
+                | Payload::CodeSectionEntry(_)
+                | Payload::CustomSection(_),
+            ) => {}
+            Ok(section) => {
+                declared += section.as_section().map_or(0, |(_, range)| range.len() as u64);
+            }
             // The engine says it better.
             Err(_) => return Ok(()),
         }
     }
-    for (count, what) in [(functions, "functions"), (types, "types")] {
-        if count > PARTS_MAX {
-            return Err(format!("it has {count} {what}; at most {PARTS_MAX}"));
+    for (count, max, what) in [
+        (functions, PARTS_MAX, "functions"),
+        (segments, PARTS_MAX, "segments of data"),
+        (declared, DECLARED_BYTES_MAX, "bytes of types, imports, exports and the like"),
+    ] {
+        if count > max {
+            return Err(format!("it has {count} {what}; at most {max}"));
         }
     }
     Ok(())
@@ -116,6 +128,8 @@ fn judge(bytes: &[u8]) -> Result<(), String> {
 /// Components that are compiled at a time, each on as many threads as there are processors.
 const AT_A_TIME_MAX: usize = 2;
 const FILE_BYTES_MAX: u64 = 64 << 20;
-/// Functions, and types, of one component: more than twice as many as a whole Python has. The compiler
-/// takes 5 KiB for a function that does nothing.
+/// Functions, and segments of data, of one component: more than twice as many as a whole Python has. The
+/// compiler takes 5 KiB for a function that does nothing.
 const PARTS_MAX: u64 = 50_000;
+/// All else that a component declares, such as types, which take many times as much as in the file.
+const DECLARED_BYTES_MAX: u64 = 4 << 20;

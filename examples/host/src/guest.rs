@@ -1,7 +1,7 @@
 //! What the host gives to one instance: its imports, and its limits.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::ResourceLimiter;
 
@@ -22,6 +22,8 @@ pub(crate) struct GuestState {
     memory_bytes: usize,
     out_of_memory: bool,
     ticks_left: u32,
+    /// The tick that ends a wait in `send` is none of computing.
+    has_waited: bool,
     out_of_time: bool,
     requests_left: u32,
 }
@@ -37,6 +39,7 @@ impl GuestState {
             memory_bytes: 0,
             out_of_memory: false,
             ticks_left: ticks(limits.cpu),
+            has_waited: false,
             out_of_time: false,
             requests_left: limits.requests_max,
         }
@@ -46,11 +49,15 @@ impl GuestState {
     pub(crate) fn begin_call(&mut self) {
         self.out_of_memory = false;
         self.ticks_left = ticks(self.limits.cpu);
+        self.has_waited = false;
         self.requests_left = self.limits.requests_max;
     }
 
     /// Counts computing time, and says how the call goes on.
     pub(crate) fn tick(&mut self) -> Tick<impl Future<Output = ()> + Send + use<>> {
+        if core::mem::take(&mut self.has_waited) {
+            return Tick::Yield;
+        }
         self.ticks_left = self.ticks_left.saturating_sub(1);
         self.out_of_time = self.ticks_left == 0;
         if self.out_of_time {
@@ -96,7 +103,10 @@ impl crate::bindings::pipeline::source::http::Host for GuestState {
         };
         self.requests_left = left;
         self.turn.leave();
-        Ok(client.send(request, &self.room).await)
+        let begun = Instant::now();
+        let outcome = client.send(request, &self.room).await;
+        self.has_waited = begun.elapsed() >= TICK;
+        Ok(outcome)
     }
 }
 

@@ -87,14 +87,14 @@ impl HttpClient {
             .pool_max_idle_per_host(1)
             // Shorter than servers commonly wait, so that a connection is not closed under a request.
             .pool_idle_timeout(Duration::from_secs(15));
-        builder = match proxy {
-            Some(proxy) => {
-                let proxy = reqwest::Proxy::all(proxy.clone())
-                    .map_err(|_| "the proxy cannot be used".to_owned())?;
-                builder.proxy(proxy)
-            }
-            None => builder.dns_resolver(JudgingResolver::new(Arc::clone(&allow), lookup)),
-        };
+        // The one name that is looked up for a proxy is its own: a person gave it.
+        let judge = proxy.is_none().then(|| Arc::clone(&allow));
+        builder = builder.dns_resolver(JudgingResolver::new(judge, lookup));
+        if let Some(proxy) = proxy {
+            let proxy = reqwest::Proxy::all(proxy.clone())
+                .map_err(|_| "the proxy cannot be used".to_owned())?;
+            builder = builder.proxy(proxy);
+        }
         let client = builder.build().map_err(|error| told(&error))?;
         Ok(Self { client, allow, proxy: proxy.map(host_and_port), no_certificate, limits })
     }
@@ -105,6 +105,7 @@ impl HttpClient {
         let allowed = request.timeout_ms.map_or(self.limits.timeout, |timeout_ms| {
             Duration::from_millis(timeout_ms.into()).min(self.limits.timeout)
         });
+        let allowed = allowed.min(room.patience());
         let request = self.judge(request).map_err(HttpError::Denied)?;
         let dialled = self.dialled(request.url());
         let exchange = self.exchange(request, &dialled, room);
@@ -140,9 +141,10 @@ impl HttpClient {
         self.no_certificate.forget();
         let no_way = |why| HttpError::Connect(format!("no connection to {dialled}: {why}"));
         match self.client.execute(request).await {
-            // Nobody but a proxy answers so.
+            // Nobody but a proxy answers so, where no TLS hides from it what the API answers.
             Ok(response)
                 if self.proxy.is_some()
+                    && response.url().scheme() == "http"
                     && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED =>
             {
                 Err(no_way(proxy::told_status(response.status())))

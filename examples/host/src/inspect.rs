@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::bindings::Metadata;
 use crate::component::{CallFailure, CallLimits, ComponentError, Runtime, SourceComponent};
+use crate::config::SCHEMA_BYTES_MAX;
 use crate::print::print_aside;
 use crate::printable::{Form, escape, printable};
 use crate::run::Exit;
@@ -86,11 +87,18 @@ fn told(path: &Path, component: &SourceComponent, metadata: Option<&Metadata>) -
         line("export", &name);
     }
     if let Some(metadata) = metadata {
-        let schema = serde_json::from_str::<serde_json::Value>(&metadata.config_schema);
-        let schema = schema.map_or_else(
-            |_| printable(&metadata.config_schema),
-            |schema| escape(&format!("{schema:#}"), Form::Json, Some('\n')).into_owned(),
-        );
+        let said = &metadata.config_schema;
+        let schema = if said.len() > SCHEMA_BYTES_MAX {
+            format!(
+                "too large: it has {} bytes, at most {SCHEMA_BYTES_MAX} are allowed",
+                said.len()
+            )
+        } else {
+            serde_json::from_str::<serde_json::Value>(said).map_or_else(
+                |_| printable(said),
+                |schema| escape(&format!("{schema:#}"), Form::Json, Some('\n')).into_owned(),
+            )
+        };
         let _ = write!(text, "schema of the configuration:\n{schema}\n");
     }
     text

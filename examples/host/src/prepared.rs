@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::component::{CallFailure, ComponentError, LinkedSource, Runtime};
-use crate::config::{Config, SourceConfig};
+use crate::config::{Config, SCHEMA_BYTES_MAX, SourceConfig};
 use crate::egress::AllowList;
 use crate::fault::Fault;
 use crate::http::HttpClient;
@@ -142,7 +142,14 @@ async fn validate(
     let outcome = async {
         let mut instance = component.instantiate(None).await?;
         // Its secrets have to be known before it says anything of them.
-        source.heed(&instance.describe().await?.config_schema);
+        let schema = instance.describe().await?.config_schema;
+        if schema.len() > SCHEMA_BYTES_MAX {
+            let bytes = schema.len();
+            return Err(CallFailure::Component(format!(
+                "its schema has {bytes} bytes; at most {SCHEMA_BYTES_MAX} are allowed"
+            )));
+        }
+        source.heed(&schema);
         instance.validate(&source.config).await
     };
     let faults = match outcome.await {
@@ -150,10 +157,8 @@ async fn validate(
         Ok(Err(found)) if found.is_empty() => {
             vec![Fault::new(path, "the component refuses it and does not say why", "")]
         }
-        Ok(Err(found)) => found
-            .iter()
-            .take(FAULTS_MAX)
-            .map(|diagnostic| {
+        Ok(Err(found)) => {
+            let told = found.iter().take(FAULTS_MAX).map(|diagnostic| {
                 let clean = |text: &str| source.redactor.clean(text);
                 let dot = if diagnostic.path.is_empty() || diagnostic.path.starts_with('[') {
                     ""
@@ -165,8 +170,14 @@ async fn validate(
                     clean(&diagnostic.message),
                     clean(&diagnostic.remedy),
                 )
-            })
-            .collect(),
+            });
+            let mut told: Vec<Fault> = told.collect();
+            if let Some(more) = found.len().checked_sub(FAULTS_MAX).filter(|more| *more > 0) {
+                let why = format!("the component finds {more} more faults: left out");
+                told.push(Fault::new(path, why, "mend those before first"));
+            }
+            told
+        }
         Err(CallFailure::Short(why)) => return Err(why),
         Err(CallFailure::Component(why)) => {
             let why = source.redactor.clean(&why);

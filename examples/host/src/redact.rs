@@ -165,7 +165,7 @@ const PIECE_BYTES: usize = 1_024;
 const SECRETS_BYTES_MAX: usize = 256 << 10;
 /// As much of a text is looked at, of which the first half is shown at most: the other half has room
 /// for the longest piece, each byte of it written as six.
-const SEEN_BYTES_MAX: usize = 32 << 10;
+const SEEN_BYTES_MAX: usize = 12 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,8 @@ pub(crate) struct Room {
 #[derive(Default)]
 struct Taken {
     place: Option<Place>,
+    /// When it came.
+    since: Option<Instant>,
     /// Time that was spent waiting for places, and the wait that goes on.
     waited: Duration,
     waiting_since: Option<Instant>,
@@ -37,7 +39,15 @@ impl Room {
         let waiting = Waiting(self);
         let place = PLACES.acquire().await.ok();
         drop(waiting);
-        self.taken().place = place;
+        let mut taken = self.taken();
+        (taken.place, taken.since) = (place, Some(Instant::now()));
+    }
+
+    /// How long another exchange may take: what holds a place keeps others waiting.
+    pub(crate) fn patience(&self) -> Duration {
+        let taken = self.taken();
+        let held = taken.since.filter(|_| taken.place.is_some()).map(|since| since.elapsed());
+        held.map_or(Duration::MAX, |held| HELD_FOR_MAX.saturating_sub(held))
     }
 
     /// Gives its place out of hand, if it has one.
@@ -80,6 +90,8 @@ impl Drop for Waiting<'_> {
 /// The largest reply that needs no place, in bytes, decoded.
 pub(crate) const SMALL_BYTES_MAX: usize = 1 << 20;
 const PLACES_MAX: usize = 4;
+/// Less than servers commonly wait for whoever does not read on.
+const HELD_FOR_MAX: Duration = Duration::from_secs(45);
 static PLACES: Semaphore = Semaphore::const_new(PLACES_MAX);
 
 #[cfg(test)]
@@ -94,7 +106,9 @@ mod tests {
         let second = Duration::from_secs(1);
         let rooms: [Room; PLACES_MAX] = Default::default();
         for room in &rooms {
+            assert_eq!(room.patience(), Duration::MAX);
             room.enter().await;
+            assert_eq!(room.patience(), HELD_FOR_MAX);
             // Whoever has a place takes no other.
             room.enter().await;
         }

@@ -11,8 +11,8 @@ pub struct AddressRange(IpNet);
 
 impl AddressRange {
     /// Reads `address/length`, or an address alone. A range must lie within one kind of special
-    /// addresses: nobody allows the machine's own, or a cloud's metadata, with a range that names
-    /// neither. The error says what is wrong with it.
+    /// addresses: nobody allows the machine's own with a range that does not name it. The error says
+    /// what is wrong with it.
     pub fn parse(entry: &str) -> Result<Self, String> {
         let range = entry.parse::<IpNet>();
         let range = range.or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
@@ -27,26 +27,29 @@ impl AddressRange {
         Err("holds public addresses, or more than one kind of others".to_owned())
     }
 
-    /// Whether the address, or the one that is reached through it, is in the range.
+    /// Whether the address, or the one that is reached through it, is in the range. A cloud's metadata
+    /// is in none, but for one that holds nothing else: it gives out the keys of the machine.
     pub(super) fn contains(&self, address: IpAddr) -> bool {
-        self.0.contains(&reached(address))
+        let address = reached(address);
+        self.0.contains(&address) && (self.is_single() || !METADATA.contains(&address))
+    }
+
+    fn is_single(&self) -> bool {
+        self.0.prefix_len() == self.0.max_prefix_len()
     }
 
     /// The entry that allows an address that is not public.
     pub(super) fn of(address: IpAddr) -> Self {
         let address = reached(address);
-        let whole = GIVEN_OUT.iter().find(|range| range.contains(&address));
+        let mut given_out = GIVEN_OUT.iter().filter(|_| !METADATA.contains(&address));
+        let whole = given_out.find(|range| range.contains(&address));
         Self(whole.copied().unwrap_or_else(|| address.into()))
     }
 }
 
 impl fmt::Display for AddressRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.prefix_len() == self.0.max_prefix_len() {
-            self.0.addr().fmt(f)
-        } else {
-            self.0.fmt(f)
-        }
+        if self.is_single() { self.0.addr().fmt(f) } else { self.0.fmt(f) }
     }
 }
 
@@ -88,6 +91,14 @@ const BENCHMARKS: IpNet = v4([198, 18, 0, 0], 15);
 const SHARED: IpNet = v4([100, 64, 0, 0], 10);
 /// Security agents and overlay networks give each name another address of these.
 const GIVEN_OUT: [IpNet; 2] = [BENCHMARKS, SHARED];
+/// Where clouds serve the keys of a machine.
+const METADATA: [IpAddr; 5] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), // nearly all
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),   // AWS, of a container
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)), // Alibaba
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)), // AWS
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)), // Google
+];
 /// Of IPv6, only what lies in here is public.
 const GLOBAL_UNICAST: IpNet = v6([0x2000, 0, 0], 3);
 /// Addresses that are not public, by their kind.
@@ -189,10 +200,30 @@ mod tests {
     }
 
     #[test]
+    fn a_clouds_metadata_is_reached_by_an_entry_of_its_own_alone() {
+        for (address, range) in [
+            ("169.254.169.254", "169.254.0.0/16"),
+            ("100.100.100.200", "100.64.0.0/10"),
+            ("fd00:ec2::254", "fc00::/7"),
+            ("fd20:ce::254", "fd20:ce::/64"),
+        ] {
+            let contains = |entry: &str, address: &str| {
+                AddressRange::parse(entry).unwrap().contains(address.parse().unwrap())
+            };
+            assert!(contains(address, address), "{address}");
+            assert!(!contains(range, address), "{address}");
+        }
+        let range = AddressRange::parse("169.254.0.0/16").unwrap();
+        assert!(range.contains("169.254.1.1".parse().unwrap()));
+        assert!(!range.contains("::ffff:169.254.169.254".parse().unwrap()));
+    }
+
+    #[test]
     fn the_entry_of_an_address_is_a_range_where_each_name_has_another() {
         for (address, entry) in [
             ("198.18.3.4", "198.18.0.0/15"),
-            ("100.100.100.200", "100.64.0.0/10"),
+            ("100.100.100.1", "100.64.0.0/10"),
+            ("100.100.100.200", "100.100.100.200"),
             ("169.254.169.254", "169.254.169.254"),
             ("fd00::1", "fd00::1"),
         ] {

@@ -21,7 +21,8 @@ pub(super) fn system_lookup(name: String) -> Looking {
 
 /// Resolves names for the client: what it does not give is not dialled.
 pub(super) struct JudgingResolver {
-    allow: Arc<AllowList>,
+    /// None: any address will do.
+    allow: Option<Arc<AllowList>>,
     lookup: Lookup,
     /// A lookup goes on when nobody waits for it any more: those count as well, or one source could
     /// take the threads of all.
@@ -29,14 +30,14 @@ pub(super) struct JudgingResolver {
 }
 
 impl JudgingResolver {
-    pub(super) fn new(allow: Arc<AllowList>, lookup: Lookup) -> Self {
+    pub(super) fn new(allow: Option<Arc<AllowList>>, lookup: Lookup) -> Self {
         Self { allow, lookup, under_way: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
     }
 }
 
 impl Resolve for JudgingResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (allow, name) = (Arc::clone(&self.allow), name.as_str().to_owned());
+        let (allow, name) = (self.allow.clone(), name.as_str().to_owned());
         let (lookup, under_way) = (self.lookup, Arc::clone(&self.under_way));
         Box::pin(async move {
             let place = under_way.acquire_owned().await?;
@@ -55,7 +56,10 @@ impl Resolve for JudgingResolver {
                 );
                 EgressError::Dns(format!("{name} could not be resolved: {error}; {remedy}"))
             })?;
-            let addresses = allow.judge_addresses(&name, found)?;
+            let addresses = match allow {
+                Some(allow) => allow.judge_addresses(&name, found)?,
+                None => found,
+            };
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }

@@ -2,7 +2,7 @@
 //! and its other sources run.
 //!
 //! Fails when: a component is compiled on a thread that hears signals; a compiler that takes for ever
-//! is waited for, or its source taken for a fault of the configuration; functions or types have no bound.
+//! is waited for, or its source taken for a fault of the configuration; what a component has has no bound.
 
 use std::fmt::Write as _;
 use std::process::Stdio;
@@ -88,9 +88,20 @@ fn a_component_of_too_many_parts_is_refused_before_it_is_compiled() {
     bench.host(&["check"]).expect(2).says(why);
     let component = bench.path("other.wasm").display().to_string();
     bench.host(&["inspect", &component]).expect(2).says(why);
+    bench.write("other.wasm", many("(data \"\")", 50_001));
+    bench.catch_up().expect(2).says("it has 50001 segments of data; at most 50000");
+    // One type, of many parts.
+    let exports = ('a'..='z').chain('A'..='Z').map(|last| {
+        let name = "a".repeat(90_000);
+        format!("(export \"{name}-{last}\" (func))")
+    });
+    let wide = format!("(component (type (instance {})))", exports.collect::<String>());
+    bench.write("other.wasm", wat::parse_str(wide).unwrap());
+    bench
+        .catch_up()
+        .expect(2)
+        .says("bytes of types, imports, exports and the like; at most 4194304");
     // As many as that are none of a source, but no fault by their number.
-    bench.write("other.wasm", many("(type (func))", 50_001));
-    bench.catch_up().expect(2).says("it has 50001 types; at most 50000");
     bench.write("other.wasm", many("(func)", 50_000));
     bench.catch_up().expect(2).says("it does not export pipeline:source/source");
 }

@@ -2,13 +2,16 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use source_host::component::{CallFailure, CallLimits, Instance, LinkedSource, Runtime};
-use source_host::http::HttpLimits;
+use source_host::egress::{AllowList, Origin};
+use source_host::http::{HttpClient, HttpLimits};
 use source_host::run::{Exit, Limits, run};
 
 use crate::bench::{Bench, Source, acme, guest, skipped};
+use crate::server::{Server, reply};
 
 fn limits() -> CallLimits {
     CallLimits { cpu: Duration::from_millis(200), ..CallLimits::default() }
@@ -34,6 +37,24 @@ async fn a_loop_ends_with_its_computing_time() {
     let failure = poll(limits(), r#"{"do": "loop"}"#).await.unwrap_err();
     assert_eq!(failure.to_string(), "the component computed for more than 0.2 s");
     assert!(begun.elapsed() >= Duration::from_millis(150));
+}
+
+/// Each request takes longer than a tick of the engine, all of them longer than the call may compute.
+#[tokio::test]
+async fn waiting_for_responses_is_no_computing() {
+    let server = Server::start(|_, _| {
+        std::thread::sleep(Duration::from_millis(25));
+        reply(200, "", "")
+    });
+    let limits = CallLimits { cpu: Duration::from_millis(40), ..CallLimits::default() };
+    let url = server.url();
+    let allow = AllowList::new(vec![Origin::parse(&url).unwrap()], Vec::new());
+    let client = HttpClient::new(allow, None, &[], HttpLimits::default()).unwrap();
+    let mut instance = linked(limits).await.instantiate(Some(Arc::new(client))).await.unwrap();
+    let config = format!(r#"{{"do": "fetch often", "count": 8, "url": "{url}"}}"#);
+    for _ in 0..3 {
+        instance.poll(&config, None).await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test]
