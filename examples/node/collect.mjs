@@ -85,6 +85,10 @@ function readCursor(path) {
 
 /** Events first, then the cursor takes its place: a crash repeats a page, and loses nothing. */
 function deliver(batch, cursorFile, last) {
+  const length = Buffer.byteLength(batch.cursor);
+  if (length === 0 || length > CURSOR_BYTES_MAX) {
+    end(1, `the component gave a cursor of ${length} bytes: 1 to ${CURSOR_BYTES_MAX} are allowed`);
+  }
   if (readCursor(cursorFile) !== last) {
     end(1, `${cursorFile}: it was changed meanwhile; run one collector for each cursor file`);
   }

@@ -11,9 +11,9 @@ INSTRUCTIONS_MAX = 10**10  # of a call: seconds of computing; waiting for a resp
 BODY_BYTES_MAX = 4 << 20  # of a response; each byte takes 85 on its way through this binding
 LINE_BYTES_MAX = 4096  # of stderr: a pipe that is ready takes as much at once
 FAILURES = {http.NameResolutionError: "dns", http.NewConnectionError: "connect",
-    http.ConnectTimeoutError: "connect", http.SSLError: "tls", http.ReadTimeoutError: "timeout",
-    TimeoutError: "timeout"}
+    http.ConnectTimeoutError: "connect", http.SSLError: "tls", http.ReadTimeoutError: "timeout"}
 POOL = PoolManager(retries=False)
+Expired = type("Expired", (BaseException,), {})  # an OSError would send urllib3 to another address
 Made = type("Made", (Record,), {"__init__": lambda self, **fields: vars(self).update(fields)})
 
 def main(path="", *flags):
@@ -87,6 +87,8 @@ def read_cursor(path):
 
 def deliver(batch, cursor_file, last):
     """Events first, then the cursor takes its place: a crash repeats a page, and loses nothing."""
+    if not 0 < (length := len(batch.cursor.encode())) <= CURSOR_BYTES_MAX:
+        end(1, f"the component gave a cursor of {length} bytes: 1 to {CURSOR_BYTES_MAX} are allowed")
     if read_cursor(cursor_file) != last:
         end(1, f"{cursor_file}: it was changed meanwhile; run one collector for each cursor file")
     try:
@@ -147,7 +149,7 @@ def send(request, allow):
     headers = [("accept-encoding", "gzip"), *((each.name, each.value) for each in request.headers)]
     body = b""
     try:
-        signal.setitimer(signal.ITIMER_REAL, secs)  # for all of the exchange, however it dawdles
+        signal.setitimer(signal.ITIMER_REAL, secs, 1)  # for all of the exchange, however it dawdles
         with POOL.request(request.method, request.url, headers=HTTPHeaderDict(headers),
                           body=request.body or None, redirect=False, preload_content=False) as reply:
             while len(body) <= BODY_BYTES_MAX and (piece := reply.read1(64 << 10, False)):
@@ -155,6 +157,8 @@ def send(request, allow):
         coding = reply.headers.get("content-encoding", "").lower()
         if coding in ("gzip", "x-gzip") and 0 < len(body) <= BODY_BYTES_MAX:
             body = gzip.open(io.BytesIO(body)).read(BODY_BYTES_MAX + 1)  # urllib3 takes cut ones
+    except Expired:
+        return Variant("timeout", f"{url.netloc}: no whole response within {secs} s")
     except (http.HTTPError, OSError, EOFError, ValueError, zlib.error) as error:
         # Told by name: its text may repeat a header.
         return Variant(FAILURES.get(type(error), "other"), f"{url.netloc}: {type(error).__name__}")
@@ -166,7 +170,7 @@ def send(request, allow):
     return Made(status=reply.status, headers=headers, body=body)
 
 def expire(number, frame):
-    raise TimeoutError
+    raise Expired
 
 class Response(connection.HTTPConnection.response_class):
     """Passes over every interim answer, as Python's own does over 100 alone."""

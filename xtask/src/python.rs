@@ -21,7 +21,7 @@ pub(crate) fn environment(name: &str, requirements: &str) -> Result<PathBuf> {
         return Ok(python);
     }
     run(command("python3").args(["-m", "venv", "--clear"]).arg(&dir)).context(
-        "install Python 3.10 or later with venv: Debian's packages python3, python3-venv",
+        "install Python 3.11 or later with venv: Debian's packages python3, python3-venv",
     )?;
     run(command(&python)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])

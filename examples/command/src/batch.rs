@@ -4,6 +4,9 @@ use crate::bindings::Batch;
 
 /// All events of a batch, one a line. The error says how the batch breaks the contract.
 pub(crate) fn lines(batch: &Batch) -> Result<Vec<u8>, String> {
+    if batch.cursor.is_empty() {
+        return Err("the cursor is empty".to_owned());
+    }
     if batch.cursor.len() > CURSOR_BYTES_MAX {
         return Err(format!("the cursor is larger than {CURSOR_BYTES_MAX} bytes"));
     }
@@ -68,6 +71,7 @@ pub(crate) mod tests {
 
     #[test]
     fn sizes_are_bound() {
+        assert!(lines(&batch("", &[])).is_err());
         assert!(lines(&batch(&"c".repeat(CURSOR_BYTES_MAX), &[])).is_ok());
         assert!(lines(&batch(&"c".repeat(CURSOR_BYTES_MAX + 1), &[])).is_err());
         assert!(lines(&batch("c", &vec!["{}"; EVENTS_MAX + 1])).is_err());
