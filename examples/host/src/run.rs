@@ -17,7 +17,6 @@ use crate::fault;
 use crate::http::HttpLimits;
 use crate::output;
 use crate::prepared::{Prepared, Unprepared};
-use crate::printable::printable;
 use crate::process;
 use crate::shortage::Shortage;
 use crate::signals::Signals;
@@ -65,7 +64,7 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         sources = prepared.parts.len(),
-        output = %printable(&prepared.config.output.target.to_string()),
+        output = prepared.config.output.target.to_string(),
         "host begins"
     );
     serve(prepared, deliverer, until_caught_up, signals).await

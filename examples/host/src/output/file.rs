@@ -15,7 +15,6 @@ use sha2::{Digest, Sha256};
 use super::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line};
 use crate::bindings::Event;
 use crate::ground::{self, FileId};
-use crate::printable::printable;
 use crate::state::Mark;
 
 /// An output into one file.
@@ -96,7 +95,7 @@ impl FileOutput {
         }
         if found > length {
             tracing::warn!(
-                file = %printable(&path.display().to_string()),
+                file = path.display().to_string(),
                 bytes = found - length,
                 "cut what the last run had not committed"
             );

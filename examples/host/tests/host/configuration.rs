@@ -150,7 +150,7 @@ fn a_required_value_that_is_empty_is_not_to_be_left_out() {
 fn the_log_begins_with_what_runs() {
     let bench = Bench::with(&[acme("do = \"events\"")]);
     let version = concat!("version=\"", env!("CARGO_PKG_VERSION"), "\"");
-    bench.catch_up().expect(0).says("host begins").says(version).says("output=standard output");
+    bench.catch_up().expect(0).says("host begins").says(version).says("output=\"standard output\"");
 }
 
 #[test]

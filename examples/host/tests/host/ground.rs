@@ -387,7 +387,7 @@ fn standard_output_that_leads_nowhere_is_refused_before_anything_is_asked_for() 
 fn a_blackhole_takes_events_on_purpose() {
     let mut bench = Bench::with_output("type = \"blackhole\"", &[acme(THREE_PAGES)]);
     bench.starter = sh("exec \"$@\" >/dev/null");
-    bench.catch_up().expect(0).says("output=blackhole");
+    bench.catch_up().expect(0).says("output=\"blackhole\"");
     bench.starter.clear();
     assert_eq!(cursor(&bench), Some(3));
     assert_eq!(bench.catch_up().expect(0).stdout(), "");
