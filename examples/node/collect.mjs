@@ -85,10 +85,8 @@ function readCursor(path) {
 
 /** Events first, then the cursor takes its place: a crash repeats a page, and loses nothing. */
 function deliver(batch, cursorFile, last) {
-  const length = Buffer.byteLength(batch.cursor);
-  if (length === 0 || length > CURSOR_BYTES_MAX) {
-    end(1, `the component gave a cursor of ${length} bytes: 1 to ${CURSOR_BYTES_MAX} are allowed`);
-  }
+  const bytes = Buffer.byteLength(batch.cursor);
+  if (!bytes || bytes > CURSOR_BYTES_MAX) end(1, `the component gave a cursor of ${bytes} bytes`);
   if (readCursor(cursorFile) !== last) {
     end(1, `${cursorFile}: it was changed meanwhile; run one collector for each cursor file`);
   }
@@ -96,10 +94,8 @@ function deliver(batch, cursorFile, last) {
     const next = `${cursorFile}.new`;
     const cut = fs.lstatSync(next, { throwIfNoEntry: false }); // it was going out: end its line
     const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-    const file = fs.openSync(next, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK);
-    fs.writeFileSync(file, batch.cursor);
-    fs.fsyncSync(file);
-    fs.closeSync(file);
+    const flag = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
+    fs.writeFileSync(next, batch.cursor, { flag, flush: true });
     write([cut ? "\n" : "", ...batch.events.map(({ body }) => `${body}\n`)].join(""));
     fs.renameSync(next, cursorFile);
     const folder = fs.openSync(dirname(cursorFile));
