@@ -16,6 +16,7 @@ use toml::Table;
 use crate::environment::Lookup;
 use crate::fault::Fault;
 use crate::ground::{self, folder};
+use crate::shortage::Shortage;
 use files::Files;
 pub use output::{OutputConfig, OutputTarget};
 pub(crate) use schema::SCHEMA_BYTES_MAX;
@@ -133,7 +134,11 @@ fn read(path: &Path) -> Result<Table, Fault> {
     let unreadable = |error: std::io::Error| {
         let remedy = match error.kind() {
             std::io::ErrorKind::FileTooLarge => "divide its sources among several hosts",
-            _ => "give the path of a regular file to --config",
+            std::io::ErrorKind::PermissionDenied => "let the host's user read it",
+            _ => match Shortage::of(&error) {
+                Some(shortage) => shortage.remedy(),
+                None => "give the path of a regular file to --config",
+            },
         };
         Fault::new(&file, format!("cannot be read: {error}"), remedy)
     };

@@ -7,6 +7,8 @@ pub mod stdout;
 use std::fmt;
 use std::io;
 
+use nix::errno::Errno;
+
 use crate::bindings::Event;
 use crate::config::{OutputConfig, OutputTarget};
 use crate::shortage::Shortage;
@@ -110,6 +112,9 @@ pub(crate) fn remedy(error: &io::Error) -> String {
         }
         _ => match Shortage::of(error) {
             Some(shortage) => shortage.remedy(),
+            None if error.raw_os_error() == Some(Errno::EIO as i32) => {
+                "see whether the disk is sound"
+            }
             None => return String::new(),
         },
     };

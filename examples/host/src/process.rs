@@ -44,6 +44,11 @@ pub(crate) fn open_files(sources: usize) {
 
 /// The threads that all else runs on. The error says what to do about it.
 pub(crate) fn runtime() -> Result<Runtime, String> {
+    // Where tokio can open none, it panics.
+    spare_files().map_err(|error| match Shortage::of(&error) {
+        Some(shortage) => format!("the host cannot begin: {error}; {}", shortage.remedy()),
+        None => format!("the host cannot begin: {error}"),
+    })?;
     let threads = processors() + THREADS_SPARE;
     spare(threads + THREADS_OF_HOST).map_err(|error| shortage::no_thread(&error))?;
     let runtime = Builder::new_multi_thread()
@@ -65,6 +70,12 @@ pub(crate) fn runtime() -> Result<Runtime, String> {
 /// The processors that the process may use.
 pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Whether the files that the runtime needs can be opened.
+fn spare_files() -> io::Result<()> {
+    let open = |_| std::fs::File::open("/dev/null");
+    (0..FILES_OF_RUNTIME).map(open).collect::<io::Result<Vec<_>>>().map(drop)
 }
 
 /// Whether so many threads can be started: where tokio cannot start its own, it panics.
@@ -89,6 +100,8 @@ const THREADS_SPARE: usize = 6;
 const THREADS_OF_HOST: usize = 4;
 /// Sockets are looked at after each turn of a thread: a turn may take a tick of the engine.
 const TURNS_WITHOUT_SOCKETS: u32 = 1;
+/// What waits for sockets, twice, what wakes it, and what signals come by.
+const FILES_OF_RUNTIME: usize = 8;
 /// Standard streams, state and its log, output, lock, and what the runtime needs.
 const FILES_OF_HOST: u64 = 32;
 /// A connection that waits for its next request, one that is made, two names that are looked up.

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::bindings::ErrorKind;
 use crate::budget::Budget;
 use crate::component::CallLimits;
-use crate::config::Config;
+use crate::config::OutputConfig;
 use crate::delivery::Deliverer;
 use crate::fault;
 use crate::http::HttpLimits;
@@ -82,13 +82,17 @@ async fn begin(
         let why = match Prepared::load(config, limits).await {
             Ok(prepared) => {
                 process::open_files(prepared.parts.len());
-                match open(&prepared.config) {
+                let (state, output) =
+                    (prepared.config.state.clone(), prepared.config.output.clone());
+                // On a thread of its own: a slow disk keeps no signal waiting.
+                let opened = tokio::task::spawn_blocking(move || open(&state, &output));
+                match opened.await.unwrap_or_else(|broken_off| Err(broken_off.to_string())) {
                     Ok(deliverer) => return Ok((prepared, deliverer)),
                     Err(why) if Shortage::of_files().is_none() => {
                         tracing::error!("{why}");
                         return Err(Exit::Failed);
                     }
-                    Err(why) => why.to_string(),
+                    Err(why) => why,
                 }
             }
             Err(Unprepared::Faulty(faults)) => {
@@ -108,10 +112,10 @@ async fn begin(
     }
 }
 
-fn open(config: &Config) -> Result<Deliverer, Box<dyn std::error::Error>> {
-    let mut state = SqliteState::open(&config.state)?;
-    let output = output::open(&config.output, &mut state)?;
-    Ok(Deliverer::start(output, Box::new(state))?)
+fn open(state: &Path, output: &OutputConfig) -> Result<Deliverer, String> {
+    let mut state = SqliteState::open(state).map_err(|error| error.to_string())?;
+    let output = output::open(output, &mut state).map_err(|error| error.to_string())?;
+    Deliverer::start(output, Box::new(state)).map_err(|error| error.to_string())
 }
 
 /// Runs all sources, each on its own, until the last has ended or the host is told to stop.
@@ -189,7 +193,7 @@ async fn serve(
             Exit::Failed
         }
         Err(_) => {
-            tracing::warn!("the last batch was not stored in time: it will come again");
+            tracing::warn!("the end waits no longer: what is not stored yet will come again");
             exit
         }
     }

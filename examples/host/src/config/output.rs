@@ -8,7 +8,7 @@ use super::section::Section;
 use crate::fault::Fault;
 
 /// Where events go.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OutputConfig {
     /// The kind of output.
     pub target: OutputTarget,
@@ -70,7 +70,7 @@ impl OutputConfig {
 }
 
 /// The kind of output.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutputTarget {
     /// Standard output.
     Stdout,

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 use super::{CommitError, CursorChange, Mark, State, StateError, StoredCursor, lock};
 use crate::ground::{self, FileId, beside};
 use crate::output::remedy;
-use fault::Fault;
+use fault::{Fault, LOCKED};
 use tables::Held;
 
 /// State in an `SQLite` file, which no other process may change meanwhile.
@@ -113,7 +113,7 @@ impl SqliteState {
         let is_busy: bool =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))?;
         if is_busy {
-            return Err("another process reads it for too long; end that one".to_owned().into());
+            return Err(LOCKED.to_owned().into());
         }
         Ok(held)
     }

@@ -96,6 +96,27 @@ fn too_few_files_are_told_by_the_limit_and_each_source_gets_its_turn() {
     }
 }
 
+/// Too few for what the process itself waits with.
+#[test]
+fn a_process_that_can_open_next_to_nothing_says_so_and_ends() {
+    let mut bench = Bench::with(&[acme("do = \"events\"")]);
+    for files in [6, 8, 10, 12, 14, 16] {
+        bench.starter = limited(&format!("-n {files}"));
+        for arguments in [&["run", "--until-caught-up"][..], &["check"], &["cursor", "list"]] {
+            let ended = bench.host(arguments);
+            let is_told = ended.stderr().contains(FILES);
+            assert!(
+                is_told || ended.code() == Some(0),
+                "{files} {arguments:?}: {}",
+                ended.stderr()
+            );
+            assert_ne!(ended.code(), Some(101), "{files} {arguments:?}: {}", ended.stderr());
+        }
+    }
+    bench.starter.clear();
+    bench.catch_up().expect(0);
+}
+
 /// The limit counts all threads of a user, and none of a superuser: the host runs as a user of its own.
 #[test]
 fn too_few_threads_are_told_by_the_limit() {

@@ -42,9 +42,16 @@ fn told(error: &rusqlite::Error) -> String {
         Some(ErrorCode::SystemIoFailure) => {
             "; see whether the disk is sound and has room, and whether the size of files is limited"
         }
-        Some(ErrorCode::NotADatabase) => "; give [state] a path of its own",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => return LOCKED.to_owned(),
+        Some(ErrorCode::NotADatabase) => {
+            "; restore it from a copy, or give [state] a path of its own"
+        }
         Some(ErrorCode::DatabaseCorrupt) => "; restore it from a copy",
         _ => "",
     };
     format!("{error}{remedy}")
 }
+
+/// What is wrong with a state that another program holds on to.
+pub(super) const LOCKED: &str =
+    "is locked by another program: end that one (`fuser` with the file's path names it)";
