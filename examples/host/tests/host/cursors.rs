@@ -154,5 +154,8 @@ fn a_state_of_another_program_or_of_a_newer_host_is_refused() {
     bench.catch_up().expect(1).says("was written by a newer source-host");
     drop(other);
     bench.write("state.db", "this is a text, longer than the header of a database would have to be.........................");
-    bench.catch_up().expect(1).says("file is not a database; give [state] a path of its own");
+    bench
+        .catch_up()
+        .expect(1)
+        .says("file is not a database; restore it from a copy, or give [state] a path of its own");
 }
