@@ -36,7 +36,7 @@ fn a_hangup_before_the_first_poll_does_not_end_a_host_either() {
 }
 
 #[test]
-fn a_signals_end_a_check() {
+fn a_hangup_ends_a_check() {
     let server = Server::start(|_, _| {
         loop {
             std::thread::park();
