@@ -172,6 +172,15 @@ fn a_component_tells_its_own_faults_and_nothing_is_sent() {
 }
 
 #[test]
+fn faults_of_a_component_without_measure_are_counted_and_not_told() {
+    let bench = Bench::with(&[acme("do = \"events\"\nfaults = 1000")]);
+    let log = bench.catch_up().expect(2).stderr();
+    assert_eq!(log.matches("source \"acme\": config.faults: too many").count(), 100, "{log}");
+    let more = "source \"acme\": config: the component finds 900 more faults: left out";
+    assert!(log.contains(more), "{log}");
+}
+
+#[test]
 fn a_component_that_wants_more_than_the_contract_gives_is_refused_by_the_name_of_it() {
     let bench = Bench::with(&[acme("do = \"events\"")]);
     let text = bench.read("host.toml");

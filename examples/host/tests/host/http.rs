@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::Value;
 
 use crate::bench::{Bench, Source, names};
-use crate::server::{Asks, Server, Tls, reply};
+use crate::server::{Asks, Server, Tls, proxy_to, reply};
 
 /// What a component that sends one request is told. `keys` are the source's own.
 fn fetch(keys: &str, config: &str) -> Value {
@@ -387,6 +387,23 @@ fn a_proxy_that_makes_no_way_is_told_by_its_status() {
         let answer = answer.to_vec();
         let why = fetch_by(&Server::start(move |_, _| answer.clone()), "https");
         assert!(why.contains(said), "{why}");
+    }
+}
+
+/// With TLS it is the API that answers so: only the proxy's answer to the question for a way is its own.
+#[test]
+fn an_answer_behind_a_proxy_is_the_apis_whatever_its_status() {
+    for status in [200, 407] {
+        let (server, own) =
+            Server::start_tls("127.0.0.1", move |_, _| reply(status, "", "of the API"));
+        let url = format!("https://{}", server.address);
+        let config = format!("do = \"fetch\"\nurl = \"{url}\"");
+        let proxy = proxy_to(&server);
+        let keys = format!("allow = [\"{url}\"]\nca_file = \"ca.pem\"\nproxy = \"http://{proxy}\"");
+        let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: &config }]);
+        bench.write("ca.pem", own);
+        let told = bench.catch_up().expect(0).events().remove(0);
+        assert_eq!((&told["status"], &told["body"]), (&status.into(), &"of the API".into()));
     }
 }
 

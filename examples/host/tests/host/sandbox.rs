@@ -10,7 +10,7 @@ use source_host::egress::{AllowList, Origin};
 use source_host::http::{HttpClient, HttpLimits};
 use source_host::run::{Exit, Limits, run};
 
-use crate::bench::{Bench, Source, acme, guest, skipped};
+use crate::bench::{Bench, Source, acme, guest, skipped, wait_for};
 use crate::server::{Server, reply};
 
 fn limits() -> CallLimits {
@@ -242,6 +242,9 @@ fn what_the_process_holds_is_no_one_elses() {
     let Ok(mut other) = as_same_user("sleep", "60".to_owned()).spawn() else {
         return skipped(TEST, "setpriv cannot be started");
     };
+    // Until then it is the program that starts it.
+    let comm = format!("/proc/{}/comm", other.id());
+    wait_for("the other process", || std::fs::read_to_string(&comm).unwrap() == "sleep\n");
     let others_are_open = is_open(other.id());
     other.kill().and_then(|()| other.wait()).unwrap();
     if !others_are_open {

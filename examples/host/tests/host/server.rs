@@ -238,3 +238,31 @@ pub(crate) fn reply(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Vec<u
     bytes.extend_from_slice(body);
     bytes
 }
+
+/// The address of a proxy that makes a way to this server, whatever it is asked for.
+pub(crate) fn proxy_to(server: &Server) -> SocketAddr {
+    let (proxy, to) = (TcpListener::bind("127.0.0.1:0").unwrap(), server.address);
+    let address = proxy.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in proxy.incoming() {
+            let (mut client, server) = (client.unwrap(), TcpStream::connect(&to).unwrap());
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                asked.push(byte[0]);
+            }
+            assert!(asked.starts_with(b"CONNECT "));
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            for (mut from, mut to) in
+                [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
+            {
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(std::net::Shutdown::Write);
+                });
+            }
+        }
+    });
+    address
+}

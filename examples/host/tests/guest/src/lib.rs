@@ -71,6 +71,9 @@ impl Guest for Scripted {
         if let Some(secret) = config["refused_secret"].as_str() {
             found.push(("refused_secret", format!("{secret} is\nno good"), "use another"));
         }
+        for _ in 0..config["faults"].as_u64().unwrap_or(0) {
+            found.push(("faults", "too many".to_owned(), "have fewer"));
+        }
         let diagnostic = |(path, message, remedy): (&str, String, &str)| Diagnostic {
             path: path.into(),
             message,
