@@ -1,19 +1,20 @@
 //! The machine of a check: one small request, and what it tells.
 
-use crate::batch::{ErrorKind, Notice, Report};
-use crate::cause::{About, Cause};
+use crate::api::access_token::{NotGranted, TokenCache};
+use crate::api::exchange::{Answer, Exchange};
+use crate::api::request::LogsRequest;
 use crate::clock::offset_secs;
 use crate::config::Config;
-use crate::exchange::{Answer, Exchange, Moment, Step};
-use crate::filters::Filters;
-use crate::http::{HttpError, Request, Response};
+use crate::config::filters::Filters;
+use crate::contract::http::{HttpError, Request, Response};
+use crate::contract::source::{ErrorKind, Notice, Report};
+use crate::contract::step::{Moment, Step};
 use crate::notices::Notices;
-use crate::page::Page;
 use crate::reply::Reply;
-use crate::request::LogsRequest;
+use crate::reply::cause::{About, Cause};
+use crate::reply::page::Page;
 use crate::row::{Reading, Row};
 use crate::timestamp::{EventTime, Second};
-use crate::token::{NotGranted, TokenCache};
 
 /// Begins a check: asks for the newest row of the last `window_max_secs`, but a day at least.
 #[must_use]

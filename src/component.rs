@@ -19,11 +19,11 @@ use std::sync::{Mutex, PoisonError};
 use bindings::exports::pipeline::source::source as wit;
 use bindings::pipeline::source::http as wit_http;
 
-use crate::batch;
+use crate::api::access_token::TokenCache;
 use crate::config::{self, Config};
-use crate::exchange::{Moment, Step};
-use crate::http::{HttpError, Request, Response};
-use crate::token::TokenCache;
+use crate::contract::http::{HttpError, Request, Response};
+use crate::contract::source;
+use crate::contract::step::{Moment, Step};
 
 struct Component;
 
@@ -47,7 +47,7 @@ impl wit::Guest for Component {
     }
 
     fn check(config: String) -> Result<wit::Report, wit::PollError> {
-        let config = Config::parse(&config).map_err(batch::PollError::from)?;
+        let config = Config::parse(&config).map_err(source::PollError::from)?;
         let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
         let mut step = crate::check(&config, &mut tokens, moment());
         loop {
@@ -59,7 +59,7 @@ impl wit::Guest for Component {
     }
 
     fn poll(config: String, cursor: Option<String>) -> Result<wit::Batch, wit::PollError> {
-        let config = Config::parse(&config).map_err(batch::PollError::from)?;
+        let config = Config::parse(&config).map_err(source::PollError::from)?;
         let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
         let mut step = crate::poll(&config, &mut tokens, cursor.as_deref(), moment());
         loop {
@@ -114,14 +114,14 @@ fn send(request: Request) -> Result<Response, HttpError> {
     }
 }
 
-impl From<config::Diagnostic> for wit::Diagnostic {
-    fn from(fault: config::Diagnostic) -> Self {
+impl From<source::Diagnostic> for wit::Diagnostic {
+    fn from(fault: source::Diagnostic) -> Self {
         Self { path: fault.path, message: fault.message, remedy: fault.remedy }
     }
 }
 
-impl From<batch::Batch> for wit::Batch {
-    fn from(batch: batch::Batch) -> Self {
+impl From<source::Batch> for wit::Batch {
+    fn from(batch: source::Batch) -> Self {
         Self {
             events: batch.events.into_iter().map(Into::into).collect(),
             cursor: batch.cursor,
@@ -138,15 +138,15 @@ impl From<batch::Batch> for wit::Batch {
     }
 }
 
-impl From<batch::PollError> for wit::PollError {
-    fn from(error: batch::PollError) -> Self {
+impl From<source::PollError> for wit::PollError {
+    fn from(error: source::PollError) -> Self {
         Self {
             kind: match error.kind {
-                batch::ErrorKind::Transient => wit::ErrorKind::Transient,
-                batch::ErrorKind::Auth => wit::ErrorKind::Auth,
-                batch::ErrorKind::Config => wit::ErrorKind::Config,
-                batch::ErrorKind::Cursor => wit::ErrorKind::Cursor,
-                batch::ErrorKind::Protocol => wit::ErrorKind::Protocol,
+                source::ErrorKind::Transient => wit::ErrorKind::Transient,
+                source::ErrorKind::Auth => wit::ErrorKind::Auth,
+                source::ErrorKind::Config => wit::ErrorKind::Config,
+                source::ErrorKind::Cursor => wit::ErrorKind::Cursor,
+                source::ErrorKind::Protocol => wit::ErrorKind::Protocol,
             },
             code: error.code.into(),
             message: error.message,
@@ -158,8 +158,8 @@ impl From<batch::PollError> for wit::PollError {
     }
 }
 
-impl From<batch::Report> for wit::Report {
-    fn from(report: batch::Report) -> Self {
+impl From<source::Report> for wit::Report {
+    fn from(report: source::Report) -> Self {
         Self {
             newest: report.newest_unix_nanos,
             quota: report.quota.map(Into::into),
@@ -170,18 +170,18 @@ impl From<batch::Report> for wit::Report {
     }
 }
 
-impl From<batch::Event> for wit::Event {
-    fn from(event: batch::Event) -> Self {
+impl From<source::Event> for wit::Event {
+    fn from(event: source::Event) -> Self {
         Self { id: event.id, time: event.time_unix_nanos, body: event.body }
     }
 }
 
-impl From<batch::Notice> for wit::Notice {
-    fn from(notice: batch::Notice) -> Self {
+impl From<source::Notice> for wit::Notice {
+    fn from(notice: source::Notice) -> Self {
         Self {
             level: match notice.level {
-                batch::Level::Info => wit::Level::Info,
-                batch::Level::Warn => wit::Level::Warn,
+                source::Level::Info => wit::Level::Info,
+                source::Level::Warn => wit::Level::Warn,
             },
             code: notice.code.into(),
             message: notice.message,
@@ -189,8 +189,8 @@ impl From<batch::Notice> for wit::Notice {
     }
 }
 
-impl From<batch::Stats> for wit::Stats {
-    fn from(stats: batch::Stats) -> Self {
+impl From<source::Stats> for wit::Stats {
+    fn from(stats: source::Stats) -> Self {
         Self {
             requests: stats.requests,
             sent_bytes: stats.sent_bytes,
@@ -201,8 +201,8 @@ impl From<batch::Stats> for wit::Stats {
     }
 }
 
-impl From<batch::Quota> for wit::Quota {
-    fn from(quota: batch::Quota) -> Self {
+impl From<source::Quota> for wit::Quota {
+    fn from(quota: source::Quota) -> Self {
         Self { remaining: quota.remaining, reset_ms: quota.reset_ms }
     }
 }

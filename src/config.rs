@@ -1,49 +1,20 @@
 //! The configuration: a JSON text becomes a `Config` in which nothing can be wrong, or a list of
 //! every fault in it, each with its path and its remedy.
 
-use crate::auth::Auth;
-use crate::batch::{ErrorKind, PollError, Stats};
-use crate::fields::{Fault, Fields, Noted, boolean, not_a_date, second, string};
-use crate::filters::{Filters, SearchField};
+pub(crate) mod auth;
+pub(crate) mod fields;
+pub(crate) mod filters;
+
+use crate::config::auth::Auth;
+use crate::config::fields::{Fault, Fields, Noted, boolean, not_a_date, second, string};
+use crate::config::filters::{Filters, SearchField};
+use crate::contract::source::Diagnostic;
 use crate::format::Format;
-use crate::json::Json;
+use crate::json::value::Json;
 use crate::timestamp::Second;
 
 /// A JSON Schema (draft 2020-12) of the configuration.
 pub const SCHEMA: &str = include_str!("config/schema.json");
-
-/// One fault of a configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// Where, such as `filters.actions[2]`. Empty for the configuration as a whole.
-    pub path: String,
-    /// What is wrong. Never repeats a value.
-    pub message: String,
-    /// What to do about it.
-    pub remedy: String,
-}
-
-/// A host should have asked for the faults; if it did not, they come with the poll.
-impl From<Vec<Diagnostic>> for PollError {
-    fn from(faults: Vec<Diagnostic>) -> Self {
-        let faults: Vec<_> = faults
-            .iter()
-            .map(|Diagnostic { path, message, remedy }| match path.as_str() {
-                "" => format!("{message}; {remedy}"),
-                path => format!("{path}: {message}; {remedy}"),
-            })
-            .collect();
-        Self {
-            kind: ErrorKind::Config,
-            code: "config_refused",
-            message: format!("the configuration is refused: {}", faults.join(" | ")),
-            retry_after_ms: None,
-            notices: Vec::new(),
-            stats: Stats::default(),
-            quota: None,
-        }
-    }
-}
 
 /// A configuration that was read and found to be right.
 #[derive(Debug, Clone, PartialEq, Eq)]

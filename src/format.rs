@@ -15,15 +15,14 @@ mod address;
 mod ecs;
 mod members;
 mod ocsf;
-mod writer;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use crate::json::writer::{push_escaped, quoted};
 use crate::row::{Field, Reading, Row};
 use members::{Members, Text};
 use ocsf::Class;
-pub(crate) use writer::{push_escaped, quoted};
 
 /// A form of an event's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +135,7 @@ const FIXED_BYTES_MAX: usize = 1_024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::walk::Walk;
+    use crate::json::walk::Walk;
 
     #[test]
     fn raw_loses_line_breaks_between_tokens_and_nothing_else() {

@@ -27,60 +27,39 @@
 
 #![allow(clippy::result_large_err, reason = "an error ends a poll: it is moved once")]
 
-mod auth;
+mod api;
 mod base64;
-mod batch;
-mod cause;
 mod check;
 mod clock;
 mod config;
-mod cursor;
-mod evidence;
-mod exchange;
-mod failure;
-mod fields;
-mod filters;
+mod contract;
 mod format;
-mod habits;
-mod hole;
-mod http;
+mod hex;
 mod json;
-mod listing;
 mod notices;
-mod obstacle;
-mod page;
-mod pass;
 mod poll;
-mod quota;
-mod record;
+mod position;
 mod reply;
-mod request;
-mod retry;
 mod row;
 mod secret;
-mod seen;
-pub mod signing;
-mod start;
 mod timestamp;
-mod token;
-mod walk;
-mod watermark;
 
 #[cfg(target_family = "wasm")]
 mod component;
 
-pub use auth::Auth;
-pub use batch::{
-    Batch, ErrorKind, Event, Level, Notice, PollError, Progress, Quota, Report, Stats,
-};
+pub use api::access_token::TokenCache;
+pub use api::request::PATH;
+pub use api::signing;
 pub use check::{PendingCheck, check};
-pub use config::{Config, Diagnostic, SCHEMA};
-pub use exchange::{Moment, Step};
-pub use filters::{Filters, SearchField};
+pub use config::auth::{Auth, OauthClient};
+pub use config::filters::{Filters, SearchField};
+pub use config::{Config, SCHEMA};
+pub use contract::http::{HttpError, Request, Response};
+pub use contract::source::{
+    Batch, Diagnostic, ErrorKind, Event, Level, Notice, PollError, Progress, Quota, Report, Stats,
+};
+pub use contract::step::{Moment, Step};
 pub use format::Format;
-pub use http::{HttpError, Request, Response};
 pub use poll::{Pending, poll};
-pub use request::PATH;
 pub use secret::Secret;
 pub use timestamp::{EventTime, Second};
-pub use token::{OauthClient, TokenCache};

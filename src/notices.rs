@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
-use crate::batch::Notice;
-use crate::record::{Members, Record};
+use crate::contract::source::Notice;
+use crate::json::record::{Members, Record};
 use crate::timestamp::Second;
 
 /// The notices of one poll.
@@ -106,8 +106,8 @@ const CODE_BYTES_MAX: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Json;
-    use crate::record::Value as _;
+    use crate::json::record::Value as _;
+    use crate::json::value::Json;
 
     fn news(told: &mut Told, now: i64) -> Vec<String> {
         let mut notices = Notices::default();

@@ -6,24 +6,28 @@
 //!           └─ reply ─▶ Done(batch and next cursor, or an error and the old cursor stands)
 //! ```
 
-use crate::batch::{Batch, ErrorKind, Event, Notice, PollError, Progress};
-use crate::cause::{About, Cause};
+mod origin;
+mod outcome;
+mod retry;
+mod start;
+
+use crate::api::access_token::{NotGranted, TokenCache};
+use crate::api::exchange::{Answer, Exchange};
+use crate::api::request::LogsRequest;
 use crate::clock::{Clocks, is_jump};
 use crate::config::Config;
-use crate::cursor::{Cursor, Pass};
-use crate::exchange::{Answer, Exchange, Moment, Step};
-use crate::http::{HttpError, Response};
+use crate::contract::http::{HttpError, Response};
+use crate::contract::source::{Batch, ErrorKind, Notice, PollError};
+use crate::contract::step::{Moment, Step};
 use crate::notices::Notices;
-use crate::obstacle::{Obstacle, Stuck};
-use crate::page::Page;
-use crate::pass::{Onward, PageFacts, Underway};
-use crate::quota;
+use crate::poll::origin::{Origin, start_default};
+use crate::poll::outcome::{batch, event, stuck, tell_odd_rows, tell_unreadable_rows};
+use crate::position::cursor::{Cursor, Pass};
+use crate::position::underway::{Obstacle, Onward, PageFacts, Stuck, Underway};
 use crate::reply::Reply;
-use crate::request::LogsRequest;
-use crate::row::Row;
-use crate::start::{Origin, start_default};
+use crate::reply::cause::{About, Cause};
+use crate::reply::page::Page;
 use crate::timestamp::{EventTime, Second};
-use crate::token::{NotGranted, TokenCache};
 
 /// Begins a poll. `cursor` is None for the very first one; `tokens` is what the instance kept of
 /// earlier polls, if it did.
@@ -356,92 +360,6 @@ pub(crate) fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
         filters: &config.filters,
     }
     .to_json()
-}
-
-fn event(row: &Row<'_>, config: &Config) -> Event {
-    Event {
-        id: row.id(),
-        time_unix_nanos: row.time().and_then(EventTime::unix_nanos),
-        body: config.format.body(row, config.keep_original),
-    }
-}
-
-fn tell_odd_rows<'a>(new_rows: impl Iterator<Item = &'a Row<'a>>, notices: &mut Notices) {
-    let mut oddities = new_rows.filter_map(Row::oddity);
-    if let Some(first) = oddities.next() {
-        let count = oddities.count() + 1;
-        notices.departs(
-            "odd_rows",
-            format!("{count} rows are not as documented and were passed on (the first: {first})"),
-        );
-    }
-}
-
-/// Each is told once: they are remembered as rows are.
-fn tell_unreadable_rows<'a>(
-    page: &Page<'a>,
-    new_rows: impl Iterator<Item = &'a Row<'a>>,
-    from: Second,
-    notices: &mut Notices,
-) {
-    let mut unreadable = new_rows.filter(|row| row.is_unreadable);
-    let Some(first) = unreadable.next() else { return };
-    let place = page.rows.iter().position(|row| core::ptr::eq(row, first)).unwrap_or(0);
-    let before = page.rows[..place].iter().rev().find_map(Row::time).map(EventTime::second);
-    let bytes = first.text.len();
-    let count = unreadable.count() + 1;
-    notices.happened(Notice::warn(
-        "row_unreadable",
-        format!(
-            "{count} rows cannot be read and are no events; the first is row {} of its page, {bytes} \
-             bytes long, past a row of {}; collection goes on",
-            place + 1,
-            before.unwrap_or(from),
-        ),
-    ));
-}
-
-fn stuck(exchange: Exchange<'_>, from: Second) -> PollError {
-    exchange.fail(
-        ErrorKind::Protocol,
-        "page_token_refused",
-        format!(
-            "page after page of the second {from} was refused without a new row between: the API \
-             does not honour its own page tokens at present; if it goes on for a quarter of an \
-             hour, the rest of that second is left behind"
-        ),
-    )
-}
-
-/// The outcome of a poll that went well. `wait_ms` is what the API wishes for.
-pub(crate) fn batch(
-    exchange: Exchange<'_>,
-    onward: Onward,
-    target: Second,
-    events: Vec<Event>,
-    at: Moment,
-    wait_ms: Option<u64>,
-) -> Batch {
-    let Onward { mut cursor, is_caught_up } = onward;
-    let position = &mut cursor.position;
-    let quota = exchange.quota();
-    let interval_ms = if is_caught_up { exchange.config.poll_interval_secs * 1_000 } else { 0 };
-    let next_poll_ms =
-        interval_ms.max(quota::spent_wait_ms(quota)).max(wait_ms.unwrap_or_default());
-    let wait_secs = i64::try_from(next_poll_ms.div_ceil(1_000)).unwrap_or(i64::MAX);
-    position.due = at.second() + wait_secs;
-    let notices = exchange.notices.into_news(&mut position.told, at.second());
-    let progress = Progress { complete_until: position.watermark, target };
-    Batch {
-        events,
-        cursor: cursor.encode(),
-        more: !is_caught_up,
-        next_poll_ms,
-        notices,
-        stats: exchange.stats,
-        progress,
-        quota,
-    }
 }
 
 /// An earlier question can be refused because the API does not go back so far.

@@ -1,12 +1,18 @@
 //! What a reply means: the table of replies, tried row by row from the top.
 
+pub(crate) mod cause;
+pub(crate) mod failure;
+pub(crate) mod hole;
+pub(crate) mod page;
+pub(crate) mod quota;
+
 use std::fmt::Write as _;
 
-use crate::auth::Auth;
-use crate::cause::{About, Cause};
-use crate::failure::Failure;
-use crate::http::{HttpError, Response};
-use crate::page::{NoPage, Page};
+use crate::config::auth::Auth;
+use crate::contract::http::{HttpError, Response};
+use crate::reply::cause::{About, Cause};
+use crate::reply::failure::Failure;
+use crate::reply::page::{NoPage, Page};
 use crate::row::Reading;
 
 /// What a reply means for the request that it answers.

@@ -1,12 +1,15 @@
 //! One log row: its text as it came, its identity and its time.
 
+mod key;
+
 use std::borrow::Cow;
 
 use sha1::{Digest as _, Sha1};
 
-use crate::seen::Key;
+use crate::hex::hex;
+use crate::json::walk::{Malformed, Walk, Written};
 use crate::timestamp::EventTime;
-use crate::walk::{Malformed, Walk, Written};
+pub(crate) use key::Key;
 
 /// A row as it stands in a page.
 pub(crate) struct Row<'a> {
@@ -272,13 +275,6 @@ fn said(value: &str, is_plain: bool) -> Option<Cow<'_, str>> {
 /// Whether an id can be an event's: hosts take so many bytes and no more.
 fn is_usable(id: &str) -> bool {
     (1..=ID_BYTES_MAX).contains(&id.len())
-}
-
-/// Lower-case hex digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The contract's bound on the id of an event, less the time that is appended to it.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What stands before the code of a notice in the source.
 const BEFORE_A_CODE: [&str; 3] = ["departs(", "Notice::warn(", "Notice::info("];
@@ -18,11 +18,17 @@ fn every_code_of_a_notice_is_in_the_readme_with_what_to_do() {
 
 fn codes_of_the_source() -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
-    for entry in fs::read_dir(root().join("src")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "rs") {
-            continue;
-        }
+    let mut folders = vec![root().join("src")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let (inner, own): (Vec<PathBuf>, Vec<PathBuf>) = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .partition(|path| path.is_dir());
+        folders.extend(inner);
+        files.extend(own.into_iter().filter(|path| path.extension().is_some_and(|e| e == "rs")));
+    }
+    for path in files {
         let text = fs::read_to_string(path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
         for before in BEFORE_A_CODE {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::format::members::Members;
-use crate::format::writer::quoted;
+use crate::json::writer::quoted;
 use crate::row::Field;
 
 /// The addresses of a member, each as a JSON string.

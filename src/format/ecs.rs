@@ -3,7 +3,7 @@
 
 use crate::format::address::Addresses;
 use crate::format::members::{Members, Text};
-use crate::format::writer::JsonWriter;
+use crate::json::writer::JsonWriter;
 use crate::row::{Field, Row};
 use crate::timestamp::EventTime;
 

@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 
-use crate::format::writer::JsonWriter;
+use crate::json::walk::Walk;
+use crate::json::writer::JsonWriter;
 use crate::row::{FIELDS, Field, Member, Row};
-use crate::walk::Walk;
 
 /// The members of a row, and which of them no format has taken yet.
 pub(crate) struct Members<'a> {

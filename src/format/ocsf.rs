@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use crate::format::address::Addresses;
 use crate::format::members::{Members, Text};
-use crate::format::writer::{Digits, JsonWriter, quoted};
+use crate::json::writer::{Digits, JsonWriter, quoted};
 use crate::row::{Field, Row};
 
 /// A class of the schema.

@@ -9,6 +9,7 @@ mod children;
 mod component;
 mod compose;
 mod demo;
+mod floors;
 mod fuzz;
 mod hosts;
 mod imports;

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use crate::cargo::{cargo, command, run, run_printing};
 use crate::component::{FEED, SOURCE};
 use crate::step::{Step, Steps};
-use crate::{component, compose, demo, fuzz, ocsf, simulation, supply};
+use crate::{component, compose, demo, floors, fuzz, ocsf, simulation, supply};
 
 fn fmt() -> Result<()> {
     add_component("fmt", "rustfmt")?;
@@ -82,6 +82,7 @@ pub(crate) const STEPS: Steps = Steps {
     steps: &[
         Step { name: "fmt", what: "every file is formatted", run: fmt },
         Step { name: "clippy", what: "no lint warns", run: clippy },
+        Step { name: "floors", what: "imports of src/ run downward", run: floors::check },
         Step { name: "docs", what: "the documentation builds without a warning", run: docs },
         Step {
             name: "supply",

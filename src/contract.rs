@@ -1,0 +1,5 @@
+//! What the contract in `wit/` gives and takes, without the bindings: the core knows no WebAssembly.
+
+pub(crate) mod http;
+pub(crate) mod source;
+pub(crate) mod step;
