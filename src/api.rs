@@ -1,6 +1,7 @@
 //! Asking the API: what is sent, by whom it is signed, and what became of it.
 
 pub(crate) mod access_token;
+pub(crate) mod account;
 pub(crate) mod exchange;
 pub(crate) mod request;
 pub mod signing;

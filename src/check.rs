@@ -1,7 +1,7 @@
 //! The machine of a check: one small request, and what it tells.
 
-use crate::api::access_token::{NotGranted, TokenCache};
-use crate::api::exchange::{Answer, Exchange};
+use crate::api::access_token::TokenCache;
+use crate::api::exchange::{Answer, Exchange, Taken};
 use crate::api::request::LogsRequest;
 use crate::clock::offset_secs;
 use crate::config::Config;
@@ -47,18 +47,15 @@ impl PendingCheck<'_> {
         at: Moment,
     ) -> Step<Box<Self>, Report> {
         let answer = self.exchange.receive(reply);
-        let error = match self.exchange.after_token(&answer) {
-            Some(Ok(request)) => return Step::Send(request, self),
-            Some(Err(NotGranted::Credentials(refusal))) => {
-                self.exchange.fail_refused(refusal, &answer)
-            }
-            Some(Err(NotGranted::Failed(cause))) => self.exchange.fail_for(&cause, &answer),
-            None => match Reply::read(&answer.reply, &answer.body, false, Reading::Text) {
+        let error = match self.exchange.take(&answer, false, Reading::Text) {
+            Err(error) => error,
+            Ok(Taken::Again(request)) => return Step::Send(request, self),
+            Ok(Taken::Reply(reply)) => match reply {
                 Reply::Page(page) => return Step::Done(Ok(self.report(&page, answer.date, at))),
                 Reply::Credentials(refusal, may_be_the_clock) => {
-                    match self.exchange.mend(refusal, may_be_the_clock, answer.date, at, None) {
-                        Some(request) => return Step::Send(request, self),
-                        None => self.exchange.fail_refused(refusal, &answer),
+                    match self.exchange.refused(refusal, may_be_the_clock, &answer, at, None) {
+                        Ok(request) => return Step::Send(request, self),
+                        Err(error) => error,
                     }
                 }
                 Reply::Failed(cause) => match self.other_question(&cause, &answer, at) {
@@ -66,9 +63,10 @@ impl PendingCheck<'_> {
                     None => self.exchange.fail_for(&cause, &answer),
                 },
                 Reply::TooLarge(why) | Reply::TokenRefused(why) => {
-                    let why = self.exchange.secrets.redact(&why);
-                    let message = format!("the API's answer is too large: {why}");
-                    self.exchange.fail(ErrorKind::Protocol, "too_large", message)
+                    let account = &self.exchange.account;
+                    let message =
+                        format!("the API's answer is too large: {}", account.redact(&why));
+                    account.fail(ErrorKind::Protocol, "too_large", message)
                 }
             },
         };
@@ -84,8 +82,8 @@ impl PendingCheck<'_> {
         }
         let (span_secs, to) = if cause.may_be_too_much() {
             let hours = span_secs(config) / 3_600;
-            let what = self.exchange.secrets.redact(&cause.what);
-            self.exchange.notices.departs(
+            let what = self.exchange.account.redact(&cause.what);
+            self.exchange.account.notices.departs(
                 "unanswered",
                 format!(
                     "{hours} hours were asked for and not answered ({what}): this is of the last \
@@ -105,17 +103,17 @@ impl PendingCheck<'_> {
     }
 
     fn report(mut self, page: &Page<'_>, date: Option<Second>, at: Moment) -> Report {
-        self.exchange.stats.rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
+        self.exchange.account.stats.rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
         if page.rows.is_empty() && !self.is_of_last_hour {
-            self.exchange.notices.happened(no_rows(self.exchange.config));
+            self.exchange.account.notices.happened(no_rows(self.exchange.config));
         }
         let times = page.rows.iter().filter_map(Row::time);
         Report {
             newest_unix_nanos: times.max().and_then(EventTime::unix_nanos),
-            quota: self.exchange.quota(),
+            quota: self.exchange.account.quota,
             clock_offset_ms: date.map(|date| offset_secs(date, at.second()).saturating_mul(1_000)),
-            notices: self.exchange.notices.into_all(),
-            stats: self.exchange.stats,
+            notices: self.exchange.account.notices.into_all(),
+            stats: self.exchange.account.stats,
         }
     }
 }

@@ -11,8 +11,8 @@ mod outcome;
 mod retry;
 mod start;
 
-use crate::api::access_token::{NotGranted, TokenCache};
-use crate::api::exchange::{Answer, Exchange};
+use crate::api::access_token::TokenCache;
+use crate::api::exchange::{Answer, Exchange, Taken};
 use crate::api::request::LogsRequest;
 use crate::clock::{Clocks, is_jump};
 use crate::config::Config;
@@ -23,7 +23,7 @@ use crate::notices::Notices;
 use crate::poll::origin::{Origin, start_default};
 use crate::poll::outcome::{batch, event, stuck, tell_odd_rows, tell_unreadable_rows};
 use crate::position::cursor::{Cursor, Pass};
-use crate::position::underway::{Obstacle, Onward, PageFacts, Stuck, Underway};
+use crate::position::underway::{Admitted, Obstacle, Onward, PageFacts, Question, Stuck, Underway};
 use crate::reply::Reply;
 use crate::reply::cause::{About, Cause};
 use crate::reply::page::Page;
@@ -72,7 +72,7 @@ pub fn poll<'c>(
     let (origin, cursor) = match cursor.map(Cursor::decode) {
         Some(Ok(cursor)) => (Origin::Stored, cursor),
         Some(Err(error)) => {
-            let error = Exchange::new(config, tokens, Vec::new(), notices).fail(
+            let error = Exchange::new(config, tokens, Vec::new(), notices).account.fail(
                 ErrorKind::Cursor,
                 "cursor_refused",
                 error.to_string(),
@@ -114,29 +114,24 @@ impl Pending<'_> {
         at: Moment,
     ) -> Step<Box<Self>, Batch> {
         let answer = self.exchange.receive(reply);
-        match self.exchange.after_token(&answer) {
-            None => {}
-            Some(Ok(request)) => return Step::Send(request, self),
-            Some(Err(NotGranted::Credentials(refusal))) => {
-                return Step::Done(Err(self.exchange.fail_refused(refusal, &answer)));
-            }
-            Some(Err(NotGranted::Failed(cause))) => {
-                return Step::Done(Err(self.exchange.fail_for(&cause, &answer)));
-            }
-        }
+        let has_token = self.underway.pass.window.token.is_some();
+        let asks_newest = self.underway.question() == Question::Newest;
+        let reading = self.exchange.config.format.reading();
+        let reply = match self.exchange.take(&answer, has_token, reading) {
+            Ok(Taken::Reply(reply)) => reply,
+            Ok(Taken::Again(request)) => return Step::Send(request, self),
+            Err(error) => return Step::Done(Err(error)),
+        };
         if answer.reply.as_ref().is_ok_and(|response| response.status == 200)
             && let Some(request) = self.another_look(answer.date, at)
         {
             return Step::Send(request, self);
         }
-        let has_token = self.underway.pass.window.token.is_some();
-        let asks_newest = self.underway.pass.asks_newest;
-        let reading = self.exchange.config.format.reading();
-        let outcome = match Reply::read(&answer.reply, &answer.body, has_token, reading) {
+        let outcome = match reply {
             Reply::Page(page) if self.repeats_secret(&page) => {
                 // The token would go into the cursor. // I4
                 let message = "the API's page token holds a key".to_owned();
-                Err(self.exchange.fail(ErrorKind::Protocol, "page_token_refused", message))
+                Err(self.exchange.account.fail(ErrorKind::Protocol, "page_token_refused", message))
             }
             Reply::Page(page) if self.events_bytes_max(&page) > EVENTS_BYTES_MAX => {
                 let why = "its events would take too much memory";
@@ -159,9 +154,9 @@ impl Pending<'_> {
                 if let Some(date) = answer.date.filter(|_| !is_known) {
                     self.end_by(date);
                 }
-                match self.exchange.mend(refusal, may_be_the_clock, answer.date, at, known) {
-                    Some(request) => return Step::Send(request, self),
-                    None => Err(self.exchange.fail_refused(refusal, &answer)),
+                match self.exchange.refused(refusal, may_be_the_clock, &answer, at, known) {
+                    Ok(request) => return Step::Send(request, self),
+                    Err(error) => Err(error),
                 }
             }
             Reply::Failed(cause) => {
@@ -196,7 +191,7 @@ impl Pending<'_> {
     }
 
     fn repeats_secret(&self, page: &Page<'_>) -> bool {
-        page.next.as_ref().is_some_and(|token| self.exchange.secrets.are_repeated_in(token))
+        page.next.as_ref().is_some_and(|token| self.exchange.account.are_secrets_in(token))
     }
 
     fn events_bytes_max(&self, page: &Page<'_>) -> usize {
@@ -211,7 +206,7 @@ impl Pending<'_> {
         at: Moment,
     ) -> Result<Batch, PollError> {
         let clocks = self.learn_clock(date, at);
-        self.exchange.stats.rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
+        self.exchange.account.stats.rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
         if let Some(denial) = self.denial(date, clocks) {
             return self.denied(denial, clocks);
         }
@@ -227,25 +222,26 @@ impl Pending<'_> {
         let target = self.underway.pass.end;
         let from = self.underway.pass.window.from;
         let config = self.exchange.config;
-        let notices = &mut self.exchange.notices;
-        let admitted = match self.underway.admit(&facts, config, clocks, notices) {
-            Ok(admitted) => admitted,
+        let notices = &mut self.exchange.account.notices;
+        let (onward, is_new) = match self.underway.admit(&facts, config, clocks, notices) {
+            Ok(Admitted::Delivered { onward, is_new }) => (onward, is_new),
+            Ok(Admitted::PutAside(onward)) => {
+                return Ok(batch(self.exchange, onward, target, Vec::new(), at, None));
+            }
             Err(Stuck) => return Err(stuck(self.exchange, from)),
         };
+        let new_rows = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
+        let new_rows = new_rows.map(|(row, _)| row);
         let mut events = Vec::new();
-        if let Some(is_new) = &admitted.is_new {
-            events.reserve_exact(is_new.iter().filter(|is_new| **is_new).count());
-            let new_rows = page.rows.iter().zip(is_new).filter(|(_, is_new)| **is_new);
-            let new_rows = new_rows.map(|(row, _)| row);
-            events.extend(
-                new_rows.clone().filter(|row| !row.is_unreadable).map(|row| event(row, config)),
-            );
-            let duplicates = is_new.iter().filter(|is_new| !**is_new).count();
-            self.exchange.stats.duplicates = u32::try_from(duplicates).unwrap_or(u32::MAX);
-            tell_odd_rows(new_rows.clone(), notices);
-            tell_unreadable_rows(page, new_rows, from, notices);
-        }
-        Ok(batch(self.exchange, admitted.onward, target, events, at, None))
+        events.reserve_exact(new_rows.clone().count());
+        events.extend(
+            new_rows.clone().filter(|row| !row.is_unreadable).map(|row| event(row, config)),
+        );
+        let duplicates = is_new.iter().filter(|is_new| !**is_new).count();
+        self.exchange.account.stats.duplicates = u32::try_from(duplicates).unwrap_or(u32::MAX);
+        tell_odd_rows(new_rows.clone(), notices);
+        tell_unreadable_rows(page, new_rows, from, notices);
+        Ok(batch(self.exchange, onward, target, events, at, None))
     }
 
     fn obstructed(
@@ -260,10 +256,15 @@ impl Pending<'_> {
         if let Some(denial) = self.denial(date, clocks) {
             return self.denied(denial, clocks);
         }
-        let obstacle = obstacle(self.exchange.secrets.redact(why));
+        let obstacle = obstacle(self.exchange.account.redact(why));
         let (from, target) = (self.underway.pass.window.from, self.underway.pass.end);
         let config = self.exchange.config;
-        match self.underway.obstructed(&obstacle, config, clocks, &mut self.exchange.notices) {
+        match self.underway.obstructed(
+            &obstacle,
+            config,
+            clocks,
+            &mut self.exchange.account.notices,
+        ) {
             Ok(onward) => Ok(batch(self.exchange, onward, target, Vec::new(), at, None)),
             Err(Stuck) => Err(stuck(self.exchange, from)),
         }
@@ -284,8 +285,8 @@ impl Pending<'_> {
         let (from, secs, target) = (window.from, window.secs(), *target);
         if cause.may_be_too_much() && self.origin == Origin::Stored {
             if self.underway.not_answered(self.asked, at.second()) {
-                let what = self.exchange.secrets.redact(&cause.what);
-                self.exchange.notices.departs(
+                let what = self.exchange.account.redact(&cause.what);
+                self.exchange.account.notices.departs(
                     "unanswered",
                     format!(
                         "{secs} s from {from} on were asked for and not answered ({what}): from \
@@ -298,8 +299,8 @@ impl Pending<'_> {
             }
             if cause.about == About::Row && self.underway.is_read_in_every_way(self.asked) {
                 let clocks = self.learn_clock(answer.date, at);
-                let why = self.exchange.secrets.redact(&cause.what);
-                let (config, notices) = (self.exchange.config, &mut self.exchange.notices);
+                let why = self.exchange.account.redact(&cause.what);
+                let (config, notices) = (self.exchange.config, &mut self.exchange.account.notices);
                 let onward = self.underway.unreadable(why, config, clocks, notices);
                 return Ok(batch(self.exchange, onward, target, Vec::new(), at, None));
             }
@@ -342,15 +343,16 @@ impl Pending<'_> {
             } else {
                 Notice::info("clock_offset", "the host's clock agrees with the API's again")
             };
-            self.exchange.notices.happened(notice);
+            self.exchange.account.notices.happened(notice);
         }
         clocks
     }
 }
 
 pub(crate) fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
-    let Pass { window, asks_newest, .. } = &underway.pass;
-    let is_single = *asks_newest || window.way.row_by_row;
+    let window = &underway.pass.window;
+    let asks_newest = underway.question() == Question::Newest;
+    let is_single = asks_newest || window.way.row_by_row;
     LogsRequest {
         page_size: if is_single { 1 } else { config.page_size },
         page_token: window.token.as_ref().map(|token| token.text.as_str()),

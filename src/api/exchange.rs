@@ -12,17 +12,19 @@
 use uuid::Builder;
 
 use crate::api::access_token::{Granted, NotGranted, TOKEN_PATH, TokenCache};
+use crate::api::account::Account;
 use crate::api::request::PATH;
 use crate::api::signing;
 use crate::clock::is_jump;
 use crate::config::Config;
 use crate::config::auth::{Auth, OauthClient, form_encoded};
 use crate::contract::http::{HttpError, Request, Response};
-use crate::contract::source::{ErrorKind, PollError, Quota, Stats};
+use crate::contract::source::{ErrorKind, PollError};
 use crate::contract::step::Moment;
 use crate::notices::Notices;
 use crate::reply::cause::{About, Cause};
-use crate::reply::{self, MayBeTheClock, Refusal, quota};
+use crate::reply::{self, MayBeTheClock, Refusal, Reply, quota};
+use crate::row::Reading;
 use crate::secret::Secrets;
 use crate::timestamp::Second;
 
@@ -30,14 +32,11 @@ use crate::timestamp::Second;
 #[derive(Debug)]
 pub(crate) struct Exchange<'c> {
     pub(crate) config: &'c Config,
-    pub(crate) notices: Notices,
-    pub(crate) stats: Stats,
-    pub(crate) secrets: Secrets,
+    pub(crate) account: Account,
     /// What the answers before the last one said of the API's clock.
     pub(crate) dates_before: Vec<Second>,
     tokens: &'c mut TokenCache,
     body: Vec<u8>,
-    quota: Option<Quota>,
     /// When the request that is under way was signed, or when a token was asked for.
     made: Second,
     /// The clock that requests go by, less the host's.
@@ -65,6 +64,20 @@ pub(crate) struct Answer {
     pub(crate) date: Option<Second>,
 }
 
+/// What came of an answer.
+pub(crate) enum Taken<'a> {
+    /// It was waited for with another request.
+    Again(Request),
+    /// The API's word on the logs.
+    Reply(Reply<'a>),
+}
+
+impl Answer {
+    fn read(&self, has_page_token: bool, reading: Reading) -> Reply<'_> {
+        Reply::read(&self.reply, &self.body, has_page_token, reading)
+    }
+}
+
 impl<'c> Exchange<'c> {
     pub(crate) fn new(
         config: &'c Config,
@@ -74,13 +87,10 @@ impl<'c> Exchange<'c> {
     ) -> Self {
         Self {
             config,
-            notices,
-            stats: Stats::default(),
-            secrets: Secrets::new(config.auth.secrets()),
+            account: Account::new(Secrets::new(config.auth.secrets()), notices),
             dates_before: Vec::new(),
             tokens,
             body,
-            quota: None,
             made: Second::new(0),
             clock_offset_secs: 0,
             awaits: Awaits::Logs,
@@ -113,15 +123,14 @@ impl<'c> Exchange<'c> {
     pub(crate) fn receive(&mut self, mut reply: Result<Response, HttpError>) -> Answer {
         let (mut body, mut date) = (String::new(), None);
         if let Ok(response) = &mut reply {
-            self.stats.received_bytes += bytes(&response.body);
-            self.quota = quota::quota(response);
+            self.account.received(response);
             date = response.header("date").and_then(Second::parse_http_date);
             match reply::body_text(core::mem::take(&mut response.body), BODY_BYTES_MAX) {
                 Some((text, false)) => body = text,
                 Some((text, true)) if self.awaits == Awaits::Token => body = text,
                 Some((text, true)) => {
                     body = text;
-                    self.notices.departs(
+                    self.account.notices.departs(
                         "invalid_utf8",
                         "the API's answer holds bytes that are not UTF-8; each was replaced by \
                          U+FFFD",
@@ -137,18 +146,43 @@ impl<'c> Exchange<'c> {
         Answer { reply, body, date }
     }
 
-    /// If it was an access token that was asked for: the logs request with it, or why there is none.
-    pub(crate) fn after_token(&mut self, answer: &Answer) -> Option<Result<Request, NotGranted>> {
-        let Auth::Oauth2(client) = &self.config.auth else { return None };
-        if self.awaits != Awaits::Token {
-            return None;
+    /// What came of an answer: the request that it was waited for with, or what the API says of the
+    /// logs. The error is the end.
+    pub(crate) fn take<'a>(
+        &mut self,
+        answer: &'a Answer,
+        has_page_token: bool,
+        reading: Reading,
+    ) -> Result<Taken<'a>, PollError> {
+        let Auth::Oauth2(client) = &self.config.auth else {
+            return Ok(Taken::Reply(answer.read(has_page_token, reading)));
+        };
+        if self.awaits == Awaits::Logs {
+            return Ok(Taken::Reply(answer.read(has_page_token, reading)));
         }
-        Some(Granted::read(&answer.reply, &answer.body).map(|granted| {
-            self.tokens.keep(&granted, &self.config.base_url, client, self.made);
-            self.has_new_token = true;
-            self.dates_before.extend(answer.date);
-            self.logs_request_with(granted.token)
-        }))
+        match Granted::read(&answer.reply, &answer.body) {
+            Ok(granted) => {
+                self.tokens.keep(&granted, &self.config.base_url, client, self.made);
+                self.has_new_token = true;
+                self.dates_before.extend(answer.date);
+                Ok(Taken::Again(self.logs_request_with(granted.token)))
+            }
+            Err(NotGranted::Credentials(refusal)) => Err(self.fail_refused(refusal, answer)),
+            Err(NotGranted::Failed(cause)) => Err(self.fail_for(&cause, answer)),
+        }
+    }
+
+    /// The credentials are refused: the request once more, if that can be mended here; or the end.
+    pub(crate) fn refused(
+        &mut self,
+        refusal: Refusal,
+        may_be_the_clock: MayBeTheClock,
+        answer: &Answer,
+        at: Moment,
+        offset_secs: Option<i64>,
+    ) -> Result<Request, PollError> {
+        self.mend(refusal, may_be_the_clock, answer.date, at, offset_secs)
+            .ok_or_else(|| self.fail_refused(refusal, answer))
     }
 
     /// The request once more, if what refused it can be mended here: the API's clock, where the
@@ -157,7 +191,7 @@ impl<'c> Exchange<'c> {
     /// `offset_secs` is what is known of the API's clock, if anything is. It is tried once more, at
     /// another node, before an answer is believed that says otherwise; and so is what an earlier
     /// answer of this poll said: where nodes answer in turn, its own comes next.
-    pub(crate) fn mend(
+    fn mend(
         &mut self,
         refusal: Refusal,
         MayBeTheClock(may_be_the_clock): MayBeTheClock,
@@ -216,34 +250,16 @@ impl<'c> Exchange<'c> {
         self.retries == 0
     }
 
-    pub(crate) const fn quota(&self) -> Option<Quota> {
-        self.quota
-    }
-
-    /// Ends in an error. `message` is in this source's own words, or redacted. It comes without
-    /// notices: the old cursor stands, so they would come with each try again.
-    pub(crate) fn fail(self, kind: ErrorKind, code: &'static str, message: String) -> PollError {
-        PollError {
-            kind,
-            code,
-            message,
-            retry_after_ms: None,
-            notices: Vec::new(),
-            stats: self.stats,
-            quota: self.quota,
-        }
-    }
-
     /// Ends in the error that a reply is. One that may pass comes with the wait that the API wishes
     /// for.
-    pub(crate) fn fail_for(self, cause: &Cause, answer: &Answer) -> PollError {
+    pub(crate) fn fail_for(&mut self, cause: &Cause, answer: &Answer) -> PollError {
         if cause.code == Cause::NOT_THE_API {
             // It may stand for a token that has run out.
             self.tokens.forget();
         }
         let retry_after_ms = self.retry_after_ms(cause, answer);
-        let message = self.secrets.redact(&cause.what) + cause.remedy;
-        PollError { retry_after_ms, ..self.fail(cause.kind, cause.code, message) }
+        let message = self.account.redact(&cause.what) + cause.remedy;
+        PollError { retry_after_ms, ..self.account.fail(cause.kind, cause.code, message) }
     }
 
     /// The wait that the API wishes for, where waiting can help.
@@ -257,7 +273,7 @@ impl<'c> Exchange<'c> {
     }
 
     /// Ends because the credentials, or what they may do, are refused by what was asked last.
-    pub(crate) fn fail_refused(self, refusal: Refusal, answer: &Answer) -> PollError {
+    fn fail_refused(&mut self, refusal: Refusal, answer: &Answer) -> PollError {
         let auth = &self.config.auth;
         if self.awaits == Awaits::Logs && refusal.is_of_token() && matches!(auth, Auth::Oauth2(_)) {
             return self.fail_for(&Cause::token_refused(), answer);
@@ -271,7 +287,7 @@ impl<'c> Exchange<'c> {
             return self.fail_for(&Cause::clocks_differ(), answer);
         }
         let (code, advice) = refusal.told(auth);
-        self.fail(ErrorKind::Auth, code, advice.to_owned())
+        self.account.fail(ErrorKind::Auth, code, advice.to_owned())
     }
 
     fn token_request(&mut self, client: &OauthClient, at: Moment) -> Request {
@@ -283,8 +299,8 @@ impl<'c> Exchange<'c> {
 
     fn logs_request_with(&mut self, token: String) -> Request {
         let authorization = ("authorization", format!("Bearer {token}"));
-        self.secrets.add(form_encoded(&token));
-        self.secrets.add(token);
+        self.account.keeps(form_encoded(&token));
+        self.account.keeps(token);
         self.logs_request(vec![authorization])
     }
 
@@ -301,9 +317,7 @@ impl<'c> Exchange<'c> {
         body: Vec<u8>,
     ) -> Request {
         headers.push(("accept", "application/json".into()));
-        self.quota = None;
-        self.stats.requests += 1;
-        self.stats.sent_bytes += bytes(&body);
+        self.account.sends(&body);
         Request {
             url: format!("{}{path}", self.config.base_url),
             headers,
@@ -311,10 +325,6 @@ impl<'c> Exchange<'c> {
             timeout_ms: if self.is_first_try() { TIMEOUT_MS } else { AGAIN_TIMEOUT_MS },
         }
     }
-}
-
-fn bytes(body: &[u8]) -> u64 {
-    u64::try_from(body.len()).unwrap_or(u64::MAX)
 }
 
 /// The longest time for one request.

@@ -22,13 +22,13 @@ pub(super) fn batch(
 ) -> Batch {
     let Onward { mut cursor, is_caught_up } = onward;
     let position = &mut cursor.position;
-    let quota = exchange.quota();
+    let quota = exchange.account.quota;
     let interval_ms = if is_caught_up { exchange.config.poll_interval_secs * 1_000 } else { 0 };
     let next_poll_ms =
         interval_ms.max(quota::spent_wait_ms(quota)).max(wait_ms.unwrap_or_default());
     let wait_secs = i64::try_from(next_poll_ms.div_ceil(1_000)).unwrap_or(i64::MAX);
     position.due = at.second() + wait_secs;
-    let notices = exchange.notices.into_news(&mut position.told, at.second());
+    let notices = exchange.account.notices.into_news(&mut position.told, at.second());
     let progress = Progress { complete_until: position.watermark, target };
     Batch {
         events,
@@ -36,7 +36,7 @@ pub(super) fn batch(
         more: !is_caught_up,
         next_poll_ms,
         notices,
-        stats: exchange.stats,
+        stats: exchange.account.stats,
         progress,
         quota,
     }
@@ -89,7 +89,7 @@ pub(super) fn tell_unreadable_rows<'a>(
 }
 
 pub(super) fn stuck(exchange: Exchange<'_>, from: Second) -> PollError {
-    exchange.fail(
+    exchange.account.fail(
         ErrorKind::Protocol,
         "page_token_refused",
         format!(

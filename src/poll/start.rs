@@ -46,7 +46,7 @@ impl Pending<'_> {
         match denial {
             Denial::ClocksDiffer => {
                 let Cause { kind, code, what, remedy, .. } = Cause::clocks_differ();
-                Err(self.exchange.fail(kind, code, what + remedy))
+                Err(self.exchange.account.fail(kind, code, what + remedy))
             }
             Denial::OtherStart => Ok(self.start_by_the_api_clock(clocks)),
             Denial::Ahead(secs) => Err(self.ahead_of_the_api(secs)),
@@ -67,7 +67,7 @@ impl Pending<'_> {
     fn ahead_of_the_api(self, ahead_secs: i64) -> PollError {
         let watermark = self.underway.position.watermark;
         match self.origin {
-            Origin::Stored => self.exchange.fail(
+            Origin::Stored => self.exchange.account.fail(
                 ErrorKind::Cursor,
                 "cursor_ahead",
                 format!(
@@ -75,7 +75,7 @@ impl Pending<'_> {
                      clock: restore an earlier cursor, or reset it to begin anew at `start`"
                 ),
             ),
-            Origin::Configured | Origin::Clock => self.exchange.fail(
+            Origin::Configured | Origin::Clock => self.exchange.account.fail(
                 ErrorKind::Config,
                 "start_ahead",
                 format!(

@@ -8,7 +8,7 @@ use crate::contract::source::Notice;
 use crate::notices::Notices;
 use crate::position::cursor::{Setbacks, Way, Window};
 use crate::position::habits::WITHHELD_DOUBTS;
-use crate::position::underway::{Obstacle, Onward, Stuck, Underway};
+use crate::position::underway::{Obstacle, Onward, Question, Stuck, Underway};
 use crate::timestamp::Second;
 
 impl Underway {
@@ -72,17 +72,18 @@ impl Underway {
     /// nothing has changed, if this may be the first time, or there is no less.
     pub(crate) fn not_answered(&mut self, asked: Second, host: Second) -> bool {
         let is_first = self.may_be_first(asked);
+        let asks_newest = self.question() == Question::Newest;
         let Self { position, pass } = self;
         let secs = pass.window.secs();
         let way = pass.window.way;
-        if is_first || (secs == 1 && !pass.asks_newest && way.is_last()) {
+        if is_first || (secs == 1 && !asks_newest && way.is_last()) {
             return false;
         }
         // A page past the first says nothing of the length.
         if pass.window.token.is_none() {
             position.habits.not_answered(secs, host);
         }
-        if pass.asks_newest {
+        if asks_newest {
             self.begin_windows();
         } else if secs > 1 {
             self.shorten(secs / 2);
@@ -98,7 +99,7 @@ impl Underway {
     pub(crate) fn is_read_in_every_way(&self, asked: Second) -> bool {
         self.pass.window.secs() == 1
             && self.pass.window.way.is_last()
-            && !self.pass.asks_newest
+            && self.question() != Question::Newest
             && !self.may_be_first(asked)
     }
 

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::contract::source::Notice;
 use crate::notices::Notices;
 use crate::position::cursor::{Cursor, Pass, Position, Token, Window};
-use crate::position::underway::{Admitted, Ending, Onward, PageFacts, Stuck, Underway};
+use crate::position::underway::{Admitted, Ending, Onward, PageFacts, Question, Stuck, Underway};
 use crate::row::Key;
 use crate::timestamp::Second;
 
@@ -93,7 +93,7 @@ impl Underway {
         clocks: Clocks,
         notices: &mut Notices,
     ) -> Result<Admitted, Stuck> {
-        if self.pass.asks_newest {
+        if self.question() == Question::Newest {
             self.learn_newest(page, clocks);
             return Ok(self.put_aside());
         }
@@ -106,8 +106,8 @@ impl Underway {
             }
             if page.next.is_some() && self.holds_nothing_new(page, count) {
                 self.position.economy_passes += 1;
-                let is_new = Some(vec![false; page.rows.len()]);
-                return Ok(Admitted { onward: self.end_pass(), is_new });
+                let is_new = vec![false; page.rows.len()];
+                return Ok(Admitted::Delivered { onward: self.end_pass(), is_new });
             }
             if page.next.is_some() && self.cut_to_density(count, config) {
                 return Ok(self.put_aside());
@@ -120,7 +120,7 @@ impl Underway {
         }
         self.learn_reach(page, notices);
         let was_full = self.position.seen.is_full();
-        let is_new = Some(self.deliver(page, clocks));
+        let is_new = self.deliver(page, clocks);
         if self.position.seen.is_full() && !was_full {
             notices.happened(Notice::warn(
                 "seen_full",
@@ -137,7 +137,7 @@ impl Underway {
             (None, None) => self.end_listing(Ending::Clean, config, clocks, notices)?,
             (_, Some(ending)) => self.end_listing(ending, config, clocks, notices)?,
         };
-        Ok(Admitted { onward, is_new })
+        Ok(Admitted::Delivered { onward, is_new })
     }
 
     fn begin(mut position: Position, config: &Config, host: Second) -> Self {
@@ -196,8 +196,7 @@ impl Underway {
         let Self { position, pass } = self;
         let Window { from, to, .. } = pass.window;
         let known = position.seen.count(from, to).saturating_add(position.seen.strays());
-        from == position.watermark
-            && to >= pass.end
+        self.question() == Question::Whole
             && position.economy_passes < ECONOMY_PASSES_MAX
             && position.mixed_to.is_none()
             && count.is_some_and(|count| count > 0 && count == known)
@@ -302,7 +301,7 @@ impl Underway {
     }
 
     fn put_aside(self) -> Admitted {
-        Admitted { onward: self.go_on(), is_new: None }
+        Admitted::PutAside(self.go_on())
     }
 
     /// False, and nothing has changed, if the window is a second long.
@@ -317,12 +316,14 @@ impl Underway {
     /// The same window from its first page, this long. If it was the whole way and is to be one of
     /// several, the API is asked first what it shows at all.
     fn restart_window(&mut self, span_secs: i64, config: &Config) {
+        let question = self.question();
         let Self { position, pass } = self;
         position.span_secs = span_secs;
-        let from = if pass.asks_newest { position.watermark } else { pass.window.from };
-        let is_whole = from == position.watermark && pass.window.to >= pass.end;
-        pass.asks_newest = is_whole
-            && !pass.asks_newest
+        let from = match question {
+            Question::Newest => position.watermark,
+            Question::Whole | Question::Part => pass.window.from,
+        };
+        pass.asks_newest = question == Question::Whole
             && from + span_secs < pass.end
             && position.habits.unanswered.is_none();
         pass.window = if pass.asks_newest {

@@ -12,6 +12,31 @@ pub(crate) struct Underway {
     pub(crate) pass: Pass,
 }
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// The newest row alone, before the way is read in several windows.
+    Newest,
+    /// All of the way from the watermark to the end of the pass, in one window.
+    Whole,
+    /// One window of several.
+    Part,
+}
+
+impl Underway {
+    /// What the window asks for.
+    pub(crate) fn question(&self) -> Question {
+        let Self { position, pass: Pass { window, end, asks_newest, .. } } = self;
+        if *asks_newest {
+            Question::Newest
+        } else if window.from == position.watermark && window.to >= *end {
+            Question::Whole
+        } else {
+            Question::Part
+        }
+    }
+}
+
 /// What the rules look at in a page.
 pub(crate) struct PageFacts<'a> {
     /// Key and time of each row, in the order of the page.
@@ -21,10 +46,15 @@ pub(crate) struct PageFacts<'a> {
 }
 
 /// What became of a page.
-pub(crate) struct Admitted {
-    pub(crate) onward: Onward,
-    /// For each row whether it is new. None: the page was put aside, to be read again.
-    pub(crate) is_new: Option<Vec<bool>>,
+pub(crate) enum Admitted {
+    /// Its rows are for later: they are asked for again.
+    PutAside(Onward),
+    /// Its rows were taken in.
+    Delivered {
+        onward: Onward,
+        /// For each row whether it is new.
+        is_new: Vec<bool>,
+    },
 }
 
 /// Where it goes on.
