@@ -4,4 +4,4 @@ pub(crate) mod access_token;
 pub(crate) mod account;
 pub(crate) mod exchange;
 pub(crate) mod request;
-pub mod signing;
+pub(crate) mod signing;

@@ -13,7 +13,7 @@ use crate::notices::Notices;
 use crate::reply::Reply;
 use crate::reply::cause::{About, Cause};
 use crate::reply::page::Page;
-use crate::row::{Reading, Row};
+use crate::row::{Row, RowDetail};
 use crate::timestamp::{EventTime, Second};
 
 /// Begins a check: asks for the newest row of the last `window_max_secs`, but a day at least.
@@ -22,47 +22,58 @@ pub fn check<'c>(
     config: &'c Config,
     tokens: &'c mut TokenCache,
     at: Moment,
-) -> Step<Box<PendingCheck<'c>>, Report> {
+) -> Step<PendingCheck<'c>, Report> {
     let now = at.second();
     let body = newest_request(config, span_secs(config), now);
     let mut exchange = Exchange::new(config, tokens, body, Notices::default());
     let request = exchange.begin(at, 0);
-    Step::Send(request, Box::new(PendingCheck { exchange, is_of_last_hour: false }))
+    Step::Send(request, PendingCheck(Box::new(Check { exchange, is_of_last_hour: false })))
 }
 
 /// A check whose request is on its way.
 #[derive(Debug)]
-pub struct PendingCheck<'c> {
+pub struct PendingCheck<'c>(Box<Check<'c>>);
+
+impl PendingCheck<'_> {
+    /// Takes the reply in.
+    #[must_use]
+    pub fn reply(self, reply: Result<Response, HttpError>, at: Moment) -> Step<Self, Report> {
+        self.0.reply(reply, at)
+    }
+}
+
+/// What a check is, from its first request to its end.
+#[derive(Debug)]
+struct Check<'c> {
     exchange: Exchange<'c>,
     /// What was asked for at first was not answered.
     is_of_last_hour: bool,
 }
 
-impl PendingCheck<'_> {
-    /// Takes the reply in.
-    #[must_use]
-    pub fn reply(
+impl<'c> Check<'c> {
+    #[inline(never)] // In line it makes the component larger.
+    fn reply(
         mut self: Box<Self>,
         reply: Result<Response, HttpError>,
         at: Moment,
-    ) -> Step<Box<Self>, Report> {
+    ) -> Step<PendingCheck<'c>, Report> {
         let answer = self.exchange.receive(reply);
-        let error = match self.exchange.take(&answer, false, Reading::Text) {
+        let error = match self.exchange.take(&answer, false, RowDetail::Text) {
             Err(error) => error,
-            Ok(Taken::Again(request)) => return Step::Send(request, self),
+            Ok(Taken::Again(request)) => return Step::Send(request, PendingCheck(self)),
             Ok(Taken::Reply(reply)) => match reply {
                 Reply::Page(page) => return Step::Done(Ok(self.report(&page, answer.date, at))),
                 Reply::Credentials(refusal, may_be_the_clock) => {
                     match self.exchange.refused(refusal, may_be_the_clock, &answer, at, None) {
-                        Ok(request) => return Step::Send(request, self),
+                        Ok(request) => return Step::Send(request, PendingCheck(self)),
                         Err(error) => error,
                     }
                 }
                 Reply::Failed(cause) => match self.other_question(&cause, &answer, at) {
-                    Some(request) => return Step::Send(request, self),
+                    Some(request) => return Step::Send(request, PendingCheck(self)),
                     None => self.exchange.fail_for(&cause, &answer),
                 },
-                Reply::TooLarge(why) | Reply::TokenRefused(why) => {
+                Reply::TooLarge(why) | Reply::DeadToken(why) => {
                     let account = &self.exchange.account;
                     let message =
                         format!("the API's answer is too large: {}", account.redact(&why));

@@ -14,16 +14,18 @@ mod bindings {
     export!(Component);
 }
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bindings::exports::pipeline::source::source as wit;
 use bindings::pipeline::source::http as wit_http;
 
 use crate::api::access_token::TokenCache;
+use crate::check::PendingCheck;
 use crate::config::{self, Config};
 use crate::contract::http::{HttpError, Request, Response};
 use crate::contract::source;
 use crate::contract::step::{Moment, Step};
+use crate::poll::Pending;
 
 struct Component;
 
@@ -48,26 +50,33 @@ impl wit::Guest for Component {
 
     fn check(config: String) -> Result<wit::Report, wit::PollError> {
         let config = Config::parse(&config).map_err(source::PollError::from)?;
-        let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut step = crate::check(&config, &mut tokens, moment());
-        loop {
-            step = match step {
-                Step::Send(request, pending) => pending.reply(send(request), moment()),
-                Step::Done(outcome) => return outcome.map(Into::into).map_err(Into::into),
-            };
-        }
+        let mut tokens = tokens();
+        let step = crate::check(&config, &mut tokens, moment());
+        Ok(drive(step, PendingCheck::reply)?.into())
     }
 
     fn poll(config: String, cursor: Option<String>) -> Result<wit::Batch, wit::PollError> {
         let config = Config::parse(&config).map_err(source::PollError::from)?;
-        let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut step = crate::poll(&config, &mut tokens, cursor.as_deref(), moment());
-        loop {
-            step = match step {
-                Step::Send(request, pending) => pending.reply(send(request), moment()),
-                Step::Done(outcome) => return outcome.map(Into::into).map_err(Into::into),
-            };
-        }
+        let mut tokens = tokens();
+        let step = crate::poll(&config, &mut tokens, cursor.as_deref(), moment());
+        Ok(drive(step, Pending::reply)?.into())
+    }
+}
+
+fn tokens() -> MutexGuard<'static, TokenCache> {
+    TOKENS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sends what a machine asks for, until its end.
+fn drive<P, T>(
+    mut step: Step<P, T>,
+    reply: fn(P, Result<Response, HttpError>, Moment) -> Step<P, T>,
+) -> Result<T, source::PollError> {
+    loop {
+        step = match step {
+            Step::Send(request, pending) => reply(pending, send(request), moment()),
+            Step::Done(outcome) => return outcome,
+        };
     }
 }
 

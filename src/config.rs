@@ -5,6 +5,8 @@ pub(crate) mod auth;
 pub(crate) mod fields;
 pub(crate) mod filters;
 
+use core::net::Ipv4Addr;
+
 use crate::config::auth::Auth;
 use crate::config::fields::{Fault, Fields, Noted, boolean, not_a_date, second, string};
 use crate::config::filters::{Filters, SearchField};
@@ -20,28 +22,28 @@ pub const SCHEMA: &str = include_str!("config/schema.json");
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// `https://host[:port]` without a slash at its end.
-    pub base_url: String,
+    pub(crate) base_url: String,
     /// What requests are authorized with.
-    pub auth: Auth,
+    pub(crate) auth: Auth,
     /// Rows from here on are collected. None: from 24 hours before the first poll on.
-    pub start: Option<Second>,
+    pub(crate) start: Option<Second>,
     /// How late a row may become visible and still be collected, in seconds.
-    pub overlap_secs: i64,
+    pub(crate) overlap_secs: i64,
     /// The longest window, in seconds. At least `overlap_secs`.
-    pub window_max_secs: i64,
+    pub(crate) window_max_secs: i64,
     /// After this long without a new row the watermark follows the clock, in seconds. At least
     /// `overlap_secs`.
-    pub quiet_max_secs: i64,
+    pub(crate) quiet_max_secs: i64,
     /// Rows asked for in one page, 1 to 500.
-    pub page_size: u32,
+    pub(crate) page_size: u32,
     /// The wait after a poll that caught up, in seconds.
-    pub poll_interval_secs: u64,
+    pub(crate) poll_interval_secs: u64,
     /// The form of an event's body.
-    pub format: Format,
+    pub(crate) format: Format,
     /// Whether a format other than `raw` carries the raw row along.
-    pub keep_original: bool,
+    pub(crate) keep_original: bool,
     /// Which rows are asked for.
-    pub filters: Filters,
+    pub(crate) filters: Filters,
 }
 
 impl Config {
@@ -207,9 +209,7 @@ fn is_label(text: &str) -> bool {
 fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host == "[::1]"
-        || (host.starts_with("127.")
-            && host.split('.').count() == 4
-            && host.split('.').all(|part| part.parse::<u8>().is_ok()))
+        || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
 }
 
 /// The form alone: the library's own parser is two kilobytes of the component.
@@ -227,3 +227,71 @@ const YEAR_9999: Second = Second::new(253_370_764_800);
 const CONFIG_BYTES_MAX: usize = 256 * 1024;
 const FILTER_CHARS_MAX: usize = 1_024;
 const FILTER_VALUES_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A configuration with these members beside what it must have.
+    fn config(members: &str) -> Config {
+        let hmac = r#"{"type": "hmac", "access_key": "a", "secret_key": "dGVzdC1zZWNyZXQta2V5",
+            "app_id": "b", "app_key": "c"}"#;
+        let text = format!(r#"{{"base_url": "https://api.example", "auth": {hmac}{members}}}"#);
+        Config::parse(&text).unwrap_or_else(|faults| panic!("{members}: {faults:?}"))
+    }
+
+    #[test]
+    fn what_is_left_out_has_the_defaults_of_the_readme() {
+        let config = config("");
+        assert_eq!(config.base_url, "https://api.example");
+        assert_eq!(config.start, None);
+        assert_eq!((config.overlap_secs, config.window_max_secs), (900, 86_400));
+        assert_eq!((config.quiet_max_secs, config.page_size), (43_200, 500));
+        assert_eq!((config.poll_interval_secs, config.format), (60, Format::Raw));
+        assert!(!config.keep_original && config.filters == Filters::default());
+    }
+
+    #[test]
+    fn every_key_reaches_the_configuration() {
+        let config = config(
+            r#", "start": "2026-11-01T01:00:00.5+01:00", "overlap_secs": 0, "window_max_secs": 1,
+                "quiet_max_secs": 2, "page_size": 3, "poll_interval_secs": 4, "format": "raw",
+                "keep_original": true,
+                "filters": {"tagged_malicious": false, "search_field": "policy", "query": "in\"v",
+                            "identifiers": ["new one"], "actions": ["hold", "none"]}"#,
+        );
+        assert_eq!(config.start, Some(Second::new(1_793_491_200)));
+        assert_eq!((config.overlap_secs, config.window_max_secs), (0, 1));
+        assert_eq!((config.quiet_max_secs, config.page_size, config.poll_interval_secs), (2, 3, 4));
+        assert!(config.keep_original);
+        let filters = &config.filters;
+        assert_eq!(
+            (filters.tagged_malicious, filters.search_field),
+            (Some(false), Some(SearchField::Policy))
+        );
+        assert_eq!(filters.query.as_deref(), Some("in\"v"));
+        assert_eq!(
+            (&*filters.identifiers, filters.actions.len()),
+            (&["new one".to_owned()][..], 2)
+        );
+        let Auth::Hmac(keys) = &config.auth else { panic!("{:?}", config.auth) };
+        assert_eq!((keys.access_key.expose().as_str(), keys.app_id.as_str()), ("a", "b"));
+        assert_eq!(
+            (keys.secret_key.expose().as_slice(), keys.app_key.expose().as_str()),
+            (&b"test-secret-key"[..], "c")
+        );
+    }
+
+    #[test]
+    fn credentials_of_api_2_are_read() {
+        let config = Config::parse(
+            r#"{"base_url": "https://api.example",
+                "auth": {"type": "oauth2", "client_id": "test-client", "client_secret": "b+/="}}"#,
+        )
+        .unwrap();
+        let Auth::Oauth2(client) = &config.auth else { panic!("{:?}", config.auth) };
+        assert_eq!(client.client_id, "test-client");
+        assert_eq!(client.client_secret.expose(), "b+/=");
+        assert!(!format!("{config:?}").contains("b+/="));
+    }
+}

@@ -20,13 +20,13 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::json::writer::{push_escaped, quoted};
-use crate::row::{Field, Reading, Row};
+use crate::row::{Field, Row, RowDetail};
 use members::{Members, Text};
 use ocsf::Class;
 
 /// A form of an event's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// The row's text as it came, on one line.
     Raw,
     /// Elastic Common Schema 8.11, nested.
@@ -55,10 +55,10 @@ impl Format {
     }
 
     /// What a row is to be read for.
-    pub(crate) const fn reading(self) -> Reading {
+    pub(crate) const fn row_detail(self) -> RowDetail {
         match self {
-            Self::Raw => Reading::Text,
-            Self::Ecs | Self::OcsfDetectionFinding | Self::OcsfEmailActivity => Reading::Members,
+            Self::Raw => RowDetail::Text,
+            Self::Ecs | Self::OcsfDetectionFinding | Self::OcsfEmailActivity => RowDetail::Members,
         }
     }
 
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn raw_loses_line_breaks_between_tokens_and_nothing_else() {
         let text = "{ \"a\" :\r\n\t\"x\\n\u{2028}\\u000a\" ,\n\"b\": 1.50 }";
-        let row = Row::read(&mut Walk::of(text), Reading::Members).unwrap();
+        let row = Row::read(&mut Walk::of(text), RowDetail::Members).unwrap();
         let body = Format::Raw.body(&row, true);
         assert_eq!(body, "{ \"a\" :\t\"x\\n\u{2028}\\u000a\" ,\"b\": 1.50 }");
     }
@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn control_characters_within_strings_are_escaped_and_nothing_else_changes() {
         let text = "{ \"a\\\\\" :\n\"\t\\\"\u{1}\n\", \"b\\\"\":\t1 }";
-        for reading in [Reading::Text, Reading::Members] {
-            let row = Row::read(&mut Walk::of(text), reading).unwrap();
+        for detail in [RowDetail::Text, RowDetail::Members] {
+            let row = Row::read(&mut Walk::of(text), detail).unwrap();
             assert_eq!(row.controls, 3);
             let body = Format::Raw.body(&row, true);
             assert_eq!(body, "{ \"a\\\\\" :\"\\t\\\"\\u0001\\u000a\", \"b\\\"\":\t1 }");

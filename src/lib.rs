@@ -48,18 +48,12 @@ mod timestamp;
 mod component;
 
 pub use api::access_token::TokenCache;
-pub use api::request::PATH;
-pub use api::signing;
 pub use check::{PendingCheck, check};
-pub use config::auth::{Auth, OauthClient};
-pub use config::filters::{Filters, SearchField};
 pub use config::{Config, SCHEMA};
 pub use contract::http::{HttpError, Request, Response};
 pub use contract::source::{
     Batch, Diagnostic, ErrorKind, Event, Level, Notice, PollError, Progress, Quota, Report, Stats,
 };
 pub use contract::step::{Moment, Step};
-pub use format::Format;
 pub use poll::{Pending, poll};
-pub use secret::Secret;
 pub use timestamp::{EventTime, Second};

@@ -66,18 +66,14 @@ pub fn poll<'c>(
     tokens: &'c mut TokenCache,
     cursor: Option<&str>,
     at: Moment,
-) -> Step<Box<Pending<'c>>, Batch> {
+) -> Step<Pending<'c>, Batch> {
     let mut notices = Notices::default();
     let host = at.second();
     let (origin, cursor) = match cursor.map(Cursor::decode) {
         Some(Ok(cursor)) => (Origin::Stored, cursor),
         Some(Err(error)) => {
-            let error = Exchange::new(config, tokens, Vec::new(), notices).account.fail(
-                ErrorKind::Cursor,
-                "cursor_refused",
-                error.to_string(),
-            );
-            return Step::Done(Err(error));
+            let message = error.to_string();
+            return Step::Done(Err(PollError::new(ErrorKind::Cursor, "cursor_refused", message)));
         }
         None => {
             let (origin, start) = match config.start {
@@ -92,40 +88,51 @@ pub fn poll<'c>(
     let body = page_request(&underway, config);
     let mut exchange = Exchange::new(config, tokens, body, notices);
     let request = exchange.begin(at, underway.position.clock.offset_secs);
-    Step::Send(request, Box::new(Pending { exchange, underway, origin, asked: host }))
+    Step::Send(request, Pending(Box::new(Poll { exchange, underway, origin, asked: host })))
 }
 
 /// A poll whose request is on its way.
 #[derive(Debug)]
-pub struct Pending<'c> {
-    pub(crate) exchange: Exchange<'c>,
-    pub(crate) underway: Underway,
-    pub(crate) origin: Origin,
-    /// When the poll began, by the host's clock.
-    pub(crate) asked: Second,
-}
+pub struct Pending<'c>(Box<Poll<'c>>);
 
 impl Pending<'_> {
     /// Takes the reply in.
     #[must_use]
-    pub fn reply(
+    pub fn reply(self, reply: Result<Response, HttpError>, at: Moment) -> Step<Self, Batch> {
+        self.0.reply(reply, at)
+    }
+}
+
+/// What a poll is, from its first request to its end.
+#[derive(Debug)]
+struct Poll<'c> {
+    exchange: Exchange<'c>,
+    underway: Underway,
+    origin: Origin,
+    /// When the poll began, by the host's clock.
+    asked: Second,
+}
+
+impl<'c> Poll<'c> {
+    #[inline(never)] // In line it makes the component larger.
+    fn reply(
         mut self: Box<Self>,
         reply: Result<Response, HttpError>,
         at: Moment,
-    ) -> Step<Box<Self>, Batch> {
+    ) -> Step<Pending<'c>, Batch> {
         let answer = self.exchange.receive(reply);
         let has_token = self.underway.pass.window.token.is_some();
         let asks_newest = self.underway.question() == Question::Newest;
-        let reading = self.exchange.config.format.reading();
-        let reply = match self.exchange.take(&answer, has_token, reading) {
+        let detail = self.exchange.config.format.row_detail();
+        let reply = match self.exchange.take(&answer, has_token, detail) {
             Ok(Taken::Reply(reply)) => reply,
-            Ok(Taken::Again(request)) => return Step::Send(request, self),
+            Ok(Taken::Again(request)) => return Step::Send(request, Pending(self)),
             Err(error) => return Step::Done(Err(error)),
         };
         if answer.reply.as_ref().is_ok_and(|response| response.status == 200)
             && let Some(request) = self.another_look(answer.date, at)
         {
-            return Step::Send(request, self);
+            return Step::Send(request, Pending(self));
         }
         let outcome = match reply {
             Reply::Page(page) if self.repeats_secret(&page) => {
@@ -138,12 +145,12 @@ impl Pending<'_> {
                 self.obstructed(Obstacle::TooLarge, why, answer.date, at)
             }
             Reply::Page(page) => self.page(&page, answer.date, at),
-            Reply::TokenRefused(why) => self.obstructed(Obstacle::DeadToken, &why, answer.date, at),
+            Reply::DeadToken(why) => self.obstructed(Obstacle::DeadToken, &why, answer.date, at),
             Reply::TooLarge(why) => {
                 if self.origin == Origin::Clock
                     && let Some(request) = self.ask_less(answer.date, at)
                 {
-                    return Step::Send(request, self);
+                    return Step::Send(request, Pending(self));
                 }
                 self.obstructed(Obstacle::TooLarge, &why, answer.date, at)
             }
@@ -155,18 +162,18 @@ impl Pending<'_> {
                     self.end_by(date);
                 }
                 match self.exchange.refused(refusal, may_be_the_clock, &answer, at, known) {
-                    Ok(request) => return Step::Send(request, self),
+                    Ok(request) => return Step::Send(request, Pending(self)),
                     Err(error) => Err(error),
                 }
             }
             Reply::Failed(cause) => {
                 if let Some(request) = self.up_to_the_api_clock(&cause, answer.date, at) {
-                    return Step::Send(request, self);
+                    return Step::Send(request, Pending(self));
                 }
                 // All of what was asked for may lie ahead of the API's clock.
                 if self.origin == Origin::Clock && cause.about == About::Question {
                     if let Some(request) = self.another_look(answer.date, at) {
-                        return Step::Send(request, self);
+                        return Step::Send(request, Pending(self));
                     }
                     let clocks = self.learn_clock(answer.date, at);
                     if let Some(denial) = self.denial(answer.date, clocks) {
@@ -182,7 +189,7 @@ impl Pending<'_> {
                     && self.exchange.retry_after_ms(&cause, &answer).is_none()
                     && let Some(request) = self.ask_less(answer.date, at)
                 {
-                    return Step::Send(request, self);
+                    return Step::Send(request, Pending(self));
                 }
                 self.failed(cause, &answer, at)
             }
@@ -228,7 +235,7 @@ impl Pending<'_> {
             Ok(Admitted::PutAside(onward)) => {
                 return Ok(batch(self.exchange, onward, target, Vec::new(), at, None));
             }
-            Err(Stuck) => return Err(stuck(self.exchange, from)),
+            Err(Stuck) => return Err(stuck(&self.exchange.account, from)),
         };
         let new_rows = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
         let new_rows = new_rows.map(|(row, _)| row);
@@ -266,7 +273,7 @@ impl Pending<'_> {
             &mut self.exchange.account.notices,
         ) {
             Ok(onward) => Ok(batch(self.exchange, onward, target, Vec::new(), at, None)),
-            Err(Stuck) => Err(stuck(self.exchange, from)),
+            Err(Stuck) => Err(stuck(&self.exchange.account, from)),
         }
     }
 

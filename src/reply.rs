@@ -13,7 +13,7 @@ use crate::contract::http::{HttpError, Response};
 use crate::reply::cause::{About, Cause};
 use crate::reply::failure::Failure;
 use crate::reply::page::{NoPage, Page};
-use crate::row::Reading;
+use crate::row::RowDetail;
 
 /// What a reply means for the request that it answers.
 pub(crate) enum Reply<'a> {
@@ -22,7 +22,7 @@ pub(crate) enum Reply<'a> {
     /// The credentials, or what they may do, are refused; whether a wrong clock can be the reason.
     Credentials(Refusal, MayBeTheClock),
     /// The page token is of no use any more.
-    TokenRefused(String),
+    DeadToken(String),
     /// The decoded reply is larger than the host allows.
     TooLarge(String),
     /// A page of rows.
@@ -39,7 +39,7 @@ pub(crate) enum Refusal {
     /// 401 without a code that says more.
     Unauthorized,
     /// The access token has run out, or is not known.
-    Token,
+    AccessToken,
     /// The access key is not known, or not bound to the application; API 2.0: the client is not.
     Client,
     /// The signature does not fit.
@@ -61,7 +61,7 @@ impl<'a> Reply<'a> {
         reply: &Result<Response, HttpError>,
         body: &'a str,
         has_token: bool,
-        rows: Reading,
+        rows: RowDetail,
     ) -> Self {
         let response = match reply {
             Ok(response) => response,
@@ -115,7 +115,7 @@ impl<'a> Reply<'a> {
         };
         match page {
             Ok(page) => Self::Page(page),
-            Err(cause) if has_token => Self::TokenRefused(cause.what),
+            Err(cause) if has_token => Self::DeadToken(cause.what),
             Err(cause) => Self::Failed(cause),
         }
     }
@@ -127,7 +127,7 @@ impl Refusal {
     pub(crate) const fn is_of_token(self) -> bool {
         match self {
             Self::Unauthorized
-            | Self::Token
+            | Self::AccessToken
             | Self::Client
             | Self::Signature
             | Self::Application => true,
@@ -158,14 +158,14 @@ impl Refusal {
                 "the API does not know the application: check app_id and app_key, and that the \
                  application is enabled (a new one takes up to 30 minutes)",
             ),
-            (Self::Token, Auth::Hmac(_)) => (
+            (Self::AccessToken, Auth::Hmac(_)) => (
                 "wrong_api",
                 "the API at this base_url wants an access token, as API 2.0 does: give a base_url \
                  of API 1.0 in the account's region, or credentials of the type \"oauth2\"",
             ),
             (
                 Self::Unauthorized
-                | Self::Token
+                | Self::AccessToken
                 | Self::Client
                 | Self::Signature
                 | Self::Application,
@@ -265,7 +265,7 @@ fn refusal_of(code: &str) -> Option<Refusal> {
         "err_developer_key" => Some(Refusal::Application),
         "app_forbidden" => Some(Refusal::Product),
         "token_expired" | "token_verification_failed" | "Unauthorized Request" => {
-            Some(Refusal::Token)
+            Some(Refusal::AccessToken)
         }
         _ => None,
     }

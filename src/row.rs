@@ -60,7 +60,7 @@ pub(crate) enum Field {
 
 /// What is read of a row, besides what collecting depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub(crate) enum RowDetail {
     /// Its text.
     Text,
     /// Where its members are: a format other than `raw` wants them, and finding them while the row is
@@ -156,14 +156,14 @@ impl<'a> Row<'a> {
     }
 
     /// Reads what stands where a row should.
-    pub(crate) fn read(walk: &mut Walk<'a>, reading: Reading) -> Result<Self, Malformed> {
+    pub(crate) fn read(walk: &mut Walk<'a>, detail: RowDetail) -> Result<Self, Malformed> {
         let mut members = Vec::new();
         let is_object = walk.peek() == Some(b'{');
         let (start, line_breaks, controls) = (walk.at(), walk.line_breaks(), walk.controls());
         let fields = if is_object {
-            Some(match reading {
-                Reading::Text => RowFields::read(walk)?,
-                Reading::Members => RowFields::read_with(&mut members, walk)?,
+            Some(match detail {
+                RowDetail::Text => RowFields::read(walk)?,
+                RowDetail::Members => RowFields::read_with(&mut members, walk)?,
             })
         } else {
             walk.skip()?;
@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     fn row(text: &str) -> Row<'_> {
-        Row::read(&mut Walk::of(text), Reading::Text).unwrap()
+        Row::read(&mut Walk::of(text), RowDetail::Text).unwrap()
     }
 
     #[test]

@@ -4,16 +4,16 @@ use core::fmt;
 
 /// Holds a secret. `Debug` shows that there is one and nothing more; there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret<T>(T);
+pub(crate) struct Secret<T>(T);
 
 impl<T> Secret<T> {
     /// Takes a secret in.
-    pub const fn new(value: T) -> Self {
+    pub(crate) const fn new(value: T) -> Self {
         Self(value)
     }
 
     /// Hands the secret out, for signing and for headers.
-    pub const fn expose(&self) -> &T {
+    pub(crate) const fn expose(&self) -> &T {
         &self.0
     }
 }

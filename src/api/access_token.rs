@@ -11,7 +11,7 @@ use crate::reply::cause::Cause;
 use crate::reply::failure::Failure;
 use crate::reply::page::Page;
 use crate::reply::{self, Refusal};
-use crate::row::Reading;
+use crate::row::RowDetail;
 use crate::secret::Secret;
 use crate::timestamp::Second;
 
@@ -96,7 +96,7 @@ impl Granted {
         if body.len() > REPLY_BYTES_MAX && response.status == 200 {
             return Err(not_understood("is too large"));
         }
-        let page = Page::parse(body, Reading::Text).ok();
+        let page = Page::parse(body, RowDetail::Text).ok();
         let failures = page.as_ref().map(Failure::all_of).unwrap_or_default();
         let status = reply::status(response.status, page.as_ref());
         let told = format!("the token endpoint answered with status {status}");

@@ -49,18 +49,10 @@ impl Account {
         self.secrets.are_repeated_in(text)
     }
 
-    /// An error to end in. `message` is in this source's own words, or redacted. It comes without
-    /// notices: the old cursor stands, so they would come with each try again.
+    /// An error to end in. `message` is in this source's own words, or redacted.
+    #[inline(never)] // In line it makes the component larger.
     pub(crate) fn fail(&self, kind: ErrorKind, code: &'static str, message: String) -> PollError {
-        PollError {
-            kind,
-            code,
-            message,
-            retry_after_ms: None,
-            notices: Vec::new(),
-            stats: self.stats,
-            quota: self.quota,
-        }
+        PollError { stats: self.stats, quota: self.quota, ..PollError::new(kind, code, message) }
     }
 }
 

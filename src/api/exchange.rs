@@ -24,7 +24,7 @@ use crate::contract::step::Moment;
 use crate::notices::Notices;
 use crate::reply::cause::{About, Cause};
 use crate::reply::{self, MayBeTheClock, Refusal, Reply, quota};
-use crate::row::Reading;
+use crate::row::RowDetail;
 use crate::secret::Secrets;
 use crate::timestamp::Second;
 
@@ -51,7 +51,7 @@ pub(crate) struct Exchange<'c> {
 /// What the request that is under way asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Awaits {
-    Token,
+    AccessToken,
     Logs,
 }
 
@@ -73,8 +73,8 @@ pub(crate) enum Taken<'a> {
 }
 
 impl Answer {
-    fn read(&self, has_page_token: bool, reading: Reading) -> Reply<'_> {
-        Reply::read(&self.reply, &self.body, has_page_token, reading)
+    fn read(&self, has_page_token: bool, detail: RowDetail) -> Reply<'_> {
+        Reply::read(&self.reply, &self.body, has_page_token, detail)
     }
 }
 
@@ -127,7 +127,7 @@ impl<'c> Exchange<'c> {
             date = response.header("date").and_then(Second::parse_http_date);
             match reply::body_text(core::mem::take(&mut response.body), BODY_BYTES_MAX) {
                 Some((text, false)) => body = text,
-                Some((text, true)) if self.awaits == Awaits::Token => body = text,
+                Some((text, true)) if self.awaits == Awaits::AccessToken => body = text,
                 Some((text, true)) => {
                     body = text;
                     self.account.notices.departs(
@@ -152,14 +152,12 @@ impl<'c> Exchange<'c> {
         &mut self,
         answer: &'a Answer,
         has_page_token: bool,
-        reading: Reading,
+        detail: RowDetail,
     ) -> Result<Taken<'a>, PollError> {
-        let Auth::Oauth2(client) = &self.config.auth else {
-            return Ok(Taken::Reply(answer.read(has_page_token, reading)));
+        let client = match &self.config.auth {
+            Auth::Oauth2(client) if self.awaits == Awaits::AccessToken => client,
+            _ => return Ok(Taken::Reply(answer.read(has_page_token, detail))),
         };
-        if self.awaits == Awaits::Logs {
-            return Ok(Taken::Reply(answer.read(has_page_token, reading)));
-        }
         match Granted::read(&answer.reply, &answer.body) {
             Ok(granted) => {
                 self.tokens.keep(&granted, &self.config.base_url, client, self.made);
@@ -291,7 +289,7 @@ impl<'c> Exchange<'c> {
     }
 
     fn token_request(&mut self, client: &OauthClient, at: Moment) -> Request {
-        self.awaits = Awaits::Token;
+        self.awaits = Awaits::AccessToken;
         self.made = at.second();
         let headers = vec![("content-type", "application/x-www-form-urlencoded".into())];
         self.request(TOKEN_PATH, headers, client.token_request())

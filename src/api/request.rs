@@ -6,7 +6,7 @@ use crate::config::filters::Filters;
 use crate::timestamp::Second;
 
 /// The path of the endpoint, in API 1.0 and API 2.0 alike.
-pub const PATH: &str = "/api/ttp/impersonation/get-logs";
+pub(crate) const PATH: &str = "/api/ttp/impersonation/get-logs";
 
 /// What is asked for. `from` and `to` are always sent: the API's own defaults drop yesterday's rows
 /// after midnight.

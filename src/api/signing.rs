@@ -11,29 +11,25 @@ use crate::config::auth::HmacKeys;
 use crate::timestamp::Second;
 
 /// Stage one: what is signed. The path only, no host and no query; the body is not signed.
-#[must_use]
-pub fn string_to_sign(date: &str, request_id: &str, path: &str, app_key: &str) -> String {
+pub(crate) fn string_to_sign(date: &str, request_id: &str, path: &str, app_key: &str) -> String {
     format!("{date}:{request_id}:{path}:{app_key}")
 }
 
 /// Stage two: base64 of the HMAC-SHA1 of it under the decoded secret key.
-#[must_use]
-pub fn signature(secret_key: &[u8], string_to_sign: &str) -> String {
+pub(crate) fn signature(secret_key: &[u8], string_to_sign: &str) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(secret_key).expect("HMAC takes keys of any length");
     mac.update(string_to_sign.as_bytes());
     base64::encode(&mac.finalize().into_bytes())
 }
 
 /// Stage three: the value of `Authorization`.
-#[must_use]
-pub fn authorization(access_key: &str, signature: &str) -> String {
+pub(crate) fn authorization(access_key: &str, signature: &str) -> String {
     format!("MC {access_key}:{signature}")
 }
 
 /// All headers that authorize one request. `request_id` must be fresh for every request, repeated
 /// ones included.
-#[must_use]
-pub fn headers(
+pub(crate) fn headers(
     keys: &HmacKeys,
     path: &str,
     date: Second,

@@ -8,7 +8,7 @@ use crate::secret::Secret;
 
 /// What requests are authorized with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Auth {
+pub(crate) enum Auth {
     /// API 1.0: each request is signed.
     Hmac(HmacKeys),
     /// API 2.0: an access token goes with each request.
@@ -59,24 +59,24 @@ impl Auth {
 
 /// The four keys of an API 1.0 application.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HmacKeys {
+pub(crate) struct HmacKeys {
     /// Names the key pair. Sent in `Authorization`.
-    pub access_key: Secret<String>,
+    pub(crate) access_key: Secret<String>,
     /// Signs, once it is base64-decoded, as it is here. Never sent.
-    pub secret_key: Secret<Vec<u8>>,
+    pub(crate) secret_key: Secret<Vec<u8>>,
     /// Names the application. Sent in `x-mc-app-id`.
-    pub app_id: String,
+    pub(crate) app_id: String,
     /// Part of what is signed. Never sent.
-    pub app_key: Secret<String>,
+    pub(crate) app_key: Secret<String>,
 }
 
 /// The credentials of an API 2.0 application.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OauthClient {
+pub(crate) struct OauthClient {
     /// Names the application.
-    pub client_id: String,
+    pub(crate) client_id: String,
     /// Sent to the token endpoint, and nowhere else.
-    pub client_secret: Secret<String>,
+    pub(crate) client_secret: Secret<String>,
 }
 
 impl OauthClient {

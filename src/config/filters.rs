@@ -6,23 +6,23 @@ use crate::hex::hex;
 
 /// The filters of a request, by the vendor's page on the endpoint. Empty: all rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Filters {
+pub(crate) struct Filters {
     /// Only rows that were, or were not, tagged as malicious.
-    pub tagged_malicious: Option<bool>,
+    pub(crate) tagged_malicious: Option<bool>,
     /// Where `query` is searched for. The API takes `all` when it is left out.
-    pub search_field: Option<SearchField>,
+    pub(crate) search_field: Option<SearchField>,
     /// A text to search for.
-    pub query: Option<String>,
+    pub(crate) query: Option<String>,
     /// What triggered, any of these. The vendor's list grows, so any text is passed on.
-    pub identifiers: Vec<String>,
+    pub(crate) identifiers: Vec<String>,
     /// What was done, any of these. The vendor's list grows, so any text is passed on.
-    pub actions: Vec<String>,
+    pub(crate) actions: Vec<String>,
 }
 
 /// Where a query is searched for: a closed list of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "named for the fields")]
-pub enum SearchField {
+pub(crate) enum SearchField {
     SenderAddress,
     RecipientAddress,
     Subject,
@@ -33,7 +33,7 @@ pub enum SearchField {
 impl SearchField {
     /// The API's name of it.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::SenderAddress => "senderAddress",
             Self::RecipientAddress => "recipientAddress",

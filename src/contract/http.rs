@@ -94,3 +94,5 @@ impl fmt::Display for HttpError {
         write!(f, "no answer of the API: {text}")
     }
 }
+
+impl core::error::Error for HttpError {}

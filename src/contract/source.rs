@@ -1,5 +1,7 @@
 //! What a poll gives: the native twins of the contract's records.
 
+use core::fmt;
+
 use crate::timestamp::Second;
 
 /// The outcome of a poll that went well.
@@ -158,20 +160,14 @@ pub struct Diagnostic {
     pub remedy: String,
 }
 
-/// A host should have asked for the faults; if it did not, they come with the poll.
-impl From<Vec<Diagnostic>> for PollError {
-    fn from(faults: Vec<Diagnostic>) -> Self {
-        let faults: Vec<_> = faults
-            .iter()
-            .map(|Diagnostic { path, message, remedy }| match path.as_str() {
-                "" => format!("{message}; {remedy}"),
-                path => format!("{path}: {message}; {remedy}"),
-            })
-            .collect();
+impl PollError {
+    /// One that cost nothing. It comes without notices: the old cursor stands, so they would come with
+    /// each try again.
+    pub(crate) fn new(kind: ErrorKind, code: &'static str, message: String) -> Self {
         Self {
-            kind: ErrorKind::Config,
-            code: "config_refused",
-            message: format!("the configuration is refused: {}", faults.join(" | ")),
+            kind,
+            code,
+            message,
             retry_after_ms: None,
             notices: Vec::new(),
             stats: Stats::default(),
@@ -179,3 +175,32 @@ impl From<Vec<Diagnostic>> for PollError {
         }
     }
 }
+
+/// A host should have asked for the faults; if it did not, they come with the poll.
+impl From<Vec<Diagnostic>> for PollError {
+    fn from(faults: Vec<Diagnostic>) -> Self {
+        let faults: Vec<_> = faults.iter().map(Diagnostic::to_string).collect();
+        let message = format!("the configuration is refused: {}", faults.join(" | "));
+        Self::new(ErrorKind::Config, "config_refused", message)
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, message, remedy } = self;
+        match path.as_str() {
+            "" => write!(f, "{message}; {remedy}"),
+            path => write!(f, "{path}: {message}; {remedy}"),
+        }
+    }
+}
+
+impl core::error::Error for Diagnostic {}
+
+impl fmt::Display for PollError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl core::error::Error for PollError {}

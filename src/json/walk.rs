@@ -55,9 +55,9 @@ impl<'a> Walk<'a> {
         mut member: impl FnMut(&mut Self, Written<'a>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         self.sequence(b'{', b'}', |walk| {
-            walk.token(b'"')?;
+            walk.punctuation(b'"')?;
             let name = walk.string()?;
-            walk.token(b':')?;
+            walk.punctuation(b':')?;
             member(walk, name)
         })
     }
@@ -176,7 +176,7 @@ impl<'a> Walk<'a> {
         close: u8,
         mut item: impl FnMut(&mut Self) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
-        self.token(open)?;
+        self.punctuation(open)?;
         if self.peek() == Some(close) {
             self.at += 1;
             return Ok(());
@@ -185,7 +185,7 @@ impl<'a> Walk<'a> {
             item(self)?;
             match self.peek() {
                 Some(b',') => self.at += 1,
-                _ => return self.token(close),
+                _ => return self.punctuation(close),
             }
         }
     }
@@ -301,7 +301,7 @@ impl<'a> Walk<'a> {
     }
 
     #[inline]
-    fn token(&mut self, byte: u8) -> Result<(), Malformed> {
+    fn punctuation(&mut self, byte: u8) -> Result<(), Malformed> {
         match self.peek() {
             Some(found) if found == byte => {
                 self.at += 1;

@@ -1,5 +1,6 @@
 //! What a poll ends in: the events of a page, and the batch around them.
 
+use crate::api::account::Account;
 use crate::api::exchange::Exchange;
 use crate::config::Config;
 use crate::contract::source::{Batch, ErrorKind, Event, Notice, PollError, Progress};
@@ -88,8 +89,8 @@ pub(super) fn tell_unreadable_rows<'a>(
     ));
 }
 
-pub(super) fn stuck(exchange: Exchange<'_>, from: Second) -> PollError {
-    exchange.account.fail(
+pub(super) fn stuck(account: &Account, from: Second) -> PollError {
+    account.fail(
         ErrorKind::Protocol,
         "page_token_refused",
         format!(

@@ -4,13 +4,13 @@ use crate::clock::is_jump;
 use crate::contract::http::Request;
 use crate::contract::step::Moment;
 use crate::poll::origin::Origin;
-use crate::poll::{Pending, page_request};
+use crate::poll::{Poll, page_request};
 use crate::position::cursor::Pass;
 use crate::position::underway::Underway;
 use crate::reply::cause::{About, Cause};
 use crate::timestamp::Second;
 
-impl Pending<'_> {
+impl Poll<'_> {
     /// A first poll that is not told where to start has no clock but the host's: before that is given
     /// up, another answer is to say so too.
     pub(crate) fn another_look(&mut self, date: Option<Second>, at: Moment) -> Option<Request> {

@@ -3,7 +3,7 @@
 use crate::clock::{Clocks, is_jump};
 use crate::contract::source::{Batch, ErrorKind, PollError};
 use crate::contract::step::Moment;
-use crate::poll::Pending;
+use crate::poll::Poll;
 use crate::poll::origin::{Origin, start_default};
 use crate::poll::outcome::batch;
 use crate::position::cursor::Cursor;
@@ -22,7 +22,7 @@ pub(crate) enum Denial {
     Ahead(i64),
 }
 
-impl Pending<'_> {
+impl Poll<'_> {
     /// What an answer's time says against where the poll began.
     pub(crate) fn denial(&self, date: Option<Second>, clocks: Clocks) -> Option<Denial> {
         let position = &self.underway.position;

@@ -11,7 +11,7 @@ use crate::notices::Told;
 use crate::position::api_clock::ApiClock;
 use crate::position::habits::Habits;
 use crate::position::seen::Seen;
-use crate::reply::page::TOKEN_BYTES_MAX;
+use crate::reply::page::PAGE_TOKEN_BYTES_MAX;
 use crate::row::Key;
 use crate::timestamp::Second;
 
@@ -83,7 +83,7 @@ pub(crate) struct Window {
     /// matter whether the API counts it in.
     pub(crate) to: Second,
     /// None before the first page.
-    pub(crate) token: Option<Token>,
+    pub(crate) token: Option<PageToken>,
     /// The newest event time that was known past the first page of this reading.
     pub(crate) shown: Option<Second>,
     /// Rows received so far in this reading.
@@ -112,7 +112,7 @@ pub(crate) struct Way {
 
 /// The API's token for the next page of a window.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Token {
+pub(crate) struct PageToken {
     pub(crate) text: String,
     /// By the host's clock.
     pub(crate) received: Second,
@@ -190,10 +190,10 @@ impl Record for Window {
     }
 }
 
-impl Record for Token {
+impl Record for PageToken {
     fn members(&mut self, members: &mut Members<'_>) {
         members.always("text", &mut self.text);
-        members.ensure("text", self.text.len() <= TOKEN_BYTES_MAX);
+        members.ensure("text", self.text.len() <= PAGE_TOKEN_BYTES_MAX);
         members.always("received", &mut self.received);
     }
 }
@@ -357,7 +357,7 @@ mod tests {
             window: Window {
                 from: Second::new(1_000),
                 to: Second::new(2_000),
-                token: Some(Token { text: "t\"".into(), received: Second::new(5_001) }),
+                token: Some(PageToken { text: "t\"".into(), received: Second::new(5_001) }),
                 shown: Some(Second::new(1_500)),
                 rows: 5,
                 counted: Some(7),
@@ -416,11 +416,14 @@ mod tests {
     fn what_is_longer_than_any_cursor_is_refused_and_what_is_just_as_long_is_not() {
         let mut cursor = cursor();
         let token = |cursor: &mut Cursor, bytes| {
-            let token = Token { text: "t".repeat(bytes), received: Second::new(5_001) };
+            let token = PageToken { text: "t".repeat(bytes), received: Second::new(5_001) };
             cursor.pass.as_mut().unwrap().window.token = Some(token);
             Cursor::decode(&cursor.clone().encode()).is_ok()
         };
-        assert_eq!([0, 1].map(|more| token(&mut cursor, TOKEN_BYTES_MAX + more)), [true, false]);
+        assert_eq!(
+            [0, 1].map(|more| token(&mut cursor, PAGE_TOKEN_BYTES_MAX + more)),
+            [true, false]
+        );
         token(&mut cursor, 1);
         let text = cursor.clone().encode();
         for (more, is_read) in [(0, true), (1, false)] {

@@ -20,7 +20,7 @@ use crate::clock::{Clocks, is_jump};
 use crate::config::Config;
 use crate::contract::source::Notice;
 use crate::notices::Notices;
-use crate::position::cursor::{Cursor, Pass, Position, Token, Window};
+use crate::position::cursor::{Cursor, PageToken, Pass, Position, Window};
 use crate::position::underway::{Admitted, Ending, Onward, PageFacts, Question, Stuck, Underway};
 use crate::row::Key;
 use crate::timestamp::Second;
@@ -130,7 +130,7 @@ impl Underway {
         }
         let onward = match (page.next, self.ending(page)) {
             (Some(next), None) => {
-                let token = Token { text: next.to_owned(), received: clocks.host };
+                let token = PageToken { text: next.to_owned(), received: clocks.host };
                 self.pass.window.token = Some(token);
                 self.go_on()
             }

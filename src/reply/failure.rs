@@ -55,10 +55,10 @@ const FAILURES_MAX: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::Reading;
+    use crate::row::RowDetail;
 
     fn of(body: &str) -> Option<Failure> {
-        Failure::all_of(&Page::parse(body, Reading::Text).unwrap()).into_iter().next()
+        Failure::all_of(&Page::parse(body, RowDetail::Text).unwrap()).into_iter().next()
     }
 
     fn failure(code: &str, message: &str, retryable: bool) -> Failure {

@@ -5,7 +5,7 @@
 use crate::json::value::Json;
 use crate::json::walk::{Malformed, Walk};
 use crate::reply::hole::Holes;
-use crate::row::{Reading, Row};
+use crate::row::{Row, RowDetail};
 
 /// What a reply holds, as far as the documented shape goes.
 pub(crate) struct Page<'a> {
@@ -38,7 +38,7 @@ pub(crate) struct NoPage {
 }
 
 impl<'a> Page<'a> {
-    pub(crate) fn parse(body: &'a str, rows: Reading) -> Result<Self, NoPage> {
+    pub(crate) fn parse(body: &'a str, rows: RowDetail) -> Result<Self, NoPage> {
         let mut holes = Holes::default();
         let mut first = None;
         loop {
@@ -60,7 +60,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn read(walk: &mut Walk<'a>, rows: Reading, holes: &mut Holes) -> Result<Self, Malformed> {
+    fn read(walk: &mut Walk<'a>, rows: RowDetail, holes: &mut Holes) -> Result<Self, Malformed> {
         let mut page = Self {
             rows: Vec::new(),
             has_data: false,
@@ -93,7 +93,7 @@ impl<'a> Page<'a> {
         match page.meta.get("pagination").get("next") {
             Json::Scalar("null") => {}
             Json::String(next) if next.is_empty() => {}
-            Json::String(next) if next.len() <= TOKEN_BYTES_MAX => {
+            Json::String(next) if next.len() <= PAGE_TOKEN_BYTES_MAX => {
                 page.next = Some(next.clone().into_owned());
             }
             _ => page.fault = Some(Malformed::PageToken.to_string()),
@@ -109,7 +109,7 @@ impl<'a> Page<'a> {
     fn read_element(
         &mut self,
         walk: &mut Walk<'a>,
-        rows: Reading,
+        rows: RowDetail,
         holes: &mut Holes,
     ) -> Result<(), Malformed> {
         let mut count = None;
@@ -144,14 +144,14 @@ const ROWS_MAX: usize = 10_000;
 const SMALL_VALUE_BYTES_MAX: usize = 64 * 1024;
 
 /// A longer page token is not understood. // I5
-pub(crate) const TOKEN_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const PAGE_TOKEN_BYTES_MAX: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(body: &str) -> Result<Page<'_>, String> {
-        Page::parse(body, Reading::Text).map_err(|no_page| no_page.why)
+        Page::parse(body, RowDetail::Text).map_err(|no_page| no_page.why)
     }
 
     fn texts<'a>(page: &Page<'a>) -> Vec<&'a str> {
@@ -294,7 +294,7 @@ mod tests {
         for empty in ["null", r#""""#] {
             assert_eq!(next(empty), (None, None), "{empty}");
         }
-        let long = format!("\"{}\"", "x".repeat(TOKEN_BYTES_MAX + 1));
+        let long = format!("\"{}\"", "x".repeat(PAGE_TOKEN_BYTES_MAX + 1));
         for odd in ["5", "{}", "true", r#"["t"]"#, r#""\ud800""#, &long] {
             assert_eq!(next(odd), (None, Some(Malformed::PageToken.to_string())), "{odd}");
         }

@@ -389,7 +389,7 @@ impl Host<'_> {
 
     /// Everything in a batch has a bound.
     fn judge(&mut self, batch: &Batch) {
-        let interval_ms = self.config.poll_interval_secs * 1_000;
+        let interval_ms = self.settings["poll_interval_secs"].as_u64().unwrap_or(60) * 1_000;
         let watermark = batch.progress.complete_until.unix_secs();
         // What is remembered lies above the watermark or, until the API has shown that it does not
         // go further back than asked, a day below it, or tells no time.
