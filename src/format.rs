@@ -127,7 +127,7 @@ fn mended(text: &str) -> String {
     mended
 }
 
-/// A longer row is not carried along: all of it is in its event anyway. // I5
+/// A longer row is not carried along: all of it is in its event anyway. (I5)
 const ORIGINAL_BYTES_MAX: usize = 64 << 10;
 /// What an event has besides its row.
 const FIXED_BYTES_MAX: usize = 1_024;

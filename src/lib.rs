@@ -1,7 +1,7 @@
 //! Collects Mimecast TTP Impersonation Protect logs: a polling source for log pipelines.
 //!
 //! This crate is the core of the source and the component around it. The core does no I/O: it reads
-//! no clock, no random source, no network, no file and no environment. // I3
+//! no clock, no random source, no network, no file and no environment. (I3)
 //!
 //! A poll is a value that is stepped: given a configuration, a cursor and the time, [`poll`] says
 //! what to send; given the reply, it ends in a [`Batch`] of events with the next cursor, or in a
@@ -9,7 +9,7 @@
 //! `wit/`; the tests drive it with a fake host.
 //!
 //! # Invariants
-//! They are cited in the code as `// I1` and so on.
+//! They are cited in the code by their numbers.
 //!
 //! - **I1** A cursor never runs ahead of its events.
 //! - **I2** The watermark moves only when a window is drained, only as far as was seen, and never

@@ -16,7 +16,7 @@ pub(crate) struct Notices {
     departures: Vec<Notice>,
 }
 
-/// Which departures were told of, by their codes. At most sixteen. // I5
+/// Which departures were told of, by their codes. At most sixteen. (I5)
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Told(Vec<Entry>);
 

@@ -373,5 +373,5 @@ pub(crate) fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
 
 /// An earlier question can be refused because the API does not go back so far.
 const START_TOLD_SECS: i64 = 24 * 60 * 60;
-/// The events of a page, beside the page itself, in the 64 MiB of memory that a guest may take. // I5
+/// The events of a page, beside the page itself, in the 64 MiB of memory that a guest may take. (I5)
 const EVENTS_BYTES_MAX: usize = 24 << 20;

@@ -282,7 +282,7 @@ const ID_BYTES_MAX: usize = 4 * 1_024 - 32;
 pub(crate) const FIELDS: usize = Field::Identifiers as usize + 1;
 /// A row of the recordings has fourteen members.
 const MEMBERS_COMMON: usize = 16;
-/// A page of rows with more than so many would take much memory. // I5
+/// A page of rows with more than so many would take much memory. (I5)
 const MEMBERS_KEPT_MAX: usize = 64;
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ impl Secrets {
     }
 
     /// Hides the secrets in a text that came from outside, should it repeat one, and makes it one
-    /// printable line of bounded length. // I4
+    /// printable line of bounded length. (I4)
     pub(crate) fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
         let mut secrets: Vec<&String> = self.0.expose().iter().collect();

@@ -2,7 +2,7 @@
 //! endpoint's reply means, and how long a token is good for.
 //!
 //! An error of the token endpoint can repeat the credentials that were sent to it (the vendor's
-//! notes on API 2.0): nothing of its text is ever passed on, only what its status means. // I4
+//! notes on API 2.0): nothing of its text is ever passed on, only what its status means. (I4)
 
 use crate::config::auth::OauthClient;
 use crate::contract::http::{HttpError, Response};
@@ -146,6 +146,6 @@ const EARLY_SECS: i64 = 60;
 /// What every recorded reply says. A token that ends sooner is refused once, and asked for anew.
 const LIFE_SECS_DEFAULT: i64 = 1_799;
 const LIFE_SECS_MAX: i64 = 24 * 60 * 60;
-/// A token goes into a header. // I5
+/// A token goes into a header. (I5)
 const TOKEN_BYTES_MAX: usize = 8 * 1_024;
 const REPLY_BYTES_MAX: usize = 64 * 1_024;

@@ -329,7 +329,7 @@ impl<'c> Exchange<'c> {
 const TIMEOUT_MS: u32 = 30_000;
 /// The same for what is asked again in one poll: a host's patience with all of it is two minutes.
 const AGAIN_TIMEOUT_MS: u32 = 20_000;
-/// The largest reply that is read, decoded. // I5
+/// The largest reply that is read, decoded. (I5)
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A poll asks once, again where an answer says why it should, and again to hear that confirmed.
 const RETRIES_MAX: u8 = 2;

@@ -47,7 +47,7 @@ impl<'a> Members<'a> {
     /// A member that is a string of common length. It is left, until it is taken.
     ///
     /// Longer ones are none: what a schema wants in several places must not make an event many times
-    /// as long as its row. // I5
+    /// as long as its row. (I5)
     pub(crate) fn text(&self, field: Field) -> Option<Text<'a>> {
         let member = &self.all[self.places[field as usize]?];
         let written = self.row.value(member);

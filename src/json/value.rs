@@ -28,7 +28,7 @@ impl<'a> Json<'a> {
         })
     }
 
-    /// Reads one value where a walk stands: at most `bytes_max` long. // I5
+    /// Reads one value where a walk stands: at most `bytes_max` long. (I5)
     pub(crate) fn read_small(walk: &mut Walk<'a>, bytes_max: usize) -> Result<Self, Malformed> {
         walk.peek();
         let mut again = walk.clone();
@@ -92,7 +92,7 @@ impl<'a> Json<'a> {
     pub(crate) const NULL: Self = Self::Scalar("null");
 }
 
-/// How deep a value may be nested. // I5
+/// How deep a value may be nested. (I5)
 const DEPTH_MAX: usize = 16;
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! A JSON text, walked once, by a caller who says what to read and what to step over.
 //!
 //! Most of a page is stepped over: a row passes through as it came, and only two of its members are
-//! looked at. So this walk gives what a parser does not: where a value begins and ends. It is strict
-//! (RFC 8259): a test holds it against `serde_json`. Only a control character within a string is
-//! stepped over and counted: the API has been seen to write subjects so, and who sends the mail
-//! chooses them.
+//! looked at, wherever they stand in it and however often. A parser gives the text of a row, too
+//! (`serde_json` as a `RawValue`), but refuses a page for one control character in one string: the
+//! API has been seen to write subjects so, and who sends the mail chooses them. This walk counts them,
+//! and goes on past a row that it cannot read. Apart from that it is strict (RFC 8259): a test holds
+//! it against `serde_json`.
 
 #![allow(clippy::inline_always, reason = "the walk over a page is what a poll costs most")]
 
@@ -29,6 +30,8 @@ pub(crate) enum Malformed {
     ControlCharacter,
     TooDeep,
     TooLong,
+    // Not as the reader of a page wants it. With a text of its own each outcome of the walk would be
+    // eight bytes instead of one, and the component a kilobyte larger.
     TooManyRows,
     NoRows,
     PageToken,
@@ -422,7 +425,7 @@ fn code_point(text: &str) -> Option<(char, &str)> {
     Some((char::from_u32(code)?, rest.get(6..)?))
 }
 
-/// How deep what is stepped over may be nested. // I5
+/// How deep what is stepped over may be nested. (I5)
 const SKIP_DEPTH_MAX: usize = 128;
 
 #[cfg(test)]

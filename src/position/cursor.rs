@@ -16,7 +16,7 @@ use crate::row::Key;
 use crate::timestamp::Second;
 
 /// Where collection stands. Holds no secret and nothing of the credentials, so that keys can change
-/// and the position stays. // I4
+/// and the position stays. (I4)
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Cursor {
     pub(crate) position: Position,
@@ -256,7 +256,7 @@ impl Cursor {
         Self { position, pass: None }
     }
 
-    /// The same cursor gives the same text. // I6
+    /// The same cursor gives the same text. (I6)
     pub(crate) fn encode(mut self) -> String {
         let mut text = String::new();
         self.write(&mut text);

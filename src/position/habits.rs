@@ -22,7 +22,7 @@ pub(crate) struct Habits {
     pub(crate) tight_rows: u64,
     /// What it did not answer.
     pub(crate) unanswered: Option<Unanswered>,
-    /// What it counts and does not give, near the watermark. At most 64. // I5
+    /// What it counts and does not give, near the watermark. At most 64. (I5)
     pub(crate) withheld: Vec<Withheld>,
 }
 

@@ -225,7 +225,7 @@ impl Underway {
         window.rows_with(page).min(known.saturating_add(rows))
     }
 
-    /// Takes the rows of a page into the list of seen rows. // I7
+    /// Takes the rows of a page into the list of seen rows. (I7)
     fn deliver(&mut self, page: &PageFacts<'_>, clocks: Clocks) -> Vec<bool> {
         let Self { position, pass } = self;
         let window = &mut pass.window;

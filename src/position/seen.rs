@@ -9,7 +9,7 @@ use crate::json::value::Json;
 use crate::row::Key;
 use crate::timestamp::Second;
 
-/// Keys of delivered rows with the second of each, ordered by key. At most 100,000. // I5
+/// Keys of delivered rows with the second of each, ordered by key. At most 100,000. (I5)
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Seen {
     entries: Vec<Entry>,
@@ -26,7 +26,7 @@ struct Entry {
 
 impl Seen {
     /// Takes the rows of a page in, in order, and says of each whether it is new: delivered neither
-    /// before nor earlier in this page. // I7
+    /// before nor earlier in this page. (I7)
     ///
     /// Those without a second are strays, remembered for as long as rows of `end`. How many there are
     /// is told, too.

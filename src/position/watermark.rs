@@ -1,4 +1,4 @@
-//! How far the watermark may follow: what proves that all rows up to a time were delivered. // I2
+//! How far the watermark may follow: what proves that all rows up to a time were delivered. (I2)
 
 use crate::clock::Clocks;
 use crate::config::Config;

@@ -139,11 +139,11 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Far more than any page size that may be asked for. // I5
+/// Far more than any page size that may be asked for. (I5)
 const ROWS_MAX: usize = 10_000;
 const SMALL_VALUE_BYTES_MAX: usize = 64 * 1024;
 
-/// A longer page token is not understood. // I5
+/// A longer page token is not understood. (I5)
 pub(crate) const PAGE_TOKEN_BYTES_MAX: usize = 16 * 1024;
 
 #[cfg(test)]

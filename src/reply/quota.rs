@@ -13,7 +13,7 @@ pub(crate) fn quota(response: &Response) -> Option<Quota> {
 
 /// How long a response asks its client to wait, in milliseconds: `Retry-After`, which is in
 /// **seconds** or a date by the API's clock (RFC 9110), and the reset time, which every response has,
-/// if the quota is spent. The longer one, at most 15 minutes. // I5
+/// if the quota is spent. The longer one, at most 15 minutes. (I5)
 pub(crate) fn retry_after_ms(response: &Response, is_refused: bool, now: Second) -> Option<u64> {
     let is_spent = is_refused || quota(response).is_some_and(|quota| quota.remaining == 0);
     let date = || {
