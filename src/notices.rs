@@ -18,7 +18,7 @@ pub(crate) struct Notices {
 
 /// Which departures were told of, by their codes. At most sixteen. (I5)
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Told(Vec<Entry>);
+pub(crate) struct Departures(Vec<Entry>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Entry {
@@ -45,7 +45,7 @@ impl Notices {
     }
 
     /// Those that a person has not just been told of.
-    pub(crate) fn into_news(self, told: &mut Told, now: Second) -> Vec<Notice> {
+    pub(crate) fn into_news(self, told: &mut Departures, now: Second) -> Vec<Notice> {
         let mut news = self.happened;
         for mut notice in self.departures {
             if let Some(since) = told.admit(notice.code, now) {
@@ -59,7 +59,7 @@ impl Notices {
     }
 }
 
-impl Told {
+impl Departures {
     /// Since when, if it is to be told now.
     fn admit(&mut self, code: &str, now: Second) -> Option<Second> {
         let since = match self.0.iter().position(|entry| entry.code == code) {
@@ -81,7 +81,7 @@ impl Told {
     }
 }
 
-impl Record for Told {
+impl Record for Departures {
     fn members(&mut self, members: &mut Members<'_>) {
         members.seldom("told", &mut self.0);
         members.ensure("told", self.0.len() <= ENTRIES_MAX);
@@ -109,7 +109,7 @@ mod tests {
     use crate::json::record::Value as _;
     use crate::json::value::Json;
 
-    fn news(told: &mut Told, now: i64) -> Vec<String> {
+    fn news(told: &mut Departures, now: i64) -> Vec<String> {
         let mut notices = Notices::default();
         notices.departs("a", "it departs");
         let news = notices.into_news(told, Second::new(now));
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn what_lasts_is_told_at_once_then_hourly_with_its_beginning() {
-        let mut told = Told::default();
+        let mut told = Departures::default();
         assert_eq!(news(&mut told, 100), ["it departs"]);
         for now in [100, 160, 3_699] {
             assert_eq!(news(&mut told, now), [""; 0], "{now}");
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_memory_is_bounded_and_decoding_undoes_encoding() {
-        let mut told = Told::default();
+        let mut told = Departures::default();
         for n in 0..40 {
             assert!(told.admit(&format!("code_{n}"), Second::new(n)).is_some());
         }
@@ -140,7 +140,7 @@ mod tests {
         let mut text = String::new();
         told.write(&mut text);
         let read = |text: &str| {
-            let mut read = Told::default();
+            let mut read = Departures::default();
             read.read(Json::parse(text).unwrap()).map(|()| read)
         };
         assert_eq!(read(&text), Ok(told));

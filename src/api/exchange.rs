@@ -179,7 +179,7 @@ impl<'c> Exchange<'c> {
         at: Moment,
         offset_secs: Option<i64>,
     ) -> Result<Request, PollError> {
-        self.mend(refusal, may_be_the_clock, answer.date, at, offset_secs)
+        self.retry_refused(refusal, may_be_the_clock, answer.date, at, offset_secs)
             .ok_or_else(|| self.fail_refused(refusal, answer))
     }
 
@@ -189,7 +189,7 @@ impl<'c> Exchange<'c> {
     /// `offset_secs` is what is known of the API's clock, if anything is. It is tried once more, at
     /// another node, before an answer is believed that says otherwise; and so is what an earlier
     /// answer of this poll said: where nodes answer in turn, its own comes next.
-    fn mend(
+    fn retry_refused(
         &mut self,
         refusal: Refusal,
         MayBeTheClock(may_be_the_clock): MayBeTheClock,

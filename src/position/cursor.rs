@@ -7,7 +7,7 @@ use crate::config::filters::Filters;
 use crate::json::record::{Members, Record, Value};
 use crate::json::value::Json;
 use crate::json::walk::Walk;
-use crate::notices::Told;
+use crate::notices::Departures;
 use crate::position::api_clock::ApiClock;
 use crate::position::habits::Habits;
 use crate::position::seen::Seen;
@@ -44,7 +44,7 @@ pub(crate) struct Position {
     /// Passes in a row that ended early because nothing was new.
     pub(crate) economy_passes: u8,
     pub(crate) habits: Habits,
-    pub(crate) told: Told,
+    pub(crate) told: Departures,
     /// The rows delivered from a little below the watermark on.
     pub(crate) seen: Seen,
 }
@@ -250,7 +250,7 @@ impl Cursor {
             span_secs,
             economy_passes: 0,
             habits: Habits::default(),
-            told: Told::default(),
+            told: Departures::default(),
             seen: Seen::default(),
         };
         Self { position, pass: None }
