@@ -1,4 +1,4 @@
-//! Asking the API: what is sent, by whom it is signed, and what became of it.
+//! Asking the API: what is sent, how it is authorized, and what became of it.
 
 pub(crate) mod access_token;
 pub(crate) mod account;

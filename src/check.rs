@@ -60,7 +60,7 @@ impl<'c> Check<'c> {
         let answer = self.exchange.receive(reply);
         let error = match self.exchange.take(&answer, false, RowDetail::Text) {
             Err(error) => error,
-            Ok(Taken::Again(request)) => return Step::Send(request, PendingCheck(self)),
+            Ok(Taken::Next(request)) => return Step::Send(request, PendingCheck(self)),
             Ok(Taken::Reply(reply)) => match reply {
                 Reply::Page(page) => return Step::Done(Ok(self.report(&page, answer.date, at))),
                 Reply::Credentials(refusal, may_be_the_clock) => {

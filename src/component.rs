@@ -21,7 +21,7 @@ use bindings::pipeline::source::http as wit_http;
 
 use crate::api::access_token::TokenCache;
 use crate::check::PendingCheck;
-use crate::config::{self, Config};
+use crate::config::{self, Config, ConfigError};
 use crate::contract::http::{HttpError, Request, Response};
 use crate::contract::source;
 use crate::contract::step::{Moment, Step};
@@ -44,7 +44,7 @@ impl wit::Guest for Component {
     fn validate(config: String) -> Result<(), Vec<wit::Diagnostic>> {
         match Config::parse(&config) {
             Ok(_) => Ok(()),
-            Err(faults) => Err(faults.into_iter().map(Into::into).collect()),
+            Err(ConfigError(faults)) => Err(faults.into_iter().map(Into::into).collect()),
         }
     }
 

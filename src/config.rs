@@ -5,12 +5,13 @@ pub(crate) mod auth;
 pub(crate) mod fields;
 pub(crate) mod filters;
 
+use core::fmt;
 use core::net::Ipv4Addr;
 
 use crate::config::auth::Auth;
 use crate::config::fields::{Fault, Fields, Noted, boolean, not_a_date, second, string};
 use crate::config::filters::{Filters, SearchField};
-use crate::contract::source::Diagnostic;
+use crate::contract::source::{Diagnostic, ErrorKind, PollError};
 use crate::format::Format;
 use crate::json::value::Json;
 use crate::timestamp::Second;
@@ -46,26 +47,47 @@ pub struct Config {
     pub(crate) filters: Filters,
 }
 
+/// Every fault of a configuration that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<Diagnostic>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults: Vec<_> = self.0.iter().map(Diagnostic::to_string).collect();
+        write!(f, "the configuration is refused: {}", faults.join(" | "))
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// A host should have asked for the faults; if it did not, they come with the poll.
+impl From<ConfigError> for PollError {
+    fn from(error: ConfigError) -> Self {
+        Self::new(ErrorKind::Config, "config_refused", error.to_string())
+    }
+}
+
 impl Config {
     /// Reads a configuration.
     ///
     /// # Errors
     /// Every fault at once.
-    pub fn parse(text: &str) -> Result<Self, Vec<Diagnostic>> {
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
         if text.len() > CONFIG_BYTES_MAX {
-            return Err(vec![Diagnostic {
+            return Err(ConfigError(vec![Diagnostic {
                 path: String::new(),
                 message: format!("longer than {CONFIG_BYTES_MAX} bytes"),
                 remedy: "shorten the lists of filters".into(),
-            }]);
+            }]));
         }
         let value = Json::parse(text).map_err(|message| {
-            vec![Diagnostic { path: String::new(), message, remedy: "give one JSON object".into() }]
+            let remedy = "give one JSON object".into();
+            ConfigError(vec![Diagnostic { path: String::new(), message, remedy }])
         })?;
         let mut faults = Vec::new();
         match Self::read(value, &mut faults) {
             Ok(config) if faults.is_empty() => Ok(config),
-            _ => Err(faults),
+            _ => Err(ConfigError(faults)),
         }
     }
 

@@ -17,11 +17,9 @@ mod members;
 mod ocsf;
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use crate::json::writer::{push_escaped, quoted};
-use crate::row::{Field, Row, RowDetail};
-use members::{Members, Text};
+use crate::row::{Row, RowDetail};
 use ocsf::Class;
 
 /// A form of an event's body.
@@ -95,15 +93,6 @@ impl Format {
 fn raw<'a>(row: &Row<'a>) -> Cow<'a, str> {
     let text = if is_mended(row) { Cow::Owned(mended(row.text)) } else { Cow::Borrowed(row.text) };
     if row.fields.is_some() { text } else { Cow::Owned(format!("{{\"row\":{text}}}")) }
-}
-
-/// The sender's address, if it is an address of the Internet, and not longer than a schema has it. It
-/// has its place then.
-fn ip_address<'a>(members: &mut Members<'a>, bytes_max: usize) -> Option<Text<'a>> {
-    let text = members.text(Field::SenderIpAddress).filter(|text| text.said.len() <= bytes_max)?;
-    text.said.parse::<IpAddr>().ok()?;
-    members.take(&text);
-    Some(text)
 }
 
 const fn is_mended(row: &Row<'_>) -> bool {

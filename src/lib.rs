@@ -9,7 +9,8 @@
 //! `wit/`; the tests drive it with a fake host.
 //!
 //! # Invariants
-//! They are cited in the code by their numbers.
+//! They are cited in the code by their numbers, where they are kept. `ARCHITECTURE.md` has the tree, the
+//! way of a row through it, and the words.
 //!
 //! - **I1** A cursor never runs ahead of its events.
 //! - **I2** The watermark moves only when a window is drained, only as far as was seen, and never
@@ -49,7 +50,7 @@ mod component;
 
 pub use api::access_token::TokenCache;
 pub use check::{PendingCheck, check};
-pub use config::{Config, SCHEMA};
+pub use config::{Config, ConfigError, SCHEMA};
 pub use contract::http::{HttpError, Request, Response};
 pub use contract::source::{
     Batch, Diagnostic, ErrorKind, Event, Level, Notice, PollError, Progress, Quota, Report, Stats,

@@ -1,15 +1,15 @@
 //! The machine of a poll: a cursor and the time in, a request out; the reply in, a batch out.
 //!
 //! ```text
-//!           ┌─ refused, and it can be mended: once ─┐
+//!           ┌─ refused, and asked again: twice ─────┐
 //! poll ─▶ Send ◀────────────────────────────────────┘
 //!           └─ reply ─▶ Done(batch and next cursor, or an error and the old cursor stands)
 //! ```
 
+mod denial;
 mod origin;
 mod outcome;
 mod retry;
-mod start;
 
 use crate::api::access_token::TokenCache;
 use crate::api::exchange::{Answer, Exchange, Taken};
@@ -121,12 +121,11 @@ impl<'c> Poll<'c> {
         at: Moment,
     ) -> Step<Pending<'c>, Batch> {
         let answer = self.exchange.receive(reply);
-        let has_token = self.underway.pass.window.token.is_some();
-        let asks_newest = self.underway.question() == Question::Newest;
+        let has_page_token = self.underway.pass.window.token.is_some();
         let detail = self.exchange.config.format.row_detail();
-        let reply = match self.exchange.take(&answer, has_token, detail) {
+        let reply = match self.exchange.take(&answer, has_page_token, detail) {
             Ok(Taken::Reply(reply)) => reply,
-            Ok(Taken::Again(request)) => return Step::Send(request, Pending(self)),
+            Ok(Taken::Next(request)) => return Step::Send(request, Pending(self)),
             Err(error) => return Step::Done(Err(error)),
         };
         if answer.reply.as_ref().is_ok_and(|response| response.status == 200)
@@ -166,39 +165,48 @@ impl<'c> Poll<'c> {
                     Err(error) => Err(error),
                 }
             }
-            Reply::Failed(cause) => {
-                if let Some(request) = self.up_to_the_api_clock(&cause, answer.date, at) {
-                    return Step::Send(request, Pending(self));
-                }
-                // All of what was asked for may lie ahead of the API's clock.
-                if self.origin == Origin::Clock && cause.about == About::Question {
-                    if let Some(request) = self.another_look(answer.date, at) {
-                        return Step::Send(request, Pending(self));
-                    }
-                    let clocks = self.learn_clock(answer.date, at);
-                    if let Some(denial) = self.denial(answer.date, clocks) {
-                        return Step::Done(self.denied(denial, clocks));
-                    }
-                }
-                let is_needless = cause.kind == ErrorKind::Protocol && asks_newest;
-                if is_needless && self.origin != Origin::Clock {
-                    return Step::Done(Ok(self.without_newest(answer.date, at)));
-                }
-                if self.origin != Origin::Stored
-                    && (cause.may_be_too_much() || is_needless)
-                    && self.exchange.retry_after_ms(&cause, &answer).is_none()
-                    && let Some(request) = self.ask_less(answer.date, at)
-                {
-                    return Step::Send(request, Pending(self));
-                }
-                self.failed(cause, &answer, at)
-            }
+            Reply::Failed(cause) => return self.after_failure(cause, &answer, at),
         };
         Step::Done(outcome)
     }
 
+    /// The request failed: another question, where that can be why, or the end.
+    fn after_failure(
+        mut self: Box<Self>,
+        cause: Cause,
+        answer: &Answer,
+        at: Moment,
+    ) -> Step<Pending<'c>, Batch> {
+        if let Some(request) = self.up_to_the_api_clock(&cause, answer.date, at) {
+            return Step::Send(request, Pending(self));
+        }
+        // All of what was asked for may lie ahead of the API's clock.
+        if self.origin == Origin::Clock && cause.about == About::Question {
+            if let Some(request) = self.another_look(answer.date, at) {
+                return Step::Send(request, Pending(self));
+            }
+            let clocks = self.learn_clock(answer.date, at);
+            if let Some(denial) = self.denial(answer.date, clocks) {
+                return Step::Done(self.denied(denial, clocks));
+            }
+        }
+        let asks_newest = self.underway.question() == Question::Newest;
+        let is_needless = cause.kind == ErrorKind::Protocol && asks_newest;
+        if is_needless && self.origin != Origin::Clock {
+            return Step::Done(Ok(self.without_newest(answer.date, at)));
+        }
+        if self.origin != Origin::Stored
+            && (cause.may_be_too_much() || is_needless)
+            && self.exchange.retry_after_ms(&cause, answer).is_none()
+            && let Some(request) = self.ask_less(answer.date, at)
+        {
+            return Step::Send(request, Pending(self));
+        }
+        Step::Done(self.failed(cause, answer, at))
+    }
+
     fn repeats_secret(&self, page: &Page<'_>) -> bool {
-        page.next.as_ref().is_some_and(|token| self.exchange.account.are_secrets_in(token))
+        page.next.as_ref().is_some_and(|token| self.exchange.account.holds_secret(token))
     }
 
     fn events_bytes_max(&self, page: &Page<'_>) -> usize {
@@ -356,7 +364,7 @@ impl<'c> Poll<'c> {
     }
 }
 
-pub(crate) fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
+fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
     let window = &underway.pass.window;
     let asks_newest = underway.question() == Question::Newest;
     let is_single = asks_newest || window.way.row_by_row;

@@ -2,7 +2,7 @@
 //!
 //! Four polls of a source that starts at 12:00, with an overlap of 15 minutes:
 //!
-//! | poll at | asks for rows of | the API shows | events | watermark past it |
+//! | poll at | asks for rows of | the API shows | events | watermark after it |
 //! |---|---|---|---|---|
 //! | 13:00 | 12:00 to 13:00 | a (12:10), b (12:50) | a, b | 12:35 |
 //! | 13:01 | 12:35 to 13:01 | b | none: b is known | 12:35 |
@@ -10,16 +10,17 @@
 //! | 13:30 | 12:35 to 13:30 | c, b, d (13:20) | d | 13:05 |
 //!
 //! - The **watermark** is the time before which every row was delivered. It follows the newest row
-//!   that was seen, not the clock: that nothing is shown of the last hour proves little.
+//!   that was seen, not the clock: that nothing is shown of the last hour proves little. Only after
+//!   `quiet_max_secs` without a new row it follows the clock, so far behind.
 //! - It stays behind that row by the **overlap**, since rows come to light late and out of order. What
 //!   lies between is asked for again at each poll; the rows remembered (`seen`) tell what is new.
 //! - A **pass** is one way from the watermark to the present. It takes one poll where one page shows
 //!   all of it, and as many as it takes where not: the cursor between two of them holds the rest of it.
 //! - A **window** is the part of a pass that is asked for at a time, page by page. Only a window that
 //!   was read to its end moves the watermark. One that is too much is asked for again in parts.
-//! - For **economy** a pass asks for all of its way at once: if the API counts as many rows as are
-//!   known, and shows none that is not, it ends there. Every eleventh is read in full, whatever the
-//!   count.
+//! - For **economy** a pass asks for all of its way at once, if that is no longer than a window may be.
+//!   If the API counts as many rows as are known, and its first page shows none that is not, the pages
+//!   after it are not asked for. Every eleventh pass is read in full, whatever the count.
 //!
 //! ```
 //! # use mimecast_ttp_source::{Config, Moment, Response, Step, TokenCache, poll};

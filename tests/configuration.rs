@@ -5,7 +5,7 @@
 mod fake;
 
 use fake::{HOUR, Host, config, config_with, paths, with};
-use mimecast_ttp_source::{Config, Diagnostic};
+use mimecast_ttp_source::{Config, ConfigError, Diagnostic};
 use serde_json::{Value, json};
 
 /// Stands where a secret could stand: no diagnostic may hold it.
@@ -17,7 +17,7 @@ fn faults(config: &Value) -> Vec<Diagnostic> {
 }
 
 fn faults_of(text: &str) -> Vec<Diagnostic> {
-    let faults = Config::parse(text).map(drop).expect_err(text);
+    let ConfigError(faults) = Config::parse(text).map(drop).expect_err(text);
     for fault in &faults {
         assert!(!fault.message.is_empty() && !fault.remedy.is_empty(), "{fault:?}");
         assert!(!format!("{fault:?}").contains(VALUE), "{fault:?}");

@@ -101,6 +101,8 @@ fn plain_http_goes_to_addresses_only_that_are_loopback() {
         "http://127.0.0.256",
         "http://127..1",
         "http://127.999",
+        // Some read a part with a zero before it as octal.
+        "http://127.0.0.01",
     ] {
         let config = with("base_url", json!(url));
         assert!(Config::parse(&config.to_string()).is_err(), "{url}");

@@ -222,7 +222,7 @@ fn diagnostics_of_a_bad_configuration_hide_the_keys() {
         config["base_url"] = json!(format!("https://user:{APP_KEY}@api.example"));
         config["start"] = json!(SECRET_KEY);
         let faults = Config::parse(&config.to_string()).unwrap_err();
-        assert_eq!(faults.len(), 3, "{faults:?}");
+        assert_eq!(faults.0.len(), 3, "{faults:?}");
         assert_hides(&format!("{faults:?}"));
     }
     for text in [

@@ -7,10 +7,12 @@
 use crate::config::auth::OauthClient;
 use crate::contract::http::{HttpError, Response};
 use crate::json::value::Json;
+use crate::reply;
+use crate::reply::body::is_foreign;
 use crate::reply::cause::Cause;
 use crate::reply::failure::Failure;
 use crate::reply::page::Page;
-use crate::reply::{self, Refusal};
+use crate::reply::refusal::Refusal;
 use crate::row::RowDetail;
 use crate::secret::Secret;
 use crate::timestamp::Second;
@@ -100,7 +102,7 @@ impl Granted {
         let failures = page.as_ref().map(Failure::all_of).unwrap_or_default();
         let status = reply::status(response.status, page.as_ref());
         let told = format!("the token endpoint answered with status {status}");
-        let is_foreign = reply::is_foreign(page.is_some(), body);
+        let is_foreign = is_foreign(page.is_some(), body);
         Err(match status {
             400 | 401 | 403 | 418 if is_foreign => NotGranted::Failed(Cause::not_the_api(&told)),
             429 | 408 | 425 => NotGranted::Failed(Cause::over_rate(told)),

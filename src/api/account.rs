@@ -21,8 +21,8 @@ impl Account {
         Self { notices, stats: Stats::default(), quota: None, secrets }
     }
 
-    /// A request goes out with this body.
-    pub(crate) fn sends(&mut self, body: &[u8]) {
+    /// A request went out with this body.
+    pub(crate) fn sent(&mut self, body: &[u8]) {
         self.quota = None;
         self.stats.requests += 1;
         self.stats.sent_bytes += bytes(body);
@@ -35,7 +35,7 @@ impl Account {
     }
 
     /// Another secret that must not be repeated.
-    pub(crate) fn keeps(&mut self, secret: String) {
+    pub(crate) fn hide(&mut self, secret: String) {
         self.secrets.add(secret);
     }
 
@@ -45,11 +45,12 @@ impl Account {
     }
 
     /// Whether a text of the API holds a secret.
-    pub(crate) fn are_secrets_in(&self, text: &str) -> bool {
+    pub(crate) fn holds_secret(&self, text: &str) -> bool {
         self.secrets.are_repeated_in(text)
     }
 
-    /// An error to end in. `message` is in this source's own words, or redacted.
+    /// An error to end in. `message` is in this source's own words, or redacted. It comes without
+    /// notices: the old cursor stands, so they would come with each try again. The caller ends with it.
     #[inline(never)] // In line it makes the component larger.
     pub(crate) fn fail(&self, kind: ErrorKind, code: &'static str, message: String) -> PollError {
         PollError { stats: self.stats, quota: self.quota, ..PollError::new(kind, code, message) }

@@ -1,5 +1,5 @@
-//! One request to the API and its reply: authorized, counted, and once more if what refused it can be
-//! mended here.
+//! One question to the API: authorized, asked, and asked up to twice more where an answer says why it
+//! should be.
 //!
 //! ```text
 //!  begin ─▶ token request ─▶ logs request ─▶ reply
@@ -22,13 +22,15 @@ use crate::contract::http::{HttpError, Request, Response};
 use crate::contract::source::{ErrorKind, PollError};
 use crate::contract::step::Moment;
 use crate::notices::Notices;
+use crate::reply::body::body_text;
 use crate::reply::cause::{About, Cause};
-use crate::reply::{self, MayBeTheClock, Refusal, Reply, quota};
+use crate::reply::refusal::{MayBeTheClock, Refusal};
+use crate::reply::{Reply, quota};
 use crate::row::RowDetail;
 use crate::secret::Secrets;
 use crate::timestamp::Second;
 
-/// A request that may be sent a second time, and what it cost and told so far.
+/// A question that may be asked again, with the account of it.
 #[derive(Debug)]
 pub(crate) struct Exchange<'c> {
     pub(crate) config: &'c Config,
@@ -66,8 +68,8 @@ pub(crate) struct Answer {
 
 /// What came of an answer.
 pub(crate) enum Taken<'a> {
-    /// It was waited for with another request.
-    Again(Request),
+    /// It was an access token: the request for logs that waited for it.
+    Next(Request),
     /// The API's word on the logs.
     Reply(Reply<'a>),
 }
@@ -125,7 +127,7 @@ impl<'c> Exchange<'c> {
         if let Ok(response) = &mut reply {
             self.account.received(response);
             date = response.header("date").and_then(Second::parse_http_date);
-            match reply::body_text(core::mem::take(&mut response.body), BODY_BYTES_MAX) {
+            match body_text(core::mem::take(&mut response.body), BODY_BYTES_MAX) {
                 Some((text, false)) => body = text,
                 Some((text, true)) if self.awaits == Awaits::AccessToken => body = text,
                 Some((text, true)) => {
@@ -146,8 +148,8 @@ impl<'c> Exchange<'c> {
         Answer { reply, body, date }
     }
 
-    /// What came of an answer: the request that it was waited for with, or what the API says of the
-    /// logs. The error is the end.
+    /// What came of an answer: the request that waited for it, or what the API says of the logs. That
+    /// borrows of the answer, so `receive` goes before it. The error is the end.
     pub(crate) fn take<'a>(
         &mut self,
         answer: &'a Answer,
@@ -163,14 +165,14 @@ impl<'c> Exchange<'c> {
                 self.tokens.keep(&granted, &self.config.base_url, client, self.made);
                 self.has_new_token = true;
                 self.dates_before.extend(answer.date);
-                Ok(Taken::Again(self.logs_request_with(granted.token)))
+                Ok(Taken::Next(self.logs_request_with(granted.token)))
             }
             Err(NotGranted::Credentials(refusal)) => Err(self.fail_refused(refusal, answer)),
             Err(NotGranted::Failed(cause)) => Err(self.fail_for(&cause, answer)),
         }
     }
 
-    /// The credentials are refused: the request once more, if that can be mended here; or the end.
+    /// The credentials are refused: the request once more, if it can be put right here; or the end.
     pub(crate) fn refused(
         &mut self,
         refusal: Refusal,
@@ -183,7 +185,7 @@ impl<'c> Exchange<'c> {
             .ok_or_else(|| self.fail_refused(refusal, answer))
     }
 
-    /// The request once more, if what refused it can be mended here: the API's clock, where the
+    /// The request once more, if what refused it can be put right here: the API's clock, where the
     /// host's was off and can be the reason; or the access token, if it was an old one.
     ///
     /// `offset_secs` is what is known of the API's clock, if anything is. It is tried once more, at
@@ -204,7 +206,7 @@ impl<'c> Exchange<'c> {
                 let known = before.or(offset_secs.filter(|_| self.retries == 0));
                 self.again(Some(date), at, known.unwrap_or(date - at.second()))
             }
-            Auth::Oauth2(client) if refusal.is_of_token() => {
+            Auth::Oauth2(client) if refusal.is_of_access_token() => {
                 self.tokens.forget();
                 let is_old = !core::mem::replace(&mut self.has_new_token, true);
                 is_old.then(|| self.token_request(client, at))
@@ -273,7 +275,10 @@ impl<'c> Exchange<'c> {
     /// Ends because the credentials, or what they may do, are refused by what was asked last.
     fn fail_refused(&mut self, refusal: Refusal, answer: &Answer) -> PollError {
         let auth = &self.config.auth;
-        if self.awaits == Awaits::Logs && refusal.is_of_token() && matches!(auth, Auth::Oauth2(_)) {
+        if self.awaits == Awaits::Logs
+            && refusal.is_of_access_token()
+            && matches!(auth, Auth::Oauth2(_))
+        {
             return self.fail_for(&Cause::token_refused(), answer);
         }
         // Signed by the clock that an earlier answer told, and refused by one with another.
@@ -284,7 +289,7 @@ impl<'c> Exchange<'c> {
         {
             return self.fail_for(&Cause::clocks_differ(), answer);
         }
-        let (code, advice) = refusal.told(auth);
+        let (code, advice) = refusal.code_and_advice(auth);
         self.account.fail(ErrorKind::Auth, code, advice.to_owned())
     }
 
@@ -292,13 +297,13 @@ impl<'c> Exchange<'c> {
         self.awaits = Awaits::AccessToken;
         self.made = at.second();
         let headers = vec![("content-type", "application/x-www-form-urlencoded".into())];
-        self.request(TOKEN_PATH, headers, client.token_request())
+        self.request(TOKEN_PATH, headers, client.token_form())
     }
 
     fn logs_request_with(&mut self, token: String) -> Request {
         let authorization = ("authorization", format!("Bearer {token}"));
-        self.account.keeps(form_encoded(&token));
-        self.account.keeps(token);
+        self.account.hide(form_encoded(&token));
+        self.account.hide(token);
         self.logs_request(vec![authorization])
     }
 
@@ -315,7 +320,7 @@ impl<'c> Exchange<'c> {
         body: Vec<u8>,
     ) -> Request {
         headers.push(("accept", "application/json".into()));
-        self.account.sends(&body);
+        self.account.sent(&body);
         Request {
             url: format!("{}{path}", self.config.base_url),
             headers,

@@ -11,19 +11,19 @@ use crate::config::auth::HmacKeys;
 use crate::timestamp::Second;
 
 /// Stage one: what is signed. The path only, no host and no query; the body is not signed.
-pub(crate) fn string_to_sign(date: &str, request_id: &str, path: &str, app_key: &str) -> String {
+fn string_to_sign(date: &str, request_id: &str, path: &str, app_key: &str) -> String {
     format!("{date}:{request_id}:{path}:{app_key}")
 }
 
 /// Stage two: base64 of the HMAC-SHA1 of it under the decoded secret key.
-pub(crate) fn signature(secret_key: &[u8], string_to_sign: &str) -> String {
+fn signature(secret_key: &[u8], string_to_sign: &str) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(secret_key).expect("HMAC takes keys of any length");
     mac.update(string_to_sign.as_bytes());
     base64::encode(&mac.finalize().into_bytes())
 }
 
 /// Stage three: the value of `Authorization`.
-pub(crate) fn authorization(access_key: &str, signature: &str) -> String {
+fn authorization(access_key: &str, signature: &str) -> String {
     format!("MC {access_key}:{signature}")
 }
 

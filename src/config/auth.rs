@@ -81,7 +81,7 @@ pub(crate) struct OauthClient {
 
 impl OauthClient {
     /// The body of a token request: a form (RFC 6749, section 4.4.2).
-    pub(crate) fn token_request(&self) -> Vec<u8> {
+    pub(crate) fn token_form(&self) -> Vec<u8> {
         let client_id = form_encoded(&self.client_id);
         let client_secret = self.form_secret();
         format!("grant_type=client_credentials&client_id={client_id}&client_secret={client_secret}")

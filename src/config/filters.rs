@@ -21,7 +21,6 @@ pub(crate) struct Filters {
 
 /// Where a query is searched for: a closed list of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "named for the fields")]
 pub(crate) enum SearchField {
     SenderAddress,
     RecipientAddress,
@@ -32,7 +31,6 @@ pub(crate) enum SearchField {
 
 impl SearchField {
     /// The API's name of it.
-    #[must_use]
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::SenderAddress => "senderAddress",

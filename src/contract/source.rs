@@ -1,4 +1,4 @@
-//! What a poll gives: the native twins of the contract's records.
+//! What a source gives: the native twins of the contract's records.
 
 use core::fmt;
 
@@ -161,8 +161,7 @@ pub struct Diagnostic {
 }
 
 impl PollError {
-    /// One that cost nothing. It comes without notices: the old cursor stands, so they would come with
-    /// each try again.
+    /// One that cost nothing, and tells nothing beside.
     pub(crate) fn new(kind: ErrorKind, code: &'static str, message: String) -> Self {
         Self {
             kind,
@@ -173,15 +172,6 @@ impl PollError {
             stats: Stats::default(),
             quota: None,
         }
-    }
-}
-
-/// A host should have asked for the faults; if it did not, they come with the poll.
-impl From<Vec<Diagnostic>> for PollError {
-    fn from(faults: Vec<Diagnostic>) -> Self {
-        let faults: Vec<_> = faults.iter().map(Diagnostic::to_string).collect();
-        let message = format!("the configuration is refused: {}", faults.join(" | "));
-        Self::new(ErrorKind::Config, "config_refused", message)
     }
 }
 

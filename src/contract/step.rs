@@ -1,10 +1,10 @@
 //! How a machine is stepped by whoever does its I/O.
 
-use super::http::Request;
-use super::source::PollError;
+use crate::contract::http::Request;
+use crate::contract::source::PollError;
 use crate::timestamp::Second;
 
-/// What the core cannot know by itself: the host's time, and random bytes for a request's id.
+/// What the core cannot know by itself (I3): the host's time, and random bytes for a request's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// The host's clock. Unix time in nanoseconds.

@@ -17,7 +17,7 @@ pub(crate) fn event(row: &Row<'_>, original: Option<&str>) -> String {
     let action = members.take_text(Field::Action);
     let from = Addresses::take(&mut members, Field::SenderAddress, |_| true);
     let to = Addresses::take(&mut members, Field::RecipientAddress, |_| true);
-    let ip = super::ip_address(&mut members, usize::MAX);
+    let ip = members.ip_address(usize::MAX);
     let ip = ip.as_ref().map(|ip| ip.written);
     JsonWriter::object_text(row.text.len() + ROOM_BYTES, |out| {
         if let Some((text, time)) = &time {

@@ -2,6 +2,7 @@
 //! passes on what is left.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use crate::json::walk::Walk;
 use crate::json::writer::JsonWriter;
@@ -87,6 +88,15 @@ impl<'a> Members<'a> {
         let is_text = written.len() <= TEXT_BYTES_MAX && self.row.is_text(member);
         self.is_taken[field as usize] |= is_text;
         is_text.then_some(written)
+    }
+
+    /// The sender's address, if it is an address of the Internet, and not longer than a schema has it.
+    /// It has its place then.
+    pub(crate) fn ip_address(&mut self, bytes_max: usize) -> Option<Text<'a>> {
+        let text = self.text(Field::SenderIpAddress).filter(|text| text.said.len() <= bytes_max)?;
+        text.said.parse::<IpAddr>().ok()?;
+        self.take(&text);
+        Some(text)
     }
 
     /// Writes what no place was found for, just as it stands in the row: members that follow each

@@ -19,7 +19,7 @@ pub(crate) enum Class {
 pub(crate) fn event(class: Class, row: &Row<'_>, original: Option<&str>) -> String {
     let mut members = Members::of(row);
     let mail = Mail::take(&mut members, class);
-    let ip = super::ip_address(&mut members, IP_T_BYTES_MAX);
+    let ip = members.ip_address(IP_T_BYTES_MAX);
     let definition = members.take_written(Field::Definition);
     let is_malicious = members.json(Field::TaggedMalicious) == Some("true");
     let action = members.text(Field::Action);

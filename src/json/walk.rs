@@ -4,8 +4,8 @@
 //! looked at, wherever they stand in it and however often. A parser gives the text of a row, too
 //! (`serde_json` as a `RawValue`), but refuses a page for one control character in one string: the
 //! API has been seen to write subjects so, and who sends the mail chooses them. This walk counts them,
-//! and goes on past a row that it cannot read. Apart from that it is strict (RFC 8259): a test holds
-//! it against `serde_json`.
+//! and tells where it came to an end, so that `reply/hole.rs` can lead another around a row that cannot
+//! be read. Apart from that it is strict (RFC 8259): a test holds it against `serde_json`.
 
 #![allow(clippy::inline_always, reason = "the walk over a page is what a poll costs most")]
 

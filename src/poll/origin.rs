@@ -4,7 +4,7 @@ use crate::timestamp::Second;
 
 /// Where the watermark of a poll comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub(super) enum Origin {
     /// A stored cursor.
     Stored,
     /// The configuration's `start`.
@@ -14,7 +14,7 @@ pub(crate) enum Origin {
 }
 
 /// Where a first poll starts that is not told where; not before 1970, where a cursor cannot lie.
-pub(crate) fn start_default(now: Second) -> Second {
+pub(super) fn start_default(now: Second) -> Second {
     (now - START_DEFAULT_SECS).max(Second::new(0))
 }
 

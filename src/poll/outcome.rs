@@ -12,7 +12,8 @@ use crate::reply::quota;
 use crate::row::Row;
 use crate::timestamp::{EventTime, Second};
 
-/// The outcome of a poll that went well. `wait_ms` is what the API wishes for.
+/// The outcome of a poll that went well: events and the cursor past them in one value (I1). `wait_ms`
+/// is what the API wishes for.
 pub(super) fn batch(
     exchange: Exchange<'_>,
     onward: Onward,

@@ -13,7 +13,7 @@ use crate::timestamp::Second;
 impl Poll<'_> {
     /// A first poll that is not told where to start has no clock but the host's: before that is given
     /// up, another answer is to say so too.
-    pub(crate) fn another_look(&mut self, date: Option<Second>, at: Moment) -> Option<Request> {
+    pub(super) fn another_look(&mut self, date: Option<Second>, at: Moment) -> Option<Request> {
         let offset_secs = date? - at.second();
         let before = self.exchange.dates_before.last();
         let is_confirmed =
@@ -27,7 +27,7 @@ impl Poll<'_> {
 
     /// The same question once more, if its end lay ahead of the API's clock and that can be why it was
     /// refused.
-    pub(crate) fn up_to_the_api_clock(
+    pub(super) fn up_to_the_api_clock(
         &mut self,
         cause: &Cause,
         date: Option<Second>,
@@ -53,7 +53,7 @@ impl Poll<'_> {
     }
 
     /// Asks no further than this, if the window is not under way already.
-    pub(crate) fn end_by(&mut self, date: Second) {
+    pub(super) fn end_by(&mut self, date: Second) {
         let Pass { window, end, .. } = &mut self.underway.pass;
         if window.token.is_none() && (window.from + 1..window.to).contains(&date) {
             window.to = date;
@@ -64,14 +64,14 @@ impl Poll<'_> {
 
     /// A shorter question at once, where a first poll was not answered: it has no cursor to remember
     /// that in.
-    pub(crate) fn ask_less(&mut self, date: Option<Second>, at: Moment) -> Option<Request> {
+    pub(super) fn ask_less(&mut self, date: Option<Second>, at: Moment) -> Option<Request> {
         if !self.underway.ask_less_at_first(at.second()) {
             return None;
         }
         self.ask_again(date, at, self.exchange.clock_offset_secs())
     }
 
-    pub(crate) fn ask_again(
+    pub(super) fn ask_again(
         &mut self,
         date: Option<Second>,
         at: Moment,

@@ -3,7 +3,7 @@
 //!
 //! A pass leads from the watermark to the present, oldest to newest, in windows. A window is read
 //! page by page. Only a window that was read to its end moves the watermark, and only as far as
-//! rows were seen; until then a crash, a refused token or a wrong clock costs requests, not rows.
+//! rows were seen; until then a crash, a dead page token or a wrong clock costs requests, not rows.
 //! Before a pass of several windows the API is asked for its newest row alone.
 //!
 //! A window is done when the evidence agrees: its listing has come to an end, and no fewer rows are
@@ -52,7 +52,7 @@ impl Cursor {
         if token.is_some_and(|token| !is_fresh(token.received, host)) {
             underway = underway.without_token(config, host, notices);
         }
-        if underway.pass.asks_newest && !is_fresh(underway.pass.planned, host) {
+        if underway.question() == Question::Newest && !is_fresh(underway.pass.planned, host) {
             underway.begin_windows();
         }
         underway

@@ -1,7 +1,7 @@
 //! A window that is being read, what a page tells of it, and where it goes on. The rules are in the
 //! files beside this one: `pass.rs` has the way, the others what may happen on it.
 
-use super::cursor::{Cursor, Pass, Position};
+use crate::position::cursor::{Cursor, Pass, Position};
 use crate::row::Key;
 use crate::timestamp::Second;
 

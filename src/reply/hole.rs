@@ -7,11 +7,11 @@
 use crate::json::walk::{Malformed, Walk};
 use crate::row::{Row, RowDetail};
 
-/// The parts of a body that a reading of its page steps over, in order.
+/// The parts of a body that a walk over its page steps over, in order.
 #[derive(Default)]
 pub(crate) struct Holes {
     all: Vec<Hole>,
-    /// Where the row begins in which the last reading came to an end.
+    /// Where the row begins in which the last walk came to an end.
     failed: Option<usize>,
     /// The last row that was read: where it begins and ends.
     last: (usize, usize),
@@ -58,7 +58,7 @@ impl Holes {
         self.failed.is_some() || self.last.1 > 0 || !self.all.is_empty()
     }
 
-    /// Makes a hole where the last reading failed, or the last one end elsewhere. False if nothing is
+    /// Makes a hole where the last walk failed, or the last one end elsewhere. False if nothing is
     /// left to be tried.
     pub(crate) fn widen(&mut self, body: &str) -> bool {
         let (start, end) = core::mem::take(&mut self.last);
@@ -117,7 +117,7 @@ impl Hole {
     }
 }
 
-/// Each costs another reading of the page. As many as rows are asked for at most. (I5)
+/// Each costs another walk over the page. As many as rows are asked for at most. (I5)
 const HOLES_MAX: usize = 500;
 /// A page of common length is read again some hundred times to get around its rows, one of the
 /// longest that there may be some eight times. (I5)

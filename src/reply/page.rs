@@ -7,7 +7,7 @@ use crate::json::walk::{Malformed, Walk};
 use crate::reply::hole::Holes;
 use crate::row::{Row, RowDetail};
 
-/// What a reply holds, as far as the documented shape goes.
+/// What a reply holds, as far as the documented shape goes. One with a fault changes nothing (I8).
 pub(crate) struct Page<'a> {
     /// All rows of all elements of `data`.
     pub(crate) rows: Vec<Row<'a>>,

@@ -22,7 +22,7 @@ pub(crate) fn transcript(scenario: &Scenario) -> String {
             }),
             Function::Validate => match Config::parse(&call.config()) {
                 Ok(_) => json!({"ok": null}),
-                Err(faults) => json!({"error": faults.iter().map(fault).collect::<Vec<_>>()}),
+                Err(faults) => json!({"error": faults.0.iter().map(fault).collect::<Vec<_>>()}),
             },
             Function::Check => outcome(checked(call, &mut tokens, &mut requests), report),
             Function::Poll => {

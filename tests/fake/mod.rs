@@ -65,7 +65,7 @@ pub(crate) fn put(config: &mut Value, path: &str, value: Value) {
 /// Every fault of a configuration that must have one.
 #[track_caller]
 pub(crate) fn faults(config: &Value) -> Vec<Diagnostic> {
-    Config::parse(&config.to_string()).map(drop).expect_err("the configuration is bad")
+    Config::parse(&config.to_string()).map(drop).expect_err("the configuration is bad").0
 }
 
 pub(crate) type Reply = Result<Response, HttpError>;

@@ -1,4 +1,4 @@
-//! Where a poll without a cursor starts, and what becomes of a start that the API's clock denies.
+//! What becomes of a start that the API's clock denies.
 
 use crate::clock::{Clocks, is_jump};
 use crate::contract::source::{Batch, ErrorKind, PollError};
@@ -13,7 +13,7 @@ use crate::timestamp::Second;
 
 /// Why a poll cannot go on from where it began.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Denial {
+pub(super) enum Denial {
     /// It was the host's clock that told where, and the API's answers do not agree on the time.
     ClocksDiffer,
     /// It was the host's clock, and that was wrong.
@@ -24,7 +24,7 @@ pub(crate) enum Denial {
 
 impl Poll<'_> {
     /// What an answer's time says against where the poll began.
-    pub(crate) fn denial(&self, date: Option<Second>, clocks: Clocks) -> Option<Denial> {
+    pub(super) fn denial(&self, date: Option<Second>, clocks: Clocks) -> Option<Denial> {
         let position = &self.underway.position;
         let is_doubted = position.clock.doubt.is_some();
         // An answer without a time confirms nothing of what the one before said.
@@ -42,7 +42,7 @@ impl Poll<'_> {
         (ahead_secs > self.exchange.config.overlap_secs).then_some(Denial::Ahead(ahead_secs))
     }
 
-    pub(crate) fn denied(self, denial: Denial, clocks: Clocks) -> Result<Batch, PollError> {
+    pub(super) fn denied(self, denial: Denial, clocks: Clocks) -> Result<Batch, PollError> {
         match denial {
             Denial::ClocksDiffer => {
                 let Cause { kind, code, what, remedy, .. } = Cause::clocks_differ();
@@ -54,7 +54,7 @@ impl Poll<'_> {
     }
 
     /// The first poll took its start from a clock that turned out to be wrong.
-    pub(crate) fn start_by_the_api_clock(self, clocks: Clocks) -> Batch {
+    pub(super) fn start_by_the_api_clock(self, clocks: Clocks) -> Batch {
         let Self { exchange, underway, asked, .. } = self;
         let config = exchange.config;
         let start = start_default(clocks.server);
