@@ -2,9 +2,9 @@
 
     validate.py FOLDER_OR_FILE...
 
-A folder holds an event in each of its *.json files, a file holds one on each of its lines. Whoever
-wrote the models had not seen the formats: they are another reading of the schema. `cargo xtask test
-ocsf` runs this.
+A folder holds rows with their events in all formats, as `golden/` does; a file holds a finding on each
+of its lines. Whoever wrote the models had not seen the formats: they are another reading of the
+schema. `cargo xtask test ocsf` runs this.
 """
 
 import importlib.metadata
@@ -20,6 +20,7 @@ from py_ocsf_models.objects.policy import Policy
 from pydantic import ValidationError
 
 LIBRARY = "py-ocsf-models"
+FORMAT = "ocsf_detection_finding"
 
 # Where the models are not what the schema is. The checker of the Rust tests knows these places.
 # Attributes that they do not have: those of the profile security_control, and some of evidences.
@@ -120,10 +121,12 @@ def judge(text, met):
 
 
 def events(path):
-    """The events of a folder or a file, each with where it stands."""
+    """The findings of a folder or a file, each with where it stands."""
     if path.is_dir():
         for file in sorted(path.glob("*.json")):
-            yield str(file), file.read_text(encoding="utf-8")
+            for name, event in json.loads(file.read_text(encoding="utf-8")).items():
+                if name.startswith(FORMAT):
+                    yield f"{file}: {name}", json.dumps(event)
     else:
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):

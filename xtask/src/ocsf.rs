@@ -16,7 +16,7 @@ pub(crate) fn check() -> Result<()> {
     let python = python::environment("ocsf-models", "tests/formats/requirements.txt")?;
     let collected = collect()?;
     run(command(python)
-        .args(["-B", "tests/formats/validate.py", "tests/formats/golden/ocsf_detection_finding"])
+        .args(["-B", "tests/formats/validate.py", "tests/formats/golden"])
         .arg(collected))
 }
 
