@@ -2,20 +2,17 @@
 //!
 //! Mutants that it kills: an event of any format without its last brace.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "it reads the corpus")]
+#![allow(clippy::unwrap_used, reason = "the targets are the tests' own")]
 
+mod corpus;
 mod targets;
 
-use std::fs;
-use std::path::Path;
-
 /// Runs a target over its corpus and over every byte of it left out or turned around.
-fn replay(name: &str, target: fn(&[u8])) {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
-    let files = fs::read_dir(&corpus).unwrap();
-    let inputs: Vec<_> = files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
-    assert!(inputs.len() >= 10, "{name} has {} inputs", inputs.len());
-    for input in inputs {
+fn replay(packed: &str, target: fn(&[u8])) {
+    let inputs = corpus::unpack(packed);
+    assert!(inputs.len() >= 70, "there are {} inputs", inputs.len());
+    assert_eq!(corpus::pack(&inputs), packed, "see tests/fuzz/README.md");
+    for corpus::Input { bytes: input, .. } in inputs {
         target(&input);
         for index in 0..input.len().min(MUTATED_BYTES_MAX) {
             let mut changed = input.clone();
@@ -29,22 +26,22 @@ fn replay(name: &str, target: fn(&[u8])) {
 
 #[test]
 fn configurations_never_panic() {
-    replay("configuration", targets::configuration);
+    replay(include_str!("corpus/configuration.txt"), targets::configuration);
 }
 
 #[test]
 fn cursors_never_panic() {
-    replay("cursor", targets::cursor);
+    replay(include_str!("corpus/cursor.txt"), targets::cursor);
 }
 
 #[test]
 fn dates_never_panic() {
-    replay("dates", targets::dates);
+    replay(include_str!("corpus/dates.txt"), targets::dates);
 }
 
 #[test]
 fn replies_never_panic() {
-    replay("replies", targets::replies);
+    replay(include_str!("corpus/replies.txt"), targets::replies);
 }
 
 /// Of each input: enough for every byte of nearly all of them.

@@ -1,10 +1,16 @@
 //! The fuzz targets of `tests/fuzz`, with cargo-fuzz and a nightly toolchain.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
-use crate::cargo::{cargo, command, run, run_printing, target_dir};
+use crate::cargo::{cargo, command, run, run_printing, target_dir, workspace};
+
+#[path = "../../tests/fuzz/corpus.rs"]
+mod corpus;
+use corpus::Input;
 
 /// Builds every target, if there is a nightly toolchain to build them with.
 pub(crate) fn build() -> Result<()> {
@@ -22,21 +28,16 @@ pub(crate) fn build() -> Result<()> {
 /// corpus of its own below the target folder: the committed one is kept small.
 pub(crate) fn explore(target: Option<&str>, minutes: &str) -> Result<()> {
     let minutes: u32 = minutes.parse().context("--minutes takes a whole number")?;
-    let targets: Vec<&str> =
-        TARGETS.into_iter().filter(|name| target.is_none_or(|target| target == *name)).collect();
-    if targets.is_empty() {
-        bail!("there is no such target; there are {}", TARGETS.join(", "));
-    }
+    let targets =
+        target.map_or(Ok(TARGETS.to_vec()), |target| known(target).map(|one| vec![one]))?;
     install()?;
     for name in targets {
         let learnt = target_dir().join("fuzz").join(name);
-        std::fs::create_dir_all(&learnt)
-            .with_context(|| format!("{} cannot be made", learnt.display()))?;
+        fs::create_dir_all(&learnt).with_context(|| told(&learnt))?;
         eprintln!("\n== {name}: {minutes} min");
         run_printing(
             fuzz(&["run", name])
-                .arg(&learnt)
-                .arg(format!("tests/fuzz/corpus/{name}"))
+                .args([learnt, unpacked(name)?])
                 .arg("--")
                 .arg(format!("-max_total_time={}", minutes * 60))
                 .args(["-dict=tests/fuzz/json.dict", "-max_len=16384", "-timeout=10"])
@@ -45,6 +46,46 @@ pub(crate) fn explore(target: Option<&str>, minutes: &str) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// Puts the input of a file into the corpus of a target.
+pub(crate) fn keep(target: &str, name: &str, file: &str) -> Result<()> {
+    let (path, mut inputs) = kept(known(target)?)?;
+    let bytes = fs::read(file).with_context(|| told(Path::new(file)))?;
+    ensure!(inputs.iter().all(|input| input.name != name), "{target} has an input {name}");
+    inputs.push(Input { name: name.to_owned(), bytes });
+    fs::write(&path, corpus::pack(&inputs)).with_context(|| told(&path))
+}
+
+/// The folder that the committed inputs of a target are unpacked to, for libFuzzer to read.
+fn unpacked(target: &str) -> Result<PathBuf> {
+    let dir = target_dir().join("fuzz/kept").join(target);
+    if dir.exists() {
+        fs::remove_dir_all(&dir).with_context(|| told(&dir))?;
+    }
+    fs::create_dir_all(&dir).with_context(|| told(&dir))?;
+    let (_, inputs) = kept(target)?;
+    for (number, input) in inputs.iter().enumerate() {
+        let file = dir.join(number.to_string());
+        fs::write(&file, &input.bytes).with_context(|| told(&file))?;
+    }
+    Ok(dir)
+}
+
+/// The committed inputs of a target, and their file.
+fn kept(target: &str) -> Result<(PathBuf, Vec<Input>)> {
+    let path = workspace().join("tests/fuzz/corpus").join(target).with_extension("txt");
+    let text = fs::read_to_string(&path).with_context(|| told(&path))?;
+    Ok((path, corpus::unpack(&text)))
+}
+
+fn known(target: &str) -> Result<&'static str> {
+    let known = TARGETS.into_iter().find(|name| *name == target);
+    known.with_context(|| format!("there is no such target; there are {}", TARGETS.join(", ")))
+}
+
+fn told(path: &Path) -> String {
+    format!("{} cannot be read or written", path.display())
 }
 
 fn install() -> Result<()> {

@@ -56,6 +56,7 @@ fn run(args: &[&str]) -> Result<()> {
         ["soak", "host", "--minutes", minutes] => soak::host(minutes),
         ["fuzz", "--minutes", minutes] => fuzz::explore(None, minutes),
         ["fuzz", target, "--minutes", minutes] => fuzz::explore(Some(target), minutes),
+        ["fuzz", "keep", target, name, file] => fuzz::keep(target, name, file),
         ["test"] => test::STEPS.all(),
         ["test", step] => test::STEPS.one(step),
         ["hosts"] => hosts::STEPS.all(),
@@ -86,6 +87,7 @@ usage: cargo xtask COMMAND
                      --seed SEED: one of them again, with all that happens in it
                      host --minutes N: kills and failed system calls at random, against the host
   fuzz               [TARGET] --minutes N: each fuzz target, or one, for so long
+                     keep TARGET NAME FILE: an input that it found into its corpus
   test               all that follows, up to the first step that fails
 ";
 
