@@ -3,7 +3,7 @@
 // README.md describes both. TRANSPILED is what `jco transpile --instantiation sync` made of the
 // component.
 import { createHash } from "node:crypto";
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -18,8 +18,10 @@ async function main(transpiled, scenarios, transcripts) {
     return compiled.get(name);
   };
   const start = (world) => instantiate(coreModule, world.imports()).source;
-  for (const file of readdirSync(scenarios).filter((name) => name.endsWith(".json"))) {
+  const files = readdirSync(scenarios, { recursive: true });
+  for (const file of files.filter((name) => name.endsWith(".json"))) {
     const { calls } = JSON.parse(readFileSync(join(scenarios, file), "utf8"));
+    mkdirSync(dirname(join(transcripts, file)), { recursive: true });
     writeFileSync(join(transcripts, file), compact(transcript(start, calls)));
   }
 }

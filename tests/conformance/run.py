@@ -29,10 +29,11 @@ SOURCE = "pipeline:source/source@0.1.0"
 def main(component, scenarios, transcripts):
     engine = Engine()
     component = Component.from_file(engine, component)
-    for path in sorted(Path(scenarios).glob("*.json")):
+    for path in sorted(Path(scenarios).rglob("*.json")):
         calls = json.loads(path.read_text("utf-8"))["calls"]
-        text = compact(transcript(engine, component, calls))
-        (Path(transcripts) / path.name).write_text(text, "utf-8")
+        written = Path(transcripts) / path.relative_to(scenarios)
+        written.parent.mkdir(parents=True, exist_ok=True)
+        written.write_text(compact(transcript(engine, component, calls)), "utf-8")
 
 
 def transcript(engine, component, calls):

@@ -116,18 +116,24 @@ pub(crate) enum Text {
     },
 }
 
-/// The names of all scenarios and what is in their files, in order.
+/// The names of all scenarios, `FOLDER/NAME`, and what is in their files, in order.
 pub(crate) fn all(dir: &Path) -> Vec<(String, String)> {
-    let entries = fs::read_dir(dir).expect("the scenarios are there");
-    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
-    let mut paths: Vec<PathBuf> =
-        paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+    let is_scenario = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
+    let mut paths: Vec<PathBuf> = files(dir).into_iter().filter(is_scenario).collect();
     paths.sort();
     let named = |path: &PathBuf| {
-        let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
-        (name, fs::read_to_string(path).expect("a scenario can be read"))
+        let name = path.strip_prefix(dir).expect("it lies there").with_extension("");
+        let text = fs::read_to_string(path).expect("a scenario can be read");
+        (name.to_string_lossy().into_owned(), text)
     };
     paths.iter().map(named).collect()
+}
+
+/// All files below a folder.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).expect("the scenarios are there");
+    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 impl Scenario {
