@@ -26,7 +26,7 @@ fn every_scenario_ends_as_it_says_when_the_core_is_stepped_natively() {
 #[test]
 fn the_documents_tell_how_many_scenarios_there_are() {
     let told = format!("{} scenarios", scenario::all(&dir()).len());
-    for document in [include_str!("../../README.md"), include_str!("../../HOSTS.md")] {
+    for document in [include_str!("../README.md"), include_str!("../../HOSTS.md")] {
         assert!(document.contains(&told), "{told}");
     }
 }
