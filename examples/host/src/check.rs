@@ -11,12 +11,13 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::config::SourceConfig;
+use crate::exit::Exit;
 use crate::fault;
+use crate::limits::Limits;
 use crate::prepared::{Part, Prepared, Unprepared};
 use crate::print::print_aside;
 use crate::printable::{Form, escape};
 use crate::process;
-use crate::run::{Exit, Limits};
 use crate::signals::Signals;
 use finding::Finding;
 

@@ -7,10 +7,12 @@ use clap::{Parser, Subcommand};
 
 use crate::check;
 use crate::cursor::{self, CursorCommand};
+use crate::exit::Exit;
 use crate::inspect;
+use crate::limits::Limits;
 use crate::log::{self, LogFormat};
 use crate::process;
-use crate::run::{self, Exit, Limits};
+use crate::run;
 use crate::signals::Signals;
 
 /// Runs polling sources: any component of the contract `pipeline:source`.

@@ -12,7 +12,7 @@ use wasmparser::{Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::component::{ComponentError, one_line};
+use crate::component::error::{ComponentError, one_line};
 use crate::ground;
 use crate::shortage;
 

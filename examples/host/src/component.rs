@@ -1,51 +1,24 @@
 //! Loads components of the contract.
 
+pub(crate) mod error;
 mod instance;
 
-use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, Engine, OutOfMemory};
+use wasmtime::{Config, Engine};
 
 use crate::bindings::{PollingSource, PollingSourcePre};
 use crate::compiler::{Compiled, Compiler};
 use crate::guest::{GuestState, TICK};
-use crate::http::HttpClient;
 use crate::lane::Lane;
+use crate::limits::CallLimits;
 use crate::printable::printable;
 use crate::process;
-use crate::shortage::{self, Shortage};
-pub use instance::{CallFailure, Instance};
-
-/// What a component may cost: to be made ready, and in each call.
-#[derive(Clone, Copy, Debug)]
-pub struct CallLimits {
-    /// Time to compile it.
-    pub compile: Duration,
-    /// Computing time of a call. Waiting in `send` does not count.
-    pub cpu: Duration,
-    /// Time from call to return. Waiting until others have computed does not count.
-    pub wall: Duration,
-    /// Linear memory.
-    pub memory_bytes_max: usize,
-    /// Calls of `send`.
-    pub requests_max: u32,
-}
-
-impl Default for CallLimits {
-    fn default() -> Self {
-        Self {
-            compile: Duration::from_mins(1),
-            cpu: Duration::from_secs(10),
-            wall: Duration::from_mins(2),
-            memory_bytes_max: 64 << 20,
-            requests_max: 8,
-        }
-    }
-}
+use crate::shortage;
+pub use error::ComponentError;
+use error::one_line;
+pub use instance::{CallFailure, Instance, LinkedSource};
 
 /// The WebAssembly engine, and what components are given to import.
 pub struct Runtime {
@@ -146,95 +119,8 @@ impl SourceComponent {
     }
 }
 
-/// A component that is ready to be instantiated.
-#[derive(Clone)]
-pub struct LinkedSource {
-    linked: PollingSourcePre<GuestState>,
-    lane: Lane,
-    limits: CallLimits,
-}
-
-impl LinkedSource {
-    /// A fresh instance. Without a client every `send` is denied.
-    pub async fn instantiate(
-        &self,
-        client: Option<Arc<HttpClient>>,
-    ) -> Result<Instance, CallFailure> {
-        Instance::make(self, client).await
-    }
-}
-
-/// Why a component cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ComponentError {
-    /// It is none that this host runs.
-    Unusable(String),
-    /// It was not compiled in time.
-    TooSlow(String),
-    /// The machine, or what the process may have of it, is short of something.
-    Short(String),
-}
-
-impl ComponentError {
-    /// An error of the engine, in these words if it is the component's fault.
-    pub(crate) fn of(
-        error: &wasmtime::Error,
-        told: impl FnOnce(&wasmtime::Error) -> String,
-    ) -> Self {
-        short(error).map_or_else(|| Self::Unusable(told(error)), Self::Short)
-    }
-
-    /// A file that cannot be read.
-    pub(crate) fn unreadable(error: &std::io::Error) -> Self {
-        let why = format!("the file cannot be read: {error}");
-        match Shortage::of(error) {
-            Some(shortage) => Self::Short(format!("{why}; {}", shortage.remedy())),
-            None => Self::Unusable(why),
-        }
-    }
-
-    fn engine(error: &wasmtime::Error) -> Self {
-        let told =
-            |error: &_| format!("the WebAssembly engine cannot be set up: {}", one_line(error));
-        Self::of(error, told)
-    }
-}
-
-impl fmt::Display for ComponentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unusable(why) | Self::TooSlow(why) | Self::Short(why) => f.write_str(why),
-        }
-    }
-}
-
-impl std::error::Error for ComponentError {}
-
-/// What an error of the engine says the machine is short of, and what to do about it.
-fn short(error: &wasmtime::Error) -> Option<String> {
-    // The engine has its own types of the system's errors: the text is what they share.
-    let shortage = error
-        .chain()
-        .find_map(|cause| Shortage::of_text(&cause.to_string()))
-        .or_else(|| error.is::<OutOfMemory>().then_some(Shortage::Memory))?;
-    let told = one_line(error);
-    Some(format!("this machine is short of what it takes: {told}; {}", shortage.remedy()))
-}
-
 fn is_given(import: &str) -> bool {
     GIVEN.iter().any(|(prefix, _)| import.starts_with(prefix))
-}
-
-/// An error of the engine without its line breaks.
-pub(crate) fn one_line(error: &wasmtime::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain() {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&cause.to_string().replace('\n', " "));
-    }
-    printable(&text)
 }
 
 /// What this host gives to import: how its name begins (any version that fits will do), and what to

@@ -17,7 +17,7 @@ use crate::environment::Lookup;
 use crate::fault::Fault;
 use crate::ground::{self, folder};
 use crate::shortage::Shortage;
-use files::Files;
+use files::{Files, check_folder};
 pub use output::{OutputConfig, OutputTarget};
 pub(crate) use schema::SCHEMA_BYTES_MAX;
 use section::Section;
@@ -157,16 +157,6 @@ fn read(path: &Path) -> Result<Table, Fault> {
             "correct it; strings need quotes",
         )
     })
-}
-
-fn check_folder(path: &str, file: &Path, faults: &mut Vec<Fault>) {
-    if !folder(file).is_dir() {
-        faults.push(Fault::new(
-            path,
-            format!("there is no folder {}", folder(file).display()),
-            "make it, or correct the path; it starts at the configuration's folder",
-        ));
-    }
 }
 
 fn check_state(file: &Path, faults: &mut Vec<Fault>) {

@@ -8,11 +8,11 @@ use clap::{Args, Subcommand};
 
 use crate::batch::CURSOR_BYTES_MAX;
 use crate::config::Outline;
-use crate::output::rfc3339;
+use crate::exit::Exit;
 use crate::print::print;
 use crate::printable::{Form, escape, printable};
-use crate::run::Exit;
 use crate::state::{CursorChange, SqliteState, State, StateError, StoredCursor};
+use crate::timestamp::rfc3339;
 
 /// What to do with cursors.
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,10 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::libc::O_NONBLOCK;
+
+use crate::shortage::Shortage;
 
 /// Which file it is, whatever its names are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +108,25 @@ pub(crate) fn warn_if_open_to_all(what: &str, path: &Path, found: &Metadata) {
              `chmod o= {path}` takes that away"
         );
     }
+}
+
+/// What to do about a common error of writing, to be put behind it.
+pub(crate) fn remedy(error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on the disk",
+        ErrorKind::FileTooLarge => "raise the limit on the size of files",
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            "the host must be able to write there"
+        }
+        _ => match Shortage::of(error) {
+            Some(shortage) => shortage.remedy(),
+            None if error.raw_os_error() == Some(Errno::EIO as i32) => {
+                "see whether the disk is sound"
+            }
+            None => return String::new(),
+        },
+    };
+    format!("; {remedy}")
 }
 
 const OWNER_ONLY: u32 = 0o600;

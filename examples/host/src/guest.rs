@@ -7,9 +7,9 @@ use wasmtime::ResourceLimiter;
 
 use crate::bindings::wasi::clocks::wall_clock::Datetime;
 use crate::bindings::{HttpError, Request, Response};
-use crate::component::CallLimits;
 use crate::http::HttpClient;
 use crate::lane::Turn;
+use crate::limits::CallLimits;
 use crate::room::Room;
 
 /// What the host keeps for one instance: its imports act on this.

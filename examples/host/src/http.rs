@@ -16,33 +16,13 @@ use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
 use crate::egress::AllowList;
+use crate::limits::HttpLimits;
 use crate::room::{Room, SMALL_BYTES_MAX};
 use body::{Body, BodyError};
 use error::{http_error, told};
 use resolver::{JudgingResolver, Lookup, system_lookup};
 use tls::NoCertificate;
 pub use tls::read_roots;
-
-/// What a request and its response may cost.
-#[derive(Clone, Copy, Debug)]
-pub struct HttpLimits {
-    /// Longest time from the call to the last byte of the body; a component may ask for less.
-    pub timeout: Duration,
-    /// Largest body of a response, decoded.
-    pub response_bytes_max: usize,
-    /// Largest body of a request.
-    pub request_bytes_max: usize,
-}
-
-impl Default for HttpLimits {
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(30),
-            response_bytes_max: 16 << 20,
-            request_bytes_max: 4 << 20,
-        }
-    }
-}
 
 /// The client of one source. Sources share no client, so that they share no connection.
 pub struct HttpClient {

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::bindings::Metadata;
-use crate::component::{CallFailure, CallLimits, ComponentError, Runtime, SourceComponent};
+use crate::component::{CallFailure, ComponentError, Runtime, SourceComponent};
 use crate::config::SCHEMA_BYTES_MAX;
+use crate::exit::Exit;
+use crate::limits::CallLimits;
 use crate::print::print_aside;
 use crate::printable::{Form, escape, printable};
-use crate::run::Exit;
 use crate::signals::Signals;
 
 /// Prints what is known of a component.

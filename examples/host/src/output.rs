@@ -7,12 +7,11 @@ pub mod stdout;
 use std::fmt;
 use std::io;
 
-use nix::errno::Errno;
-
 use crate::bindings::Event;
 use crate::config::{OutputConfig, OutputTarget};
-use crate::shortage::Shortage;
+use crate::ground::remedy;
 use crate::state::{Mark, State, StateError};
+use crate::timestamp::rfc3339;
 
 /// A place for events. An existing engine can stand behind it: what counts is that `sync` returns
 /// only when all that was written is as safe as this output can make it.
@@ -102,25 +101,6 @@ pub fn open(config: &OutputConfig, state: &mut dyn State) -> Result<Box<dyn Outp
     }
 }
 
-/// What to do about a common error of writing, to be put behind it.
-pub(crate) fn remedy(error: &io::Error) -> String {
-    let remedy = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on the disk",
-        io::ErrorKind::FileTooLarge => "raise the limit on the size of files",
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            "the host must be able to write there"
-        }
-        _ => match Shortage::of(error) {
-            Some(shortage) => shortage.remedy(),
-            None if error.raw_os_error() == Some(Errno::EIO as i32) => {
-                "see whether the disk is sound"
-            }
-            None => return String::new(),
-        },
-    };
-    format!("; {remedy}")
-}
-
 /// Appends an event as one line.
 fn append_line(line: &mut Vec<u8>, source: &str, event: &Event, envelope: bool) {
     if envelope {
@@ -144,14 +124,6 @@ fn append_json(line: &mut Vec<u8>, value: &serde_json::Value) {
 const PIECE_BYTES: usize = 4 << 20;
 /// What it keeps for the next batch.
 const BATCH_BYTES_KEPT: usize = 1 << 20;
-
-/// A time in RFC 3339, with as many digits of the second as it needs.
-pub(crate) fn rfc3339(unix_ns: u64) -> Option<String> {
-    time::OffsetDateTime::from_unix_timestamp_nanos(unix_ns.into())
-        .ok()?
-        .format(&time::format_description::well_known::Rfc3339)
-        .ok()
-}
 
 #[cfg(test)]
 mod tests {
@@ -188,10 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_unknown_or_beyond_the_calendar_is_null() {
+    fn a_time_that_is_unknown_is_null() {
         let event = Event { id: "1".into(), time: None, body: "{}".into() };
         assert!(line(&event, true).contains(r#""time":null"#));
-        assert!(rfc3339(u64::MAX).is_some());
-        assert_eq!(rfc3339(0).as_deref(), Some("1970-01-01T00:00:00Z"));
     }
 }

@@ -12,7 +12,7 @@ use crate::config::{Config, SCHEMA_BYTES_MAX, SourceConfig};
 use crate::egress::AllowList;
 use crate::fault::Fault;
 use crate::http::HttpClient;
-use crate::run::Limits;
+use crate::limits::Limits;
 
 /// A configuration without faults, and what was made of it on the way.
 pub(crate) struct Prepared {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::wait::within;
+use crate::limits::within;
 
 /// One place of those that the process has. Dropped, it is free for the next.
 pub(crate) type Place = SemaphorePermit<'static>;

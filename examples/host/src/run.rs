@@ -10,11 +10,11 @@ use tokio::task::JoinSet;
 
 use crate::bindings::ErrorKind;
 use crate::budget::Budget;
-use crate::component::CallLimits;
 use crate::config::OutputConfig;
 use crate::delivery::Deliverer;
+use crate::exit::Exit;
 use crate::fault;
-use crate::http::HttpLimits;
+use crate::limits::Limits;
 use crate::output;
 use crate::prepared::{Prepared, Unprepared};
 use crate::process;
@@ -23,26 +23,6 @@ use crate::signals::Signals;
 use crate::source::{Ending, Source};
 use crate::state::SqliteState;
 use crate::wait::{self, Backoff};
-
-/// How a command came to its end; its exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// All was done.
-    Done,
-    /// Something failed while running, and was told.
-    Failed,
-    /// The configuration cannot be used.
-    Misconfigured,
-}
-
-/// What a component, each call of it and each of its requests may cost.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Limits {
-    /// A component, and one call of it.
-    pub call: CallLimits,
-    /// One request.
-    pub http: HttpLimits,
-}
 
 /// Runs the sources of a configuration file.
 pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {

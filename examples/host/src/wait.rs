@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::bindings::ErrorKind;
 
 /// The waits of one source: growing while errors go on, and back to the first after a success.
@@ -34,25 +32,6 @@ pub fn cap(kind: ErrorKind) -> Duration {
     match kind {
         ErrorKind::Transient => TRANSIENT_MAX,
         ErrorKind::Auth | ErrorKind::Config | ErrorKind::Cursor | ErrorKind::Protocol => HINT_MAX,
-    }
-}
-
-/// Awaits something for so long, or gives none. What `waited` tells of that time does not count.
-pub(crate) async fn within<T>(
-    limit: Duration,
-    waited: impl Fn() -> Duration,
-    awaited: impl Future<Output = T>,
-) -> Option<T> {
-    let mut awaited = std::pin::pin!(awaited);
-    let (begun, before) = (Instant::now(), waited());
-    loop {
-        let until = begun + limit + waited().saturating_sub(before);
-        if let Ok(done) = tokio::time::timeout_at(until, &mut awaited).await {
-            return Some(done);
-        }
-        if Instant::now() >= begun + limit + waited().saturating_sub(before) {
-            return None;
-        }
     }
 }
 

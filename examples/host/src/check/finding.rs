@@ -6,8 +6,8 @@ use crate::bindings::{self, Level, PollError, Report};
 use crate::component::CallFailure;
 use crate::config::SourceConfig;
 use crate::failure::{kind_name, of_call, protocol};
-use crate::output::rfc3339;
 use crate::redact::Redactor;
+use crate::timestamp::rfc3339;
 use crate::wait::HINT_MAX;
 
 /// What was found. Each text of it is clean.

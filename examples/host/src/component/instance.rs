@@ -1,4 +1,4 @@
-//! Calls a component within limits.
+//! Instances of a component, and the calls of them: within limits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,13 +6,33 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{Store, Trap, UpdateDeadline};
 
-use super::{CallLimits, LinkedSource, one_line, short};
-use crate::bindings::{Batch, Diagnostic, Metadata, PollError, PollingSource, Report};
+use super::error::{one_line, short};
+use crate::bindings::{
+    Batch, Diagnostic, Metadata, PollError, PollingSource, PollingSourcePre, Report,
+};
 use crate::guest::{GuestState, Tick};
 use crate::http::HttpClient;
-use crate::lane::Turn;
+use crate::lane::{Lane, Turn};
+use crate::limits::{CallLimits, within};
 use crate::room::Place;
-use crate::wait::within;
+
+/// A component that is ready to be instantiated.
+#[derive(Clone)]
+pub struct LinkedSource {
+    pub(super) linked: PollingSourcePre<GuestState>,
+    pub(super) lane: Lane,
+    pub(super) limits: CallLimits,
+}
+
+impl LinkedSource {
+    /// A fresh instance. Without a client every `send` is denied.
+    pub async fn instantiate(
+        &self,
+        client: Option<Arc<HttpClient>>,
+    ) -> Result<Instance, CallFailure> {
+        Instance::make(self, client).await
+    }
+}
 
 /// An instance of a component. After a failure it is not to be called again.
 pub struct Instance {
@@ -26,7 +46,7 @@ pub struct Instance {
 
 impl Instance {
     /// A fresh one. Without a client every `send` is denied.
-    pub(super) async fn make(
+    async fn make(
         source: &LinkedSource,
         client: Option<Arc<HttpClient>>,
     ) -> Result<Self, CallFailure> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::fault::Fault;
-use crate::ground::{beside, resolved};
+use crate::ground::{beside, folder, resolved};
 
 /// Files that are in use, each with what it is.
 #[derive(Default)]
@@ -30,5 +30,16 @@ impl Files {
         let (_, what) = self.used.iter().find(|(used, _)| *used == path)?;
         let message = format!("is also {what}");
         Some(Fault::new("output.path", message, "give the output a file of its own"))
+    }
+}
+
+/// The folder of a file that is to be made has to be there.
+pub(super) fn check_folder(path: &str, file: &Path, faults: &mut Vec<Fault>) {
+    if !folder(file).is_dir() {
+        faults.push(Fault::new(
+            path,
+            format!("there is no folder {}", folder(file).display()),
+            "make it, or correct the path; it starts at the configuration's folder",
+        ));
     }
 }

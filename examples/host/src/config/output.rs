@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::check_folder;
+use super::files::check_folder;
 use super::section::Section;
 use crate::fault::Fault;
 

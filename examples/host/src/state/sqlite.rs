@@ -14,8 +14,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Transaction};
 
 use super::{CommitError, CursorChange, Mark, State, StateError, StoredCursor, lock};
-use crate::ground::{self, FileId, beside};
-use crate::output::remedy;
+use crate::ground::{self, FileId, beside, remedy};
 use fault::{Fault, LOCKED};
 use tables::Held;
 

@@ -5,10 +5,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use source_host::component::{CallFailure, CallLimits, Instance, LinkedSource, Runtime};
+use source_host::component::{CallFailure, Instance, LinkedSource, Runtime};
 use source_host::egress::{AllowList, Origin};
-use source_host::http::{HttpClient, HttpLimits};
-use source_host::run::{Exit, Limits, run};
+use source_host::exit::Exit;
+use source_host::http::HttpClient;
+use source_host::limits::{CallLimits, HttpLimits, Limits};
+use source_host::run::run;
 
 use crate::bench::{Bench, Source, acme, guest, skipped, wait_for};
 use crate::server::{Server, reply};

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use source_host::component::{CallFailure, CallLimits, Runtime};
+use source_host::component::{CallFailure, Runtime};
+use source_host::limits::CallLimits;
 
 use crate::bench::{Bench, acme, guest};
 
