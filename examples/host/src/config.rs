@@ -1,5 +1,7 @@
 //! Reads the host's configuration file, and tells every fault of it at once.
 
+pub mod environment;
+pub mod fault;
 mod files;
 mod output;
 mod schema;
@@ -13,14 +15,14 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use crate::environment::Lookup;
-use crate::fault::Fault;
-use crate::ground::{self, folder};
-use crate::shortage::Shortage;
-use files::{Files, check_folder};
+use crate::config::environment::Lookup;
+use crate::config::fault::Fault;
+use crate::config::files::{Files, check_folder};
+use crate::config::section::Section;
+use crate::machine::disk::{self, folder};
+use crate::machine::shortage::Shortage;
 pub use output::{OutputConfig, OutputTarget};
 pub(crate) use schema::SCHEMA_BYTES_MAX;
-use section::Section;
 pub use source::SourceConfig;
 
 /// The host's configuration, as far as the file alone can be judged.
@@ -41,7 +43,7 @@ impl Config {
         if values::holds_secret(&table)
             && let Ok(found) = std::fs::metadata(path)
         {
-            ground::warn_if_open_to_all("the configuration, which has keys in it,", path, &found);
+            disk::warn_if_open_to_all("the configuration, which has keys in it,", path, &found);
         }
         Self::judge(table, path, environment)
     }
@@ -142,7 +144,7 @@ fn read(path: &Path) -> Result<Table, Fault> {
         };
         Fault::new(&file, format!("cannot be read: {error}"), remedy)
     };
-    let text = ground::read(path, FILE_BYTES_MAX).map_err(unreadable)?;
+    let text = disk::read(path, FILE_BYTES_MAX).map_err(unreadable)?;
     let Ok(text) = String::from_utf8(text) else {
         return Err(Fault::new(&file, "is not UTF-8", "save it as UTF-8"));
     };

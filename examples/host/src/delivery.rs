@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::bindings::Event;
+use crate::machine::shortage;
 use crate::output::{Output, OutputError};
-use crate::shortage;
 use crate::state::{CommitError, CursorChange, Mark, State, StateError};
 
 /// Where a source stands.

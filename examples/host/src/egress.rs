@@ -9,8 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use url::{Host, Url};
 
+use crate::egress::address::is_public;
 pub use address::AddressRange;
-use address::is_public;
 
 /// One entry of an allow-list: scheme, host and port, compared exactly.
 #[derive(Clone, Debug, PartialEq, Eq)]

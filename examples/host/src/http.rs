@@ -4,6 +4,7 @@ mod body;
 mod error;
 mod proxy;
 mod resolver;
+pub(crate) mod room;
 mod tls;
 
 use std::sync::Arc;
@@ -16,12 +17,12 @@ use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
 use crate::egress::AllowList;
+use crate::http::body::{Body, BodyError};
+use crate::http::error::{http_error, told};
+use crate::http::resolver::{JudgingResolver, Lookup, system_lookup};
+use crate::http::room::{Room, SMALL_BYTES_MAX};
+use crate::http::tls::NoCertificate;
 use crate::limits::HttpLimits;
-use crate::room::{Room, SMALL_BYTES_MAX};
-use body::{Body, BodyError};
-use error::{http_error, told};
-use resolver::{JudgingResolver, Lookup, system_lookup};
-use tls::NoCertificate;
 pub use tls::read_roots;
 
 /// The client of one source. Sources share no client, so that they share no connection.

@@ -5,10 +5,29 @@
 //! crash anywhere repeats at most what was not committed, and loses nothing.
 //!
 //! ```text
-//! config ─▶ run ─▶ source (one task each) ─▶ component ─▶ http ─▶ egress
-//!                     │      ▲    waits
-//!                     ▼      │    position
-//!                  delivery (one thread) ─▶ output, then state
+//! commands ─▶ source (one task each) ─▶ sandbox ─▶ http ─▶ egress
+//!    │           │      ▲    waits
+//!    ▼           ▼      │    position
+//! config      delivery (one thread) ─▶ output, then state
+//! ```
+//!
+//! From the top down, each room below those that import it (`cargo xtask test floors`):
+//!
+//! ```text
+//! commands   the command line: run, check, inspect, cursor, and what is judged before all of them
+//! source     one source that runs: polls, judges what came, has it delivered, waits
+//! sandbox    components: compiled, given what they import, and called within limits
+//! delivery   events into the output, then their cursors into the state
+//! output     where events go: a file, standard output, nowhere
+//! config     the configuration file, and every fault of it
+//! state      cursors, and how far an output is, in an SQLite file
+//! http       exchanges of a source: TLS, proxy, names, bodies, the room for large replies
+//! egress     what a component may reach
+//! log        lines on standard error
+//! limits     what components, their calls and their requests may cost
+//! text       what may be told: visible, and without secrets
+//! machine    the process, its files and streams, its signals, and what is short
+//! bindings   the contract in `wit/`, as types and calls
 //! ```
 //!
 //! It holds no knowledge of any API. A panic is a bug, never an answer to input.
@@ -16,40 +35,17 @@
 // The library of an application: the types of its errors say when they come.
 #![allow(clippy::missing_errors_doc, clippy::must_use_candidate)]
 
-pub mod batch;
 pub mod bindings;
-pub mod budget;
-pub mod check;
-pub mod cli;
-mod compiler;
-pub mod component;
+pub mod commands;
 pub mod config;
-pub mod cursor;
 pub mod delivery;
 pub mod egress;
-pub mod environment;
-pub mod exit;
-mod failure;
-pub mod fault;
-mod ground;
-mod guest;
 pub mod http;
-pub mod inspect;
-mod journal;
-mod lane;
 pub mod limits;
 pub mod log;
+mod machine;
 pub mod output;
-mod prepared;
-mod print;
-pub mod printable;
-mod process;
-pub mod redact;
-mod room;
-pub mod run;
-mod shortage;
-mod signals;
+pub mod sandbox;
 pub mod source;
 pub mod state;
-mod timestamp;
-pub mod wait;
+pub mod text;

@@ -21,9 +21,9 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::print::write_patiently;
-use crate::printable::{Form, escape};
-use queue::Queue;
+use crate::log::queue::Queue;
+use crate::machine::stdio::write_patiently;
+use crate::text::printable::{Form, escape};
 
 /// How a line of the log looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

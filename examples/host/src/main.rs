@@ -3,5 +3,5 @@
 use clap::Parser;
 
 fn main() -> std::process::ExitCode {
-    source_host::cli::Cli::parse().execute()
+    source_host::commands::Cli::parse().execute()
 }

@@ -1,21 +1,26 @@
 //! Runs one source: polls, delivers, waits, and says so.
 
+pub mod batch;
+pub mod budget;
+pub(crate) mod failure;
+mod journal;
+pub mod wait;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::batch;
 use crate::bindings::{Batch, ErrorKind, PollError, Quota};
-use crate::budget::Budget;
-use crate::component::{Instance, LinkedSource};
 use crate::delivery::{Deliverer, Delivery, DeliveryError};
-use crate::failure::{kind_name, of_call, protocol};
 use crate::http::HttpClient;
-use crate::journal::{Delivered, Journal};
-use crate::redact::Redactor;
-use crate::room::Place;
-use crate::wait::{self, Backoff};
+use crate::http::room::Place;
+use crate::sandbox::{Instance, LinkedSource};
+use crate::source::budget::Budget;
+use crate::source::failure::{kind_name, of_call, protocol};
+use crate::source::journal::{Delivered, Journal};
+use crate::source::wait::Backoff;
+use crate::text::redact::Redactor;
 
 /// One source, ready to run.
 pub struct Source {

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::fault::Fault;
-use crate::ground::{beside, folder, resolved};
+use crate::config::fault::Fault;
+use crate::machine::disk::{beside, folder, resolved};
 
 /// Files that are in use, each with what it is.
 #[derive(Default)]

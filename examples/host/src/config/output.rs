@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::files::check_folder;
-use super::section::Section;
-use crate::fault::Fault;
+use crate::config::fault::Fault;
+use crate::config::files::check_folder;
+use crate::config::section::Section;
 
 /// Where events go.
 #[derive(Clone, Debug)]

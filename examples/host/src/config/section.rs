@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use crate::fault::Fault;
+use crate::config::fault::Fault;
 
 /// One table of the file. What is taken from it is known; what remains at the end is a fault.
 pub(super) struct Section {
@@ -139,7 +139,7 @@ impl Section {
     pub(super) fn finish(self, faults: &mut Vec<Fault>) {
         for key in self.table.keys() {
             faults.push(self.fault(
-                &crate::printable::printable(key),
+                &crate::text::printable::printable(key),
                 "is no key of this section",
                 &format!("remove it; the keys are {}", self.known.join(", ")),
             ));
@@ -165,5 +165,5 @@ pub(super) fn without_quotes(reason: &str) -> String {
         out.push_str(if quoted && part.len() > 2 { "…" } else { part });
         quoted = !quoted;
     }
-    crate::printable::printable(&out)
+    crate::text::printable::printable(&out)
 }

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
-use super::files::Files;
-use super::section::Section;
-use super::{schema, values};
+use crate::config::environment::Lookup;
+use crate::config::fault::Fault;
+use crate::config::files::Files;
+use crate::config::section::Section;
+use crate::config::{schema, values};
 use crate::egress::{AddressRange, Origin};
-use crate::environment::Lookup;
-use crate::fault::Fault;
-use crate::redact::Redactor;
+use crate::text::redact::Redactor;
 
 /// One source.
 pub struct SourceConfig {

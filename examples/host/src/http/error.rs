@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 use crate::bindings::HttpError;
 use crate::egress::EgressError;
-use crate::shortage::Shortage;
+use crate::machine::shortage::Shortage;
 
 /// Tells the contract's cases apart by what lies at the bottom of the client's error. A server may
 /// have asked for a certificate.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, Request, StatusCode};
 use url::Url;
 
-use super::error::told;
+use crate::http::error::told;
 
 /// Why a proxy made no way, and what to do; none if it is not the proxy's doing. The client keeps the
 /// proxy's status to itself: so the proxy is asked once more, by a request that shows it.

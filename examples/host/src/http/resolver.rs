@@ -8,7 +8,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 
 use crate::egress::{AllowList, EgressError};
-use crate::shortage::Shortage;
+use crate::machine::shortage::Shortage;
 
 /// Finds the addresses of a name.
 pub(super) type Lookup = fn(String) -> Looking;

@@ -10,12 +10,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, SignatureScheme};
 
-use crate::ground;
-use crate::printable::printable;
+use crate::machine::disk;
+use crate::text::printable::printable;
 
 /// Certificates of a PEM file, each of which can be a root.
 pub fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let file = ground::read(path, ROOTS_BYTES_MAX);
+    let file = disk::read(path, ROOTS_BYTES_MAX);
     roots(&file.map_err(|error| format!("cannot be read: {error}"))?)
 }
 

@@ -1,7 +1,7 @@
 //! Takes events to nowhere, on purpose: to see what a source gives, or how fast.
 
-use super::{Output, OutputError};
 use crate::bindings::Event;
+use crate::output::{Output, OutputError};
 use crate::state::Mark;
 
 /// An output without a place. Cursors are stored all the same.

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line};
 use crate::bindings::Event;
-use crate::ground::{self, FileId};
+use crate::machine::disk::{self, FileId};
+use crate::output::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line};
 use crate::state::Mark;
 
 /// An output into one file.
@@ -61,7 +61,7 @@ impl FileOutput {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         let (mut file, metadata) =
-            ground::open(path, &mut options).map_err(|error| io_error(path, &error))?;
+            disk::open(path, &mut options).map_err(|error| io_error(path, &error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -73,7 +73,7 @@ impl FileOutput {
             }
             Err(TryLockError::Error(error)) => return Err(io_error(path, &error)),
         }
-        ground::warn_if_open_to_all("the output file", path, &metadata);
+        disk::warn_if_open_to_all("the output file", path, &metadata);
         let found = file.metadata().map_err(|error| io_error(path, &error))?.len();
         let length = if let Some(stored) = stored {
             stored.check(&mut file, found, path)?;
@@ -91,7 +91,7 @@ impl FileOutput {
         };
         if length == 0 {
             // It may be new.
-            ground::sync_folder(path).map_err(|error| io_error(path, &error))?;
+            disk::sync_folder(path).map_err(|error| io_error(path, &error))?;
         }
         if found > length {
             tracing::warn!(

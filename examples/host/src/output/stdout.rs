@@ -7,9 +7,9 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
-use super::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line};
 use crate::bindings::Event;
-use crate::print::write_patiently;
+use crate::machine::stdio::write_patiently;
+use crate::output::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line};
 use crate::state::Mark;
 
 /// The name of its mark: no file has one that ends so.

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction};
 
-use super::{CommitError, CursorChange, Mark, State, StateError, StoredCursor, lock};
-use crate::ground::{self, FileId, beside, remedy};
-use fault::{Fault, LOCKED};
-use tables::Held;
+use crate::machine::disk::{self, FileId, beside, remedy};
+use crate::state::sqlite::fault::{Fault, LOCKED};
+use crate::state::sqlite::tables::Held;
+use crate::state::{CommitError, CursorChange, Mark, State, StateError, StoredCursor, lock};
 
 /// State in an `SQLite` file, which no other process may change meanwhile.
 pub struct SqliteState {
@@ -37,7 +37,7 @@ impl SqliteState {
     /// Opens the file to change it, or makes it: only where there is none. One that is there and holds
     /// nothing was emptied by something else.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        let (lock, found) = match ground::open(path, OpenOptions::new().read(true).write(true)) {
+        let (lock, found) = match disk::open(path, OpenOptions::new().read(true).write(true)) {
             Ok((file, found)) => {
                 lock::take(&file).map_err(|why| StateError::new(path, why))?;
                 (file, found)
@@ -50,7 +50,7 @@ impl SqliteState {
             Err(error) => return Err(unusable(path, &error)),
         };
         judge(path, &found)?;
-        ground::warn_if_open_to_all("the state", path, &found);
+        disk::warn_if_open_to_all("the state", path, &found);
         let mut state = Self {
             path: path.to_owned(),
             connection: connect(path)?,
@@ -67,7 +67,7 @@ impl SqliteState {
 
     /// The cursors of a file beside a running host. None if there is no file yet.
     pub fn read(path: &Path) -> Result<Option<BTreeMap<String, StoredCursor>>, StateError> {
-        match ground::open(path, OpenOptions::new().read(true)) {
+        match disk::open(path, OpenOptions::new().read(true)) {
             Ok((_, found)) => judge(path, &found)?,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unusable(path, &error)),
@@ -238,7 +238,7 @@ fn make(path: &Path) -> Result<(File, Metadata), StateError> {
     let new = beside(path, "-new");
     let error = |error: io::Error| unusable(&new, &error);
     let locked = |options: &mut OpenOptions| -> Result<_, StateError> {
-        let (file, found) = ground::open(&new, options.read(true).write(true)).map_err(error)?;
+        let (file, found) = disk::open(&new, options.read(true).write(true)).map_err(error)?;
         lock::take(&file).map_err(|why| StateError::new(&new, why))?;
         Ok((file, found))
     };
@@ -258,7 +258,7 @@ fn make(path: &Path) -> Result<(File, Metadata), StateError> {
     made.close().map_err(|(_, error)| Fault::from(error).at(&new))?;
     FileId::of(&found).check(&new).map_err(|why| StateError::new(&new, why))?;
     std::fs::rename(&new, path)
-        .and_then(|()| ground::sync_folder(path))
+        .and_then(|()| disk::sync_folder(path))
         .and_then(|()| file.metadata())
         .map(|found| (file, found))
         .map_err(|error| unusable(path, &error))

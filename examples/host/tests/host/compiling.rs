@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-use source_host::exit::Exit;
+use source_host::commands::exit::Exit;
+use source_host::commands::run::run;
 use source_host::limits::{CallLimits, Limits};
-use source_host::run::run;
 
 use crate::bench::{Bench, Running, Source, acme, events, guest, wait_for};
 

@@ -5,12 +5,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use source_host::component::{CallFailure, Instance, LinkedSource, Runtime};
+use source_host::commands::exit::Exit;
+use source_host::commands::run::run;
 use source_host::egress::{AllowList, Origin};
-use source_host::exit::Exit;
 use source_host::http::HttpClient;
 use source_host::limits::{CallLimits, HttpLimits, Limits};
-use source_host::run::run;
+use source_host::sandbox::{CallFailure, Instance, LinkedSource, Runtime};
 
 use crate::bench::{Bench, Source, acme, guest, skipped, wait_for};
 use crate::server::{Server, reply};

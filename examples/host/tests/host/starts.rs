@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use source_host::component::{CallFailure, Runtime};
 use source_host::limits::CallLimits;
+use source_host::sandbox::{CallFailure, Runtime};
 
 use crate::bench::{Bench, acme, guest};
 

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use source_host::exit::Exit;
+use source_host::commands::exit::Exit;
+use source_host::commands::run::run;
 use source_host::limits::Limits;
-use source_host::run::run;
 
 use crate::bench::{Bench, Source, acme, wait_for};
 use crate::server::{Server, reply};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::shortage::Shortage;
+use crate::machine::shortage::Shortage;
 use crate::state::StateError;
 
 /// What is wrong with a state whose path is told elsewhere.

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
-use super::fault::Fault;
 use crate::state::StoredCursor;
+use crate::state::sqlite::fault::Fault;
 
 /// What a state holds.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::finding::{Finding, Quota, State};
+use crate::commands::check::finding::{Finding, Quota, State};
 
 /// The table, and what there is to say below it.
 pub(super) fn text(found: &[Finding]) -> String {

@@ -1,4 +1,4 @@
-//! Prints what a command answers to standard output.
+//! Standard streams: prints what a command answers, and waits for readers that are slow.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};

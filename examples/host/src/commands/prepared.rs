@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use crate::component::{CallFailure, ComponentError, LinkedSource, Runtime};
+use crate::config::fault::Fault;
 use crate::config::{Config, SCHEMA_BYTES_MAX, SourceConfig};
 use crate::egress::AllowList;
-use crate::fault::Fault;
 use crate::http::HttpClient;
 use crate::limits::Limits;
+use crate::sandbox::{CallFailure, ComponentError, LinkedSource, Runtime};
 
 /// A configuration without faults, and what was made of it on the way.
 pub(crate) struct Prepared {

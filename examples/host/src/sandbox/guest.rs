@@ -8,9 +8,9 @@ use wasmtime::ResourceLimiter;
 use crate::bindings::wasi::clocks::wall_clock::Datetime;
 use crate::bindings::{HttpError, Request, Response};
 use crate::http::HttpClient;
-use crate::lane::Turn;
+use crate::http::room::Room;
 use crate::limits::CallLimits;
-use crate::room::Room;
+use crate::sandbox::lane::Turn;
 
 /// What the host keeps for one instance: its imports act on this.
 pub(crate) struct GuestState {

@@ -12,9 +12,9 @@ use wasmparser::{Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::component::error::{ComponentError, one_line};
-use crate::ground;
-use crate::shortage;
+use crate::machine::disk;
+use crate::machine::shortage;
+use crate::sandbox::error::{ComponentError, one_line};
 
 /// A component as the engine has it.
 pub(crate) struct Compiled {
@@ -75,7 +75,7 @@ fn no_pool(error: &rayon::ThreadPoolBuildError) -> String {
 }
 
 fn read_and_compile(engine: &Engine, path: &Path) -> Result<Compiled, ComponentError> {
-    let bytes = ground::read(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
+    let bytes = disk::read(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
         ErrorKind::FileTooLarge => ComponentError::Unusable(format!(
             "the file is larger than {FILE_BYTES_MAX} bytes: it is no source of this contract"
         )),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::wait::HINT_MAX;
+use crate::source::wait::HINT_MAX;
 
 /// One API quota.
 #[derive(Debug, Default)]

@@ -4,8 +4,8 @@ use std::fmt;
 
 use wasmtime::OutOfMemory;
 
-use crate::printable::printable;
-use crate::shortage::Shortage;
+use crate::machine::shortage::Shortage;
+use crate::text::printable::printable;
 
 /// Why a component cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{Store, Trap, UpdateDeadline};
 
-use super::error::{one_line, short};
 use crate::bindings::{
     Batch, Diagnostic, Metadata, PollError, PollingSource, PollingSourcePre, Report,
 };
-use crate::guest::{GuestState, Tick};
 use crate::http::HttpClient;
-use crate::lane::{Lane, Turn};
+use crate::http::room::Place;
 use crate::limits::{CallLimits, within};
-use crate::room::Place;
+use crate::sandbox::error::{one_line, short};
+use crate::sandbox::guest::{GuestState, Tick};
+use crate::sandbox::lane::{Lane, Turn};
 
 /// A component that is ready to be instantiated.
 #[derive(Clone)]

@@ -10,16 +10,16 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::commands::check::finding::Finding;
+use crate::commands::exit::Exit;
+use crate::commands::prepared::{Part, Prepared, Unprepared};
 use crate::config::SourceConfig;
-use crate::exit::Exit;
-use crate::fault;
+use crate::config::fault;
 use crate::limits::Limits;
-use crate::prepared::{Part, Prepared, Unprepared};
-use crate::print::print_aside;
-use crate::printable::{Form, escape};
-use crate::process;
-use crate::signals::Signals;
-use finding::Finding;
+use crate::machine::process;
+use crate::machine::signals::Signals;
+use crate::machine::stdio::print_aside;
+use crate::text::printable::{Form, escape};
 
 /// Checks the sources of a configuration file, and prints what was found. It takes no lock and
 /// touches neither state nor output: it may run beside a host.

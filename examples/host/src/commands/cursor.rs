@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::batch::CURSOR_BYTES_MAX;
+use crate::commands::exit::Exit;
 use crate::config::Outline;
-use crate::exit::Exit;
-use crate::print::print;
-use crate::printable::{Form, escape, printable};
+use crate::machine::stdio::print;
+use crate::source::batch::CURSOR_BYTES_MAX;
 use crate::state::{CursorChange, SqliteState, State, StateError, StoredCursor};
-use crate::timestamp::rfc3339;
+use crate::text::printable::{Form, escape, printable};
+use crate::text::timestamp::rfc3339;
 
 /// What to do with cursors.
 #[derive(Debug, Subcommand)]
@@ -65,7 +65,7 @@ pub fn execute(command: &CursorCommand) -> Exit {
     let outline = match Outline::load(&config.config) {
         Ok(outline) => outline,
         Err(faults) => {
-            crate::fault::log(&faults);
+            crate::config::fault::log(&faults);
             return Exit::Misconfigured;
         }
     };

@@ -2,7 +2,7 @@
 //! their kinds.
 
 use crate::bindings::{ErrorKind, PollError, Stats};
-use crate::component::CallFailure;
+use crate::sandbox::CallFailure;
 
 /// A fault of the component as an error of the contract.
 pub(crate) fn protocol(message: String) -> PollError {

@@ -1,19 +1,23 @@
-//! The command line.
+//! The command line, and the commands that it chooses between.
+
+pub mod check;
+pub mod cursor;
+pub mod exit;
+pub mod inspect;
+mod prepared;
+pub mod run;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::check;
-use crate::cursor::{self, CursorCommand};
-use crate::exit::Exit;
-use crate::inspect;
+use crate::commands::cursor::CursorCommand;
+use crate::commands::exit::Exit;
 use crate::limits::Limits;
 use crate::log::{self, LogFormat};
-use crate::process;
-use crate::run;
-use crate::signals::Signals;
+use crate::machine::process;
+use crate::machine::signals::Signals;
 
 /// Runs polling sources: any component of the contract `pipeline:source`.
 ///

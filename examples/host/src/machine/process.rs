@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::shortage::{self, Shortage};
+use crate::machine::shortage::{self, Shortage};
 
 /// Keeps the keys that it holds out of dumps, and from other processes of the same user.
 pub(crate) fn shut() {

@@ -1,7 +1,10 @@
-//! Loads components of the contract.
+//! Runs components of the contract: loads them, gives them what they import, and calls them.
 
-pub(crate) mod error;
+mod compiler;
+mod error;
+mod guest;
 mod instance;
+mod lane;
 
 use std::path::Path;
 
@@ -9,15 +12,15 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine};
 
 use crate::bindings::{PollingSource, PollingSourcePre};
-use crate::compiler::{Compiled, Compiler};
-use crate::guest::{GuestState, TICK};
-use crate::lane::Lane;
 use crate::limits::CallLimits;
-use crate::printable::printable;
-use crate::process;
-use crate::shortage;
+use crate::machine::process;
+use crate::machine::shortage;
+use crate::sandbox::compiler::{Compiled, Compiler};
+use crate::sandbox::error::one_line;
+use crate::sandbox::guest::{GuestState, TICK};
+use crate::sandbox::lane::Lane;
+use crate::text::printable::printable;
 pub use error::ComponentError;
-use error::one_line;
 pub use instance::{CallFailure, Instance, LinkedSource};
 
 /// The WebAssembly engine, and what components are given to import.

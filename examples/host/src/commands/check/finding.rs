@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use crate::bindings::{self, Level, PollError, Report};
-use crate::component::CallFailure;
 use crate::config::SourceConfig;
-use crate::failure::{kind_name, of_call, protocol};
-use crate::redact::Redactor;
-use crate::timestamp::rfc3339;
-use crate::wait::HINT_MAX;
+use crate::sandbox::CallFailure;
+use crate::source::failure::{kind_name, of_call, protocol};
+use crate::source::wait::HINT_MAX;
+use crate::text::redact::Redactor;
+use crate::text::timestamp::rfc3339;
 
 /// What was found. Each text of it is clean.
 #[derive(Serialize)]

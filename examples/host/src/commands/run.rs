@@ -9,20 +9,20 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::bindings::ErrorKind;
-use crate::budget::Budget;
+use crate::commands::exit::Exit;
+use crate::commands::prepared::{Prepared, Unprepared};
 use crate::config::OutputConfig;
+use crate::config::fault;
 use crate::delivery::Deliverer;
-use crate::exit::Exit;
-use crate::fault;
 use crate::limits::Limits;
+use crate::machine::process;
+use crate::machine::shortage::Shortage;
+use crate::machine::signals::Signals;
 use crate::output;
-use crate::prepared::{Prepared, Unprepared};
-use crate::process;
-use crate::shortage::Shortage;
-use crate::signals::Signals;
+use crate::source::budget::Budget;
+use crate::source::wait::{self, Backoff};
 use crate::source::{Ending, Source};
 use crate::state::SqliteState;
-use crate::wait::{self, Backoff};
 
 /// Runs the sources of a configuration file.
 pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {

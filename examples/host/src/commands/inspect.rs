@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::bindings::Metadata;
-use crate::component::{CallFailure, ComponentError, Runtime, SourceComponent};
+use crate::commands::exit::Exit;
 use crate::config::SCHEMA_BYTES_MAX;
-use crate::exit::Exit;
 use crate::limits::CallLimits;
-use crate::print::print_aside;
-use crate::printable::{Form, escape, printable};
-use crate::signals::Signals;
+use crate::machine::signals::Signals;
+use crate::machine::stdio::print_aside;
+use crate::sandbox::{CallFailure, ComponentError, Runtime, SourceComponent};
+use crate::text::printable::{Form, escape, printable};
 
 /// Prints what is known of a component.
 pub async fn inspect(path: &Path) -> Exit {

@@ -1,5 +1,5 @@
-//! What the host stands on: files that others can remove, replace, link, or open to everyone while
-//! it runs.
+//! Files: others can remove, replace, link, or open them to everyone while the host runs, and a disk
+//! may take nothing more.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::libc::O_NONBLOCK;
 
-use crate::shortage::Shortage;
+use crate::machine::shortage::Shortage;
 
 /// Which file it is, whatever its names are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
