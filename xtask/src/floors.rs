@@ -1,4 +1,4 @@
-//! Holds the source tree to its floors: an import runs downward, and none in a circle.
+//! Holds source trees to their floors: an import runs downward, and none in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,32 +8,58 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo::workspace;
 
-/// The rooms of `src/` from the top down: a file or a folder each. Those of one floor do not know each
-/// other.
-const FLOORS: &[&[&str]] = &[
-    &["component"],
-    &["poll", "check"],
-    &["api", "position"],
-    &["reply"],
-    &["config"],
-    &["format"],
-    &["row"],
-    &["notices"],
-    &["json"],
-    &["contract"],
-    &["clock"],
-    &["timestamp", "secret", "base64", "hex"],
+/// A source tree: its folder, and its rooms from the top down. A room is a file or a folder; those of
+/// one floor do not know each other.
+struct Tree {
+    folder: &'static str,
+    floors: &'static [&'static [&'static str]],
+}
+
+const TREES: [Tree; 2] = [
+    Tree {
+        folder: "src",
+        floors: &[
+            &["component"],
+            &["poll", "check"],
+            &["api", "position"],
+            &["reply"],
+            &["config"],
+            &["format"],
+            &["row"],
+            &["notices"],
+            &["json"],
+            &["contract"],
+            &["clock"],
+            &["timestamp", "secret", "base64", "hex"],
+        ],
+    },
+    Tree {
+        folder: "examples/host/src",
+        floors: &[
+            &["commands"],
+            &["source"],
+            &["sandbox", "delivery"],
+            &["output"],
+            &["config", "state"],
+            &["http"],
+            &["egress", "log", "limits"],
+            &["text", "machine", "bindings"],
+        ],
+    },
 ];
 
-/// Fails if an import of `src/` runs upward or sideward, or if files import each other in a circle.
+/// Fails if an import of a tree runs upward or sideward, or if files import each other in a circle.
 pub(crate) fn check() -> Result<()> {
-    let mut files = BTreeMap::new();
-    read(&workspace().join("src"), "", &mut files)?;
-    let faults = faults(&files, FLOORS);
-    if faults.is_empty() {
+    let mut told = Vec::new();
+    for Tree { folder, floors } in TREES {
+        let mut files = BTreeMap::new();
+        read(&workspace().join(folder), "", &mut files)?;
+        told.extend(faults(&files, floors).iter().map(|fault| format!("{folder}: {fault}")));
+    }
+    if told.is_empty() {
         return Ok(());
     }
-    bail!("the floors of src/ are not kept (xtask/src/floors.rs):\n{}", faults.join("\n"))
+    bail!("floors are not kept (xtask/src/floors.rs):\n{}", told.join("\n"))
 }
 
 /// Reads the modules of a folder, by their paths.
@@ -59,7 +85,7 @@ fn faults(files: &BTreeMap<String, String>, floors: &[&[&str]]) -> Vec<String> {
     let floor = |room: &str| floors.iter().position(|rooms| rooms.contains(&room));
     let mut faults = Vec::new();
     let mut imports: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (module, text) in files.iter().filter(|(module, _)| *module != "lib") {
+    for (module, text) in files.iter().filter(|(module, _)| !ROOTS.contains(&module.as_str())) {
         let room = room(module);
         let Some(own) = floor(room) else {
             faults.push(format!("{module}: {room} has no floor yet"));
@@ -77,9 +103,14 @@ fn faults(files: &BTreeMap<String, String>, floors: &[&[&str]]) -> Vec<String> {
             }
         }
     }
+    // A list of a line's imports may name a file more than once.
+    faults.dedup();
     faults.extend(circles(&imports).map(|module| format!("{module}: in a circle of imports")));
     faults
 }
+
+/// They name what they are made of.
+const ROOTS: [&str; 2] = ["lib", "main"];
 
 fn room(module: &str) -> &str {
     module.split("::").next().unwrap_or(module)
@@ -91,18 +122,25 @@ fn imported<'a>(module: &'a str, text: &'a str) -> impl Iterator<Item = (usize, 
     own.lines().enumerate().flat_map(move |(index, line)| {
         let code = line.split("//").next().unwrap_or(line);
         let from = |marker: &'static str, base: String| {
-            code.match_indices(marker).map(move |(at, _)| {
-                let path = code[at + marker.len()..]
-                    .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
-                    .next()
-                    .unwrap_or_default();
-                (index + 1, format!("{base}{path}"))
+            code.match_indices(marker).flat_map(move |(at, _)| {
+                let (path, rest) = path(&code[at + marker.len()..]);
+                // Those of a list, as far as they stand in this line.
+                let listed = rest.strip_prefix('{').unwrap_or_default().split(',');
+                let paths =
+                    listed.map(|listed| format!("{base}{path}{}", self::path(listed.trim()).0));
+                paths.map(|path| (index + 1, path)).collect::<Vec<_>>()
             })
         };
         let above =
             module.rsplit_once("::").map_or(String::new(), |(above, _)| format!("{above}::"));
         from("crate::", String::new()).chain(from("super::", above)).collect::<Vec<_>>()
     })
+}
+
+/// The path that a text begins with, and what follows.
+fn path(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 /// The file that a path leads into: the longest part of the path that is one.
@@ -154,6 +192,7 @@ mod tests {
             ),
             ("right", "fn f() -> crate::ground::Noun {}"),
             ("ground", "use std::fmt;"),
+            ("main", "fn main() { crate::top::run() }"),
         ];
         assert_eq!(of(&sound), [""; 0]);
         for (module, text, fault) in [
@@ -166,6 +205,11 @@ mod tests {
                 "right",
                 "use crate::left::room;",
                 "right, line 1: imports left::room, which is not below",
+            ),
+            (
+                "ground",
+                "use crate::{ground::Noun, top};",
+                "ground, line 1: imports top, which is not below",
             ),
             ("attic", "", "attic: attic has no floor yet"),
         ] {
@@ -186,5 +230,7 @@ mod tests {
         let fault = |module| format!("{module}: in a circle of imports");
         assert_eq!(of(&round), [fault("left::a"), fault("left::b")]);
         assert_eq!(of(&round[..2]), [""; 0]);
+        let listed = [round[0], round[1], ("left::b", "use crate::left::{a, c};"), ("left::c", "")];
+        assert_eq!(of(&listed), [fault("left::a"), fault("left::b")]);
     }
 }
