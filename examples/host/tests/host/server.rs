@@ -245,7 +245,7 @@ pub(crate) fn proxy_to(server: &Server) -> SocketAddr {
     let address = proxy.local_addr().unwrap();
     std::thread::spawn(move || {
         for client in proxy.incoming() {
-            let (mut client, server) = (client.unwrap(), TcpStream::connect(&to).unwrap());
+            let (mut client, server) = (client.unwrap(), TcpStream::connect(to).unwrap());
             let mut asked = Vec::new();
             while !asked.ends_with(b"\r\n\r\n") {
                 let mut byte = [0];
