@@ -15,7 +15,7 @@ struct Tree {
     floors: &'static [&'static [&'static str]],
 }
 
-const TREES: [Tree; 2] = [
+const TREES: [Tree; 3] = [
     Tree {
         folder: "src",
         floors: &[
@@ -44,6 +44,21 @@ const TREES: [Tree; 2] = [
             &["http"],
             &["egress", "log", "limits"],
             &["text", "machine", "bindings"],
+        ],
+    },
+    Tree {
+        folder: "examples/mimecast-sim/src",
+        floors: &[
+            &["arguments"],
+            &["server"],
+            &["ledger"],
+            &["api"],
+            &["options"],
+            &["gate", "listing"],
+            &["request"],
+            &["answer"],
+            &["fault", "world"],
+            &["clock", "date", "seal"],
         ],
     },
 ];

@@ -1,24 +1,27 @@
-//! The simulated API without its network: its state, and the way of a request to its endpoint.
+//! The simulated API without its network: how a request comes to its endpoint, and to its answer.
+
+pub(crate) mod logs;
+pub(crate) mod oauth;
+pub(crate) mod state;
+pub(crate) mod stats;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hyper::{HeaderMap, Method};
 
+use crate::answer::failure::before_execution;
+use crate::answer::outcome::{Outcome, error_json};
+use crate::answer::style::RateHeaders;
+use crate::answer::{Answer, Ending};
+use crate::api::oauth::TOKEN_PATH;
+use crate::api::state::State;
+use crate::api::stats::{Stats, Tally};
 use crate::clock::Clock;
 use crate::date::{api_date, http_date};
-use crate::fault::{Fault, Faults, Target};
-use crate::gate::{Gate, bearer};
-use crate::listing::Listings;
-use crate::logs;
-use crate::oauth::{self, TOKEN_PATH};
-use crate::options::{Log, Options, RateHeaders};
-use crate::outcome::{Answer, Ending, Outcome, before_execution, error_json};
-use crate::query;
-use crate::quota::Meter;
-use crate::seal::Seal;
-use crate::stats::{Stats, Tally};
-use crate::token::Tokens;
-use crate::world::World;
+use crate::fault::{Fault, Target};
+use crate::gate::bearer;
+use crate::options::{Log, Options};
+use crate::request::{Request, query};
 
 /// The simulated API without its network.
 pub(crate) struct Api {
@@ -27,55 +30,10 @@ pub(crate) struct Api {
     state: Mutex<State>,
 }
 
-/// What changes while the server runs.
-pub(crate) struct State {
-    pub(crate) world: World,
-    pub(crate) gate: Gate,
-    pub(crate) listings: Listings,
-    pub(crate) faults: Faults,
-    pub(crate) tally: Tally,
-    meter: Meter,
-}
-
-/// A request at its moment.
-#[derive(Clone, Copy)]
-pub(crate) struct Request<'a> {
-    pub(crate) now_ms: i64,
-    /// What the clock of the node shows that answers, in Unix seconds.
-    pub(crate) node_secs: i64,
-    pub(crate) method: &'a Method,
-    pub(crate) path: &'a str,
-    pub(crate) headers: &'a HeaderMap,
-    pub(crate) body: &'a [u8],
-}
-
-impl Request<'_> {
-    pub(crate) fn now_secs(&self) -> i64 {
-        self.now_ms.div_euclid(1000)
-    }
-}
-
 impl Api {
     pub(crate) fn new(options: Options) -> Result<Self, String> {
         let clock = Clock::new(options.clock);
-        let (now_ms, now_secs) = (clock.now_ms(), clock.now_secs());
-        let seed = options.seed;
-        let (client, life_secs) = (options.client.clone(), options.access_token_life_secs);
-        let tokens = Tokens::new(Seal::new(), client, life_secs);
-        let state = State {
-            world: World::new(
-                options.world.clone(),
-                options.style.ids,
-                options.script.clone(),
-                seed,
-                now_secs,
-            ),
-            gate: Gate::new(options.keys.clone(), tokens, options.standing)?,
-            listings: Listings::new(Seal::new()),
-            faults: Faults::new(options.faults.clone(), seed),
-            tally: Tally::default(),
-            meter: Meter::new(options.quota, now_ms),
-        };
+        let state = State::new(&options, clock.now_ms())?;
         Ok(Self { options, clock, state: Mutex::new(state) })
     }
 

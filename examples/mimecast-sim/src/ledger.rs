@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
+use crate::answer::page::row_text;
+use crate::answer::style::Layout;
 use crate::api::Api;
 use crate::date::parse_api_date;
-use crate::filters::{Filters, Search, SearchField};
-use crate::line::one_line;
-use crate::options::Layout;
-use crate::reply::row_text;
+use crate::world::filters::{Filters, Search, SearchField};
+use crate::world::line::one_line;
 
 /// What to look up. The default is every row that is visible by now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

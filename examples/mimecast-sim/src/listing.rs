@@ -1,13 +1,16 @@
 //! Results that are read page by page, and the opaque tokens that point into them.
 
+pub(crate) mod paging;
+pub(crate) mod window;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::query::Query;
-use crate::refusal::Refusal;
+use crate::answer::refusal::Refusal;
+use crate::request::query::Query;
 use crate::seal::Seal;
 
 /// A result under way: what was asked for, and what its defaults were taken to be.
@@ -78,19 +81,20 @@ impl Listings {
         now_ms: i64,
         life_secs: Option<u32>,
     ) -> Result<(Place, Listing), Refusal> {
-        let place = self.unseal(token).ok_or_else(|| refused("the page token is not valid"))?;
+        let place =
+            self.unseal(token).ok_or_else(|| Refusal::page_token("the page token is not valid"))?;
         if life_secs
             .is_some_and(|life| now_ms.saturating_sub(place.issued_ms) > i64::from(life) * 1000)
         {
-            return Err(refused("the page token has expired"));
+            return Err(Refusal::page_token("the page token has expired"));
         }
         let (_, listing) = self
             .kept
             .iter()
             .find(|(id, _)| *id == place.listing)
-            .ok_or_else(|| refused("the page token has expired"))?;
+            .ok_or_else(|| Refusal::page_token("the page token has expired"))?;
         if listing.query != *query {
-            return Err(refused("the page token belongs to another request"));
+            return Err(Refusal::page_token("the page token belongs to another request"));
         }
         Ok((place, listing.clone()))
     }
@@ -100,11 +104,6 @@ impl Listings {
         let (place, seal) = bytes.split_first_chunk::<PLACE_BYTES>()?;
         (self.seal.of(place) == seal).then(|| Place::from_bytes(place))
     }
-}
-
-/// A token that is refused, for whatever reason.
-pub(crate) fn refused(message: &str) -> Refusal {
-    Refusal::new(400, "err_validation_page_token", message).on_field("pageToken")
 }
 
 fn pinned_len(listing: &Listing) -> usize {

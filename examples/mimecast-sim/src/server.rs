@@ -1,221 +1,177 @@
-//! The server: connections on loopback, their bytes, and the paths that are for testers.
+//! A simulated API that runs: started on a thread of its own, stopped when it is dropped.
 
-use std::io::{self, Write as _};
-use std::pin::Pin;
+pub(crate) mod connections;
+
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::thread::JoinHandle;
 
-use bytes::Bytes;
-use flate2::Compression as Level;
-use flate2::write::GzEncoder;
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{HeaderMap, Method, Request, Response};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
 use crate::api::Api;
+use crate::api::stats::{RequestRecord, Stats};
+use crate::clock::ClockStart;
+use crate::fault::{FaultRule, Faults};
+use crate::gate::signature::Keys;
+use crate::gate::standing::Standing;
+use crate::gate::token::ClientCredentials;
 use crate::ledger::{LedgerQuery, LedgerRows};
-use crate::options::Compression;
-use crate::outcome::{Answer, Ending};
+use crate::options::Options;
+use crate::server::connections::serve;
+use crate::world::row::ScriptedRow;
+use crate::world::{ROWS_MAX, WorldOptions};
 
-/// The rows that a client with the filters of the query should have, one a line.
-pub const LEDGER_PATH: &str = "/sim/ledger";
-/// Counts of requests and rows.
-pub const STATS_PATH: &str = "/sim/stats";
-
-const CONNECTIONS_MAX: usize = 1024;
-const REQUEST_BYTES_MAX: usize = 64 << 10;
-const REQUEST_READ_MAX: Duration = Duration::from_secs(30);
-
-/// Takes connections until it is dropped.
-pub(crate) async fn serve(api: Arc<Api>, listener: TcpListener) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file handles, say: waiting is all that helps.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let api = Arc::clone(&api);
-        tokio::spawn(async move {
-            let service = service_fn(|request| respond(&api, request));
-            // The header carries the simulation's own date. A connection that ends in an error has
-            // ended all the same.
-            let connection = http1::Builder::new()
-                .auto_date_header(false)
-                .serve_connection(TokioIo::new(stream), service);
-            let _ = connection.await;
-            drop(permit);
-        });
-    }
+/// A simulated API at work. It stops, and closes every connection, when this is dropped.
+pub struct Running {
+    api: Arc<Api>,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
-async fn respond(api: &Arc<Api>, request: Request<Incoming>) -> io::Result<Response<ReplyBody>> {
-    let (head, body) = request.into_parts();
-    let path = head.uri.path();
-    if path == LEDGER_PATH || path == STATS_PATH {
-        return Ok(respond_to_tester(api, &head.method, path, head.uri.query().unwrap_or("")));
-    }
-    let collecting = Limited::new(body, REQUEST_BYTES_MAX).collect();
-    let body = match tokio::time::timeout(REQUEST_READ_MAX, collecting).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => return Ok(plain(413, "the request is over 64 KiB, or was cut\n")),
-        Err(_) => return Ok(plain(408, "the request did not come to an end\n")),
-    };
-    let answer = api.answer(&head.method, path, &head.headers, &body);
-    if answer.delay_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(answer.delay_ms)).await;
-    }
-    dress(answer, api.options.style.compression, &head.headers)
-}
-
-fn dress(
-    answer: Answer,
-    compression: Compression,
-    request: &HeaderMap,
-) -> io::Result<Response<ReplyBody>> {
-    if answer.ending == Ending::Dropped {
-        return Err(io::Error::other("dropped on purpose"));
-    }
-    let mut response =
-        Response::builder().status(answer.status).header(CONTENT_TYPE, answer.content_type);
-    for (name, value) in answer.headers {
-        response = response.header(name, value);
-    }
-    let mut body = answer.body;
-    if compression == Compression::Gzip && accepts_gzip(request) {
-        body = gzip(&body)?;
-        response = response.header(CONTENT_ENCODING, "gzip");
-    }
-    let body = Bytes::from(body);
-    let body = match answer.ending {
-        Ending::Cut => ReplyBody::cut(&body),
-        Ending::Whole | Ending::Dropped => ReplyBody::whole(body),
-    };
-    response.body(body).map_err(io::Error::other)
-}
-
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split(',').any(|coding| {
-            let mut parts = coding.split(';').map(str::trim);
-            let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-            named && !parts.any(|weight| weight == "q=0")
-        })
-    })
-}
-
-fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Level::fast());
-    encoder.write_all(body)?;
-    encoder.finish()
-}
-
-fn respond_to_tester(
-    api: &Arc<Api>,
-    method: &Method,
-    path: &str,
-    parameters: &str,
-) -> Response<ReplyBody> {
-    if method != Method::GET {
-        return plain(405, "use GET\n");
-    }
-    if path == STATS_PATH {
-        let mut stats = serde_json::to_string(&api.stats()).unwrap_or_default();
-        stats.push('\n');
-        return typed(200, "application/json", ReplyBody::whole(stats.into()));
-    }
-    match LedgerQuery::parse(parameters) {
-        Ok(query) => {
-            let rows = LedgerRows::new(Arc::clone(api), &query);
-            typed(200, "application/x-ndjson", ReplyBody::Ledger(Box::new(rows)))
+impl Options {
+    /// Starts the API. Works from any thread; no async runtime is needed.
+    ///
+    /// # Errors
+    /// The address is not on loopback or taken, there are too many rows, a share is not between 0
+    /// and 1, or the secret key is not base64.
+    pub fn start(self) -> io::Result<Running> {
+        let refuse = |message: String| io::Error::new(io::ErrorKind::InvalidInput, message);
+        if !self.listen.ip().is_loopback() {
+            let message = format!("{} is not a loopback address; use 127.0.0.1", self.listen.ip());
+            return Err(refuse(message));
         }
-        Err(message) => plain(400, &format!("{message}\n")),
+        if !(0.0..=1.0).contains(&self.world.ties) {
+            return Err(refuse(format!("ties is {}; use 0 to 1", self.world.ties)));
+        }
+        let WorldOptions { rows, odd_rows, broken_rows, .. } = self.world;
+        let rows = [rows, odd_rows, broken_rows].map(u64::from).iter().sum::<u64>();
+        if rows > ROWS_MAX as u64 {
+            return Err(refuse(format!("rows are {rows}; use at most {ROWS_MAX}")));
+        }
+        let listen = self.listen;
+        let api = Arc::new(Api::new(self).map_err(refuse)?);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = runtime.block_on(TcpListener::bind(listen))?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let served = Arc::clone(&api);
+        let thread = std::thread::Builder::new()
+            .name("mimecast-sim".to_owned())
+            .spawn(move || run(&runtime, served, listener, stopped))?;
+        Ok(Running { api, address, stop: Some(stop), thread: Some(thread) })
     }
 }
 
-fn plain(status: u16, text: &str) -> Response<ReplyBody> {
-    typed(status, "text/plain", ReplyBody::whole(text.to_owned().into()))
+/// Serves until it is told to stop; the runtime then drops every connection.
+fn run(runtime: &Runtime, api: Arc<Api>, listener: TcpListener, stopped: oneshot::Receiver<()>) {
+    runtime.block_on(async {
+        tokio::spawn(serve(api, listener));
+        let _ = stopped.await;
+    });
 }
 
-fn typed(status: u16, content_type: &'static str, body: ReplyBody) -> Response<ReplyBody> {
-    let mut response = Response::new(body);
-    *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or_default();
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
-    response
-}
-
-/// The bytes of an answer, as they go out.
-enum ReplyBody {
-    /// All at once.
-    Whole(Option<Bytes>),
-    /// The first half of the length that was promised, then the end of the connection.
-    Cut { half: Option<Bytes>, promised: u64, flushed: bool },
-    /// Line by line, so that a million rows are never held as text.
-    Ledger(Box<LedgerRows>),
-}
-
-impl ReplyBody {
-    fn whole(body: Bytes) -> Self {
-        Self::Whole(Some(body))
+impl Running {
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
-    fn cut(body: &Bytes) -> Self {
-        let promised = body.len() as u64;
-        Self::Cut { half: Some(body.slice(..body.len() / 2)), promised, flushed: false }
+    /// The API 1.0 keys that it accepts.
+    #[must_use]
+    pub fn keys(&self) -> Keys {
+        self.api.state().gate.signatures.keys().clone()
     }
-}
 
-impl Body for ReplyBody {
-    type Data = Bytes;
-    type Error = io::Error;
+    /// The API 2.0 application that it gives access tokens to.
+    #[must_use]
+    pub fn client(&self) -> ClientCredentials {
+        self.api.state().gate.tokens.client().clone()
+    }
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        const LEDGER_LINES: usize = 200;
-        match self.get_mut() {
-            Self::Whole(body) => Poll::Ready(body.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Cut { half, flushed, .. } => {
-                if let Some(bytes) = half.take() {
-                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
-                }
-                if !std::mem::replace(flushed, true) {
-                    // What was written reaches the client only if the connection gets a pause.
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Ready(Some(Err(io::Error::other("cut on purpose"))))
-            }
-            Self::Ledger(rows) => {
-                let mut lines = String::new();
-                for row in rows.by_ref().take(LEDGER_LINES) {
-                    lines += &row.text;
-                    lines.push('\n');
-                }
-                let frame = (!lines.is_empty()).then(|| Ok(Frame::data(Bytes::from(lines))));
-                Poll::Ready(frame)
-            }
+    /// The server's clock, in Unix seconds.
+    #[must_use]
+    pub fn now_secs(&self) -> i64 {
+        self.api.clock.now_secs()
+    }
+
+    /// Sets the server's clock.
+    pub fn set_clock(&self, clock: ClockStart) {
+        self.api.clock.set(clock);
+    }
+
+    /// Moves the server's clock ahead, or back if `secs` is below zero.
+    pub fn advance_secs(&self, secs: i64) {
+        self.api.clock.advance_secs(secs);
+    }
+
+    /// Replaces the faults; their counts start anew.
+    pub fn set_faults(&self, rules: Vec<FaultRule>) {
+        self.api.state().faults = Faults::new(rules, self.api.options.seed);
+    }
+
+    /// Changes what the keys and the client are good for.
+    pub fn set_standing(&self, standing: Standing) {
+        self.api.state().gate.standing = standing;
+    }
+
+    /// Adds rows to the world. None of them was visible before now, whatever it says itself.
+    pub fn push_rows(&self, rows: impl IntoIterator<Item = ScriptedRow>) {
+        let mut state = self.api.state();
+        let now_secs = self.now_secs();
+        for row in rows {
+            let visible_secs = row.visible_secs.max(now_secs);
+            state.world.push(ScriptedRow { visible_secs, ..row });
         }
     }
 
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(body) => {
-                SizeHint::with_exact(body.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
-            Self::Cut { promised, .. } => SizeHint::with_exact(*promised),
-            Self::Ledger(_) => SizeHint::default(),
+    /// Lets every page token die, as a restart of the server does.
+    pub fn forget_page_tokens(&self) {
+        self.api.state().listings.clear();
+    }
+
+    /// Lets every access token die, as if all of them had expired.
+    pub fn expire_tokens(&self) {
+        self.api.state().gate.tokens.clear();
+    }
+
+    /// What a client should have, oldest first.
+    #[must_use]
+    pub fn ledger(&self, query: &LedgerQuery) -> LedgerRows {
+        LedgerRows::new(Arc::clone(&self.api), query)
+    }
+
+    /// Counts since the start.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.api.stats()
+    }
+
+    /// The last requests, those for access tokens aside, oldest first; ten thousand are kept.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.api.state().tally.records.iter().cloned().collect()
+    }
+
+    /// Serves until the process ends.
+    pub fn wait(mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
         }
     }
 }

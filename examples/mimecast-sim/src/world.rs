@@ -1,5 +1,12 @@
 //! The world: every row there is, which of them are visible by now, and those still to come.
 
+pub(crate) mod broken;
+pub(crate) mod filters;
+pub(crate) mod line;
+pub(crate) mod message;
+pub(crate) mod odd;
+pub(crate) mod row;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::ops::Deref;
@@ -7,10 +14,9 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 
-use crate::filters::Filters;
-use crate::message;
-use crate::options::Ids;
-use crate::row::{Content, Mail, Row, ScriptedRow};
+use crate::world::filters::Filters;
+use crate::world::message::Mail;
+use crate::world::row::{Content, Row, ScriptedRow};
 
 /// The rows that are generated.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +59,20 @@ impl Default for WorldOptions {
             index_lag_secs: 0,
         }
     }
+}
+
+/// What a row's `id` is worth. Rows that are not generated as usual (scripted, odd and broken ones)
+/// keep their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ids {
+    /// No two rows share one, and a row always has the same.
+    #[default]
+    Unique,
+    /// The first row of every tenth message has the `id` of the row before it, if that one is of
+    /// another second. The ledger has them so, too.
+    Shared,
+    /// Each answer makes them anew. The ledger has those of [`Ids::Unique`], which no answer has.
+    Fresh,
 }
 
 /// Rows beyond this are not generated: it keeps a long or fast-forwarded run within memory.

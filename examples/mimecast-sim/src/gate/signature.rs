@@ -9,10 +9,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::HeaderMap;
 use sha1::Sha1;
 
-use crate::api::Request;
+use crate::answer::refusal::Refusal;
 use crate::date::parse_signing_date;
-use crate::gate::{Scheme, Standing};
-use crate::refusal::Refusal;
+use crate::gate::standing::{Scheme, Standing};
+use crate::request::Request;
 
 /// A set of API 1.0 keys. The default is the demo set, which opens nothing but this simulation.
 #[derive(Clone, PartialEq, Eq)]

@@ -6,14 +6,18 @@ use fastrand::Rng;
 use hyper::Method;
 use hyper::header::CONTENT_TYPE;
 
-use crate::api::{Request, State};
+use crate::answer::failure::instead_of_page;
+use crate::answer::outcome::{Outcome, error_json};
+use crate::answer::page::Page;
+use crate::answer::refusal::Refusal;
+use crate::answer::style::LastPage;
+use crate::api::state::State;
 use crate::fault::Fault;
+use crate::listing::paging::{PagingMode, ToBound};
 use crate::listing::{Listing, Place};
-use crate::options::{LastPage, Options, PagingMode, ToBound};
-use crate::outcome::{Outcome, error_json, instead_of_page};
-use crate::query::Query;
-use crate::refusal::Refusal;
-use crate::reply::Page;
+use crate::options::Options;
+use crate::request::Request;
+use crate::request::query::Query;
 use crate::world::Selection;
 
 /// The path of the endpoint.

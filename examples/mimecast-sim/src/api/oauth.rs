@@ -4,17 +4,15 @@ use hyper::Method;
 use hyper::header::CONTENT_TYPE;
 use serde_json::json;
 
-use crate::api::Request;
+use crate::answer::failure::instead_of_token;
+use crate::answer::outcome::{GIVEN, Outcome};
+use crate::answer::refusal::{Refusal, Shape};
 use crate::fault::Fault;
 use crate::gate::Gate;
-use crate::outcome::{Outcome, instead_of_token};
-use crate::refusal::{Refusal, Shape};
+use crate::request::Request;
 
 /// The path of the token endpoint.
 pub const TOKEN_PATH: &str = "/oauth/token";
-
-/// How the outcome is named when a token was given.
-pub(crate) const GIVEN: &str = "given";
 
 /// Answers a request to this path.
 pub(crate) fn answer(gate: &mut Gate, request: &Request<'_>, fault: Option<&Fault>) -> Outcome {

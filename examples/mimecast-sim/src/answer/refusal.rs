@@ -37,6 +37,21 @@ impl Refusal {
         Self { status, error, shape: Shape::Api }
     }
 
+    /// What the documentation says of a field that is not as it must be.
+    pub(crate) fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+        Self::new(400, "err_validation_invalid", message).on_field(field)
+    }
+
+    /// A page token that is refused, for whatever reason.
+    pub(crate) fn page_token(message: &str) -> Self {
+        Self::new(400, "err_validation_page_token", message).on_field("pageToken")
+    }
+
+    /// What the gateway says of an access token that is not good, for whatever reason.
+    pub(crate) fn access_token() -> Self {
+        Self::new(401, "token_expired", "Access Token Expired").shaped(Shape::Gateway)
+    }
+
     pub(crate) fn shaped(mut self, shape: Shape) -> Self {
         self.shape = shape;
         self

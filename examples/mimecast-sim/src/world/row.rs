@@ -1,11 +1,9 @@
-//! One log row: its text as it is sent, its times, and what filters look at.
+//! One log row: its text as it is sent, and its times.
 
-use serde::Deserialize;
-
-use crate::broken;
-use crate::line::one_line;
-use crate::message::Message;
-use crate::odd;
+use crate::world::filters::Facets;
+use crate::world::line::one_line;
+use crate::world::message::{Mail, Message};
+use crate::world::{broken, odd};
 
 /// A row that a test puts into the world by hand; its text is served as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,13 +47,6 @@ pub(crate) enum Content {
     Scripted(Box<str>),
 }
 
-/// A generated message, as one of its recipients got it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mail {
-    pub(crate) message: u32,
-    pub(crate) recipient: u8,
-}
-
 impl Row {
     /// The row's text, before any layout of the reply. `id` names a generated row.
     pub(crate) fn text(&self, seed: u64, id: impl FnOnce(Mail) -> String) -> String {
@@ -85,17 +76,4 @@ impl Row {
         let text = self.text(seed, |_| String::new());
         serde_json::from_str(&one_line(&text)).unwrap_or_default()
     }
-}
-
-/// The fields of a row that filters look at.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct Facets {
-    pub(crate) sender_address: String,
-    pub(crate) recipient_address: String,
-    pub(crate) subject: String,
-    pub(crate) definition: String,
-    pub(crate) identifiers: Vec<String>,
-    pub(crate) action: String,
-    pub(crate) tagged_malicious: bool,
 }

@@ -1,8 +1,8 @@
-//! The text of replies: pages in each style, and the odd bodies of faults.
+//! The text of pages, in each style.
 
 use serde_json::json;
 
-use crate::options::{Empty, LastPage, Layout, ResultCount, Style};
+use crate::answer::style::{Empty, LastPage, Layout, ResultCount, Style};
 
 /// A page of a result.
 pub(crate) struct Page {
@@ -99,51 +99,4 @@ fn laid_out(json: &str, depth: usize) -> String {
         }
     }
     out
-}
-
-/// Even an oversized reply must fit into memory.
-const OVERSIZED_BYTES_MAX: usize = 1 << 30;
-
-/// What a gateway in trouble says.
-pub(crate) fn gateway_error(status: u16) -> String {
-    json!({"error": {"message": format!("upstream failure {status}")}}).to_string()
-}
-
-/// A page that is no API reply at all.
-pub(crate) fn html_page() -> String {
-    "<!DOCTYPE html>\n<html><head><title>Service Unavailable</title></head>\
-     <body><h1>503</h1><p>Please try again later.</p></body></html>\n"
-        .to_owned()
-}
-
-/// What a firewall says in the API's place.
-pub(crate) fn firewall_page(status: u16) -> String {
-    format!(
-        "<!DOCTYPE html>\n<html><head><title>Request blocked</title></head>\
-         <body><h1>{status}</h1><p>The firewall blocked this request. Incident 18-3172.</p>\
-         </body></html>\n"
-    )
-}
-
-/// A body that hides a failure behind HTTP 200.
-pub(crate) fn meta_status_500() -> String {
-    json!({"meta": {"status": 500}, "data": [], "fail": []}).to_string()
-}
-
-/// The beginning of a reply, then noise that is not even UTF-8.
-pub(crate) fn garbage(head: &str) -> Vec<u8> {
-    let mut body = head.as_bytes().to_vec();
-    body.extend((0..512_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]));
-    body
-}
-
-/// A reply whose text between `head` and `tail` is far too long.
-pub(crate) fn oversized(head: &str, tail: &str, body_bytes: usize) -> String {
-    let body_bytes = body_bytes.min(OVERSIZED_BYTES_MAX);
-    let mut body = String::with_capacity(body_bytes + 128);
-    body += head;
-    let padding = body_bytes.saturating_sub(body.len());
-    body.extend(std::iter::repeat_n('A', padding));
-    body += tail;
-    body
 }

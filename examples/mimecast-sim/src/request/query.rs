@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use crate::answer::refusal::Refusal;
 use crate::date::parse_api_date;
-use crate::filters::{Filters, Search, SearchField};
-use crate::refusal::Refusal;
+use crate::world::filters::{Filters, Search, SearchField};
 
 /// What a request asks for, page token aside. A page token is good for an equal query only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(crate) struct Query {
 /// Reads a body into a query and its page token.
 pub(crate) fn parse(body: &[u8]) -> Result<(Query, Option<String>), Refusal> {
     let body: Value = serde_json::from_slice(body)
-        .map_err(|error| invalid("body", format!("the body is not JSON: {error}")))?;
+        .map_err(|error| Refusal::invalid("body", format!("the body is not JSON: {error}")))?;
     let mut body = Fields::of("body", Some(body))?;
     let mut meta = Fields::of("meta", body.take("meta"))?;
     let mut pagination = Fields::of("pagination", meta.take("pagination"))?;
@@ -41,7 +41,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<(Query, Option<String>), Refusal> {
     if let (Some(from), Some(to)) = (query.from, query.to)
         && from > to
     {
-        return Err(invalid("from", "from is later than to"));
+        return Err(Refusal::invalid("from", "from is later than to"));
     }
     for fields in [body, meta, pagination, data] {
         fields.finish()?;
@@ -54,17 +54,16 @@ fn first(data: Option<Value>) -> Result<Option<Value>, Refusal> {
     match data {
         None => Ok(None),
         Some(Value::Array(mut list)) if list.len() <= 1 => Ok(list.pop()),
-        Some(_) => Err(invalid("data", "data is not a list of one object")),
+        Some(_) => Err(Refusal::invalid("data", "data is not a list of one object")),
     }
 }
 
 fn search(data: &mut Fields) -> Result<Option<Search>, Refusal> {
     let field = match data.text("searchField")? {
         None => None,
-        Some(name) => Some(
-            SearchField::named(&name)
-                .ok_or_else(|| invalid("searchField", format!("no such searchField: {name}")))?,
-        ),
+        Some(name) => Some(SearchField::named(&name).ok_or_else(|| {
+            Refusal::invalid("searchField", format!("no such searchField: {name}"))
+        })?),
     };
     match (field, data.text("query")?) {
         (None, None) => Ok(None),
@@ -91,7 +90,7 @@ impl Fields {
         match value {
             None => Ok(Self { name, map: Map::new() }),
             Some(Value::Object(map)) => Ok(Self { name, map }),
-            Some(_) => Err(invalid(name, format!("{name} is not an object"))),
+            Some(_) => Err(Refusal::invalid(name, format!("{name} is not an object"))),
         }
     }
 
@@ -113,7 +112,7 @@ impl Fields {
         match self.some(field)? {
             None => Ok(None),
             Some(Value::Bool(value)) => Ok(Some(value)),
-            Some(_) => Err(invalid(field, format!("{field} is not true or false"))),
+            Some(_) => Err(Refusal::invalid(field, format!("{field} is not true or false"))),
         }
     }
 
@@ -125,21 +124,22 @@ impl Fields {
         match self.some(field)? {
             None => Ok(Vec::new()),
             Some(Value::Array(list)) => list.into_iter().map(|value| text(field, value)).collect(),
-            Some(_) => Err(invalid(field, format!("{field} is not a list"))),
+            Some(_) => Err(Refusal::invalid(field, format!("{field} is not a list"))),
         }
     }
 
     fn date(&mut self, field: &'static str) -> Result<Option<i64>, Refusal> {
         let Some(text) = self.text(field)? else { return Ok(None) };
-        let date = parse_api_date(&text)
-            .ok_or_else(|| invalid(field, format!("{field} is not as 2015-11-16T14:49:18+0000")))?;
+        let date = parse_api_date(&text).ok_or_else(|| {
+            Refusal::invalid(field, format!("{field} is not as 2015-11-16T14:49:18+0000"))
+        })?;
         Ok(Some(date))
     }
 
     fn page_size(&mut self, field: &'static str) -> Result<Option<u32>, Refusal> {
         let Some(value) = self.some(field)? else { return Ok(None) };
         let size = value.as_u64().filter(|&size| size > 0).ok_or_else(|| {
-            invalid(field, format!("{field} is not a whole number of at least 1"))
+            Refusal::invalid(field, format!("{field} is not a whole number of at least 1"))
         })?;
         Ok(Some(u32::try_from(size).unwrap_or(u32::MAX)))
     }
@@ -147,7 +147,7 @@ impl Fields {
     fn finish(self) -> Result<(), Refusal> {
         match self.map.keys().next() {
             None => Ok(()),
-            Some(unknown) => Err(invalid(self.name, format!("unknown field: {unknown}"))),
+            Some(unknown) => Err(Refusal::invalid(self.name, format!("unknown field: {unknown}"))),
         }
     }
 }
@@ -159,11 +159,6 @@ fn text(field: &'static str, value: Value) -> Result<String, Refusal> {
                 .on_field(field))
         }
         Value::String(text) => Ok(text),
-        _ => Err(invalid(field, format!("{field} is not a string"))),
+        _ => Err(Refusal::invalid(field, format!("{field} is not a string"))),
     }
-}
-
-/// What the documentation says of a field that is not as it must be.
-pub(crate) fn invalid(field: &'static str, message: impl Into<String>) -> Refusal {
-    Refusal::new(400, "err_validation_invalid", message).on_field(field)
 }

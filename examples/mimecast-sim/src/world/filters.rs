@@ -1,6 +1,6 @@
-//! The filters of a request, and whether a row passes them.
+//! The filters of a request, what they look at, and whether a row passes them.
 
-use crate::row::Facets;
+use serde::Deserialize;
 
 /// Which rows are wanted. The default wants all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,4 +84,17 @@ impl Search {
             }
         }
     }
+}
+
+/// The fields of a row that filters look at.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Facets {
+    pub(crate) sender_address: String,
+    pub(crate) recipient_address: String,
+    pub(crate) subject: String,
+    pub(crate) definition: String,
+    pub(crate) identifiers: Vec<String>,
+    pub(crate) action: String,
+    pub(crate) tagged_malicious: bool,
 }

@@ -8,7 +8,14 @@ use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 
 use crate::date::api_date;
-use crate::row::{Facets, Mail};
+use crate::world::filters::Facets;
+
+/// A generated message, as one of its recipients got it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mail {
+    pub(crate) message: u32,
+    pub(crate) recipient: u8,
+}
 
 /// What every row of one message shares.
 pub(crate) struct Message {

@@ -5,8 +5,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::gate::{Scheme, Standing};
-use crate::refusal::{Refusal, Shape};
+use crate::answer::refusal::Refusal;
+use crate::gate::standing::{Scheme, Standing};
 use crate::seal::Seal;
 
 /// The credentials of an API 2.0 application. The default is the demo set, which opens nothing but
@@ -76,7 +76,7 @@ impl Tokens {
         now_ms: i64,
     ) -> Result<(), Refusal> {
         if !standing.is_known() || !self.is_alive(token, now_ms) {
-            return Err(token_expired());
+            return Err(Refusal::access_token());
         }
         standing.permit(Scheme::Bearer)
     }
@@ -105,9 +105,4 @@ fn said(number: u64, given_ms: i64) -> [u8; 16] {
     said[..8].copy_from_slice(&number.to_be_bytes());
     said[8..].copy_from_slice(&given_ms.to_be_bytes());
     said
-}
-
-/// What the gateway says of a token that is not good, for whatever reason.
-pub(crate) fn token_expired() -> Refusal {
-    Refusal::new(401, "token_expired", "Access Token Expired").shaped(Shape::Gateway)
 }
