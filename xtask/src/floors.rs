@@ -134,28 +134,50 @@ fn room(module: &str) -> &str {
 /// The paths that a file names, with their lines, as paths from the root. Its tests may look around.
 fn imported<'a>(module: &'a str, text: &'a str) -> impl Iterator<Item = (usize, String)> + 'a {
     let own = text.split("\n#[cfg(test)]\n").next().unwrap_or(text);
+    let children: Vec<&str> = own.lines().filter_map(child).collect();
     own.lines().enumerate().flat_map(move |(index, line)| {
         let code = line.split("//").next().unwrap_or(line);
-        let from = |marker: &'static str, base: String| {
-            code.match_indices(marker).flat_map(move |(at, _)| {
-                let (path, rest) = path(&code[at + marker.len()..]);
-                // Those of a list, as far as they stand in this line.
-                let listed = rest.strip_prefix('{').unwrap_or_default().split(',');
-                let paths =
-                    listed.map(|listed| format!("{base}{path}{}", self::path(listed.trim()).0));
-                paths.map(|path| (index + 1, path)).collect::<Vec<_>>()
-            })
+        let from = |marker: &str, base: String| {
+            let begins = |at: &usize| !code[..*at].ends_with(|c: char| is_of_path(c));
+            let length = marker.len();
+            let places = code.match_indices(marker).map(|(at, _)| at).filter(begins);
+            places
+                .flat_map(move |at| {
+                    let (path, rest) = path(&code[at + length..]);
+                    // Those of a list, as far as they stand in this line.
+                    let listed = rest.strip_prefix('{').unwrap_or_default().split(',');
+                    let paths =
+                        listed.map(|listed| format!("{base}{path}{}", self::path(listed.trim()).0));
+                    paths.map(|path| (index + 1, path)).collect::<Vec<_>>()
+                })
+                .collect::<Vec<_>>()
         };
         let above =
             module.rsplit_once("::").map_or(String::new(), |(above, _)| format!("{above}::"));
-        from("crate::", String::new()).chain(from("super::", above)).collect::<Vec<_>>()
+        let mut found = from("crate::", String::new());
+        found.extend(from("super::", above));
+        for child in &children {
+            found.extend(from(&format!("{child}::"), format!("{module}::{child}::")));
+        }
+        found
     })
+}
+
+/// The file that a line makes part of its own.
+fn child(line: &str) -> Option<&str> {
+    line.split_once("mod ")
+        .filter(|(before, _)| before.is_empty() || before.starts_with("pub"))?
+        .1
+        .strip_suffix(';')
 }
 
 /// The path that a text begins with, and what follows.
 fn path(text: &str) -> (&str, &str) {
-    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
-    text.split_at(end.unwrap_or(text.len()))
+    text.split_at(text.find(|c| !is_of_path(c)).unwrap_or(text.len()))
+}
+
+fn is_of_path(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == ':'
 }
 
 /// The file that a path leads into: the longest part of the path that is one.
@@ -247,5 +269,8 @@ mod tests {
         assert_eq!(of(&round[..2]), [""; 0]);
         let listed = [round[0], round[1], ("left::b", "use crate::left::{a, c};"), ("left::c", "")];
         assert_eq!(of(&listed), [fault("left::a"), fault("left::b")]);
+        // A file names those that are part of it without the way to them.
+        let parent = [("left", "pub mod a;\nuse a::Noun;"), ("left::a", "use crate::left::Other;")];
+        assert_eq!(of(&parent), [fault("left"), fault("left::a")]);
     }
 }

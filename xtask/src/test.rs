@@ -82,7 +82,7 @@ pub(crate) const STEPS: Steps = Steps {
     steps: &[
         Step { name: "fmt", what: "every file is formatted", run: fmt },
         Step { name: "clippy", what: "no lint warns", run: clippy },
-        Step { name: "floors", what: "imports of src/ run downward", run: floors::check },
+        Step { name: "floors", what: "imports run downward, in each tree", run: floors::check },
         Step { name: "docs", what: "the documentation builds without a warning", run: docs },
         Step {
             name: "supply",

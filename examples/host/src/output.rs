@@ -2,15 +2,15 @@
 
 pub mod blackhole;
 pub mod file;
+pub mod opening;
 pub mod stdout;
 
 use std::fmt;
 use std::io;
 
 use crate::bindings::Event;
-use crate::config::{OutputConfig, OutputTarget};
 use crate::machine::disk::remedy;
-use crate::state::{Mark, State, StateError};
+use crate::state::{Mark, StateError};
 use crate::text::timestamp::rfc3339;
 
 /// A place for events. An existing engine can stand behind it: what counts is that `sync` returns
@@ -72,32 +72,6 @@ impl std::error::Error for OutputError {}
 impl From<StateError> for OutputError {
     fn from(error: StateError) -> Self {
         Self::Failed(error.to_string())
-    }
-}
-
-/// Opens the output of a configuration at the place where it was left.
-pub fn open(config: &OutputConfig, state: &mut dyn State) -> Result<Box<dyn Output>, OutputError> {
-    match &config.target {
-        OutputTarget::Stdout => {
-            let mark = state.mark(stdout::NAME)?;
-            let output = stdout::StreamOutput::stdout(config.envelope, mark.as_deref())?;
-            // A host that cannot store it collects all the same: it is a line at most.
-            if let Err(error) = state.commit(&[], Some(&stdout::begun())) {
-                let error = StateError::from(error);
-                tracing::warn!("a line that a crash cuts would not be ended: {error}");
-            }
-            Ok(Box::new(output))
-        }
-        OutputTarget::Blackhole => Ok(Box::new(blackhole::Blackhole)),
-        OutputTarget::File { name, path } => {
-            let mark = state.mark(name)?;
-            let mut output = file::FileOutput::open(name, path, config.envelope, mark.as_deref())?;
-            // Stored before the first event: whatever a crash leaves behind it can be cut.
-            let mark = output.sync()?;
-            state.commit(&[], mark.as_ref()).map_err(StateError::from)?;
-            output.committed();
-            Ok(Box::new(output))
-        }
     }
 }
 

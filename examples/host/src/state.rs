@@ -1,14 +1,12 @@
 //! Stores cursors, and what an output needs to begin where it was.
 
 mod lock;
-mod sqlite;
+pub mod sqlite;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-pub use sqlite::SqliteState;
 
 /// A cursor as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use crate::commands::exit::Exit;
 use crate::config::Outline;
 use crate::machine::stdio::print;
 use crate::source::batch::CURSOR_BYTES_MAX;
-use crate::state::{CursorChange, SqliteState, State, StateError, StoredCursor};
+use crate::state::sqlite::SqliteState;
+use crate::state::{CursorChange, State, StateError, StoredCursor};
 use crate::text::printable::{Form, escape, printable};
 use crate::text::timestamp::rfc3339;
 

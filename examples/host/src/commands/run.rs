@@ -22,7 +22,7 @@ use crate::output;
 use crate::source::budget::Budget;
 use crate::source::wait::{self, Backoff};
 use crate::source::{Ending, Source};
-use crate::state::SqliteState;
+use crate::state::sqlite::SqliteState;
 
 /// Runs the sources of a configuration file.
 pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
@@ -94,7 +94,7 @@ async fn begin(
 
 fn open(state: &Path, output: &OutputConfig) -> Result<Deliverer, String> {
     let mut state = SqliteState::open(state).map_err(|error| error.to_string())?;
-    let output = output::open(output, &mut state).map_err(|error| error.to_string())?;
+    let output = output::opening::open(output, &mut state).map_err(|error| error.to_string())?;
     Deliverer::start(output, Box::new(state)).map_err(|error| error.to_string())
 }
 

@@ -86,7 +86,7 @@ struct FakeState(Shared);
 /// An error of a real state: those cannot be made by hand.
 fn state_error() -> StateError {
     let nowhere = std::path::Path::new("/no/such/folder/state.db");
-    source_host::state::SqliteState::open(nowhere).err().unwrap()
+    source_host::state::sqlite::SqliteState::open(nowhere).err().unwrap()
 }
 
 impl State for FakeState {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use source_host::state::{CommitError, CursorChange, SqliteState, State as _};
+use source_host::state::sqlite::SqliteState;
+use source_host::state::{CommitError, CursorChange, State as _};
 
 use crate::bench::{Bench, Source, acme, wait_for};
 use crate::server::{Server, reply};
