@@ -1,4 +1,5 @@
-//! Holds source trees to their floors: an import runs downward, and none in a circle.
+//! Holds source trees to their floors: an import runs downward, and none in a circle. What is called by
+//! methods alone is not seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
