@@ -44,7 +44,7 @@ const TREES: [Tree; 3] = [
             &["config", "state"],
             &["http"],
             &["egress", "log", "limits"],
-            &["text", "machine", "bindings"],
+            &["timestamp", "machine", "bindings"],
         ],
     },
     Tree {

@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use source_contract::wait::{self, Backoff};
+
 use crate::batch;
 use crate::bindings::{Batch, ErrorKind, PollError, Stats};
 use crate::log::Log;
 use crate::source::Source;
 use crate::state::State;
-use crate::wait::{self, Backoff, Waits};
+use crate::wait::Waits;
 
 /// All that a collection needs.
 pub(crate) struct Collector<S, O, L, W> {
@@ -140,27 +142,19 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
     fn failed(&mut self, error: &PollError, run: &mut Run) -> Result<Duration, End> {
         self.log.notices(&error.notices);
         run.errors = run.errors.saturating_add(1);
-        let enough = run.errors >= ERRORS_MAX;
-        let (kind, hopeless) = match error.kind {
-            ErrorKind::Transient => ("transient", enough),
-            ErrorKind::Protocol => ("protocol", enough),
-            ErrorKind::Auth => ("auth", true),
-            ErrorKind::Config => ("config", true),
-            ErrorKind::Cursor => ("cursor", true),
-        };
-        let code = format!("{kind} {}", error.code);
-        if self.until_caught_up && hopeless {
+        let kind = kind(error.kind);
+        let code = format!("{} {}", kind.name(), error.code);
+        if self.until_caught_up && kind.ends_catching_up(run.errors) {
             self.log.error(&code, &format!("{} (ended, position kept)", error.message));
             return Err(End::Failed);
         }
         let hint = error.retry_after_ms.map(Duration::from_millis);
-        let wait = run.polls.next(wait::cap(error.kind), hint, self.waits.chance());
+        let wait = run.polls.next(kind.wait_max(), hint, self.waits.chance());
         let message = format!("{} (next try in {} ms)", error.message, wait.as_millis());
-        match error.kind {
-            ErrorKind::Transient | ErrorKind::Protocol => self.log.warn(&code, &message),
-            ErrorKind::Auth | ErrorKind::Config | ErrorKind::Cursor => {
-                self.log.error(&code, &message);
-            }
+        if kind.needs_person() {
+            self.log.error(&code, &message);
+        } else {
+            self.log.warn(&code, &message);
         }
         Ok(wait)
     }
@@ -177,7 +171,7 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
                 Err(End::Failed)
             }
             Undelivered::State(why) => {
-                let wait = backoff.next(wait::SHORT, None, self.waits.chance());
+                let wait = backoff.next(wait::SHORT_MAX, None, self.waits.chance());
                 let wait_ms = wait.as_millis();
                 self.log.error("state", &format!("{why} (next try in {wait_ms} ms)"));
                 Ok(wait)
@@ -186,8 +180,16 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
     }
 }
 
-/// Transient and protocol errors in a row that end what is only to catch up.
-const ERRORS_MAX: u32 = 10;
+/// A kind of error, as the rules of all hosts have it.
+fn kind(kind: ErrorKind) -> wait::ErrorKind {
+    match kind {
+        ErrorKind::Transient => wait::ErrorKind::Transient,
+        ErrorKind::Auth => wait::ErrorKind::Auth,
+        ErrorKind::Config => wait::ErrorKind::Config,
+        ErrorKind::Cursor => wait::ErrorKind::Cursor,
+        ErrorKind::Protocol => wait::ErrorKind::Protocol,
+    }
+}
 
 #[cfg(test)]
 mod tests;

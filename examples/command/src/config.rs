@@ -6,8 +6,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::Value;
-
-use crate::environment::{Lookup, substitute};
+use source_contract::environment::{Lookup, substitute};
+use source_contract::secret_key::is_secret_key;
 
 /// A configuration as the source takes it.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub(crate) fn load(file: Option<&Path>, lookup: Lookup<'_>) -> Result<Config, Ve
         vec![whole(format!("it is no JSON from line {line}, column {column} on"), "mend it there")]
     })?;
     let (mut secrets, mut faults) = (Vec::new(), Vec::new());
-    fill_in(&mut value, "", lookup, &mut secrets, &mut faults);
+    fill_in(&mut value, "", false, lookup, &mut secrets, &mut faults);
     if faults.is_empty() { Ok(Config { json: value.to_string(), secrets }) } else { Err(faults) }
 }
 
@@ -75,17 +75,25 @@ fn read(file: &Path) -> Result<String, Fault> {
     Ok(text)
 }
 
-/// Replaces `${NAME}` in every string below, and gathers what is to be told nowhere.
+/// Replaces `${NAME}` in every string below, and gathers what is to be told nowhere: `secret` says that
+/// all of it is.
 fn fill_in(
     value: &mut Value,
     path: &str,
+    secret: bool,
     lookup: Lookup<'_>,
     secrets: &mut Vec<String>,
     faults: &mut Vec<Fault>,
 ) {
     match value {
-        Value::String(text) => match substitute(text, lookup, secrets) {
-            Ok(replaced) => *text = replaced,
+        Value::String(text) => match substitute(text, lookup) {
+            Ok(replaced) => {
+                secrets.extend(replaced.secrets);
+                *text = replaced.text;
+                if secret {
+                    secrets.push(text.clone());
+                }
+            }
             Err(wrong) => faults.extend(wrong.into_iter().map(|(message, remedy)| Fault {
                 path: path.to_owned(),
                 message,
@@ -94,25 +102,19 @@ fn fill_in(
         },
         Value::Array(values) => {
             for (index, value) in values.iter_mut().enumerate() {
-                fill_in(value, &format!("{path}[{index}]"), lookup, secrets, faults);
+                fill_in(value, &format!("{path}[{index}]"), secret, lookup, secrets, faults);
             }
         }
         Value::Object(members) => {
             for (name, value) in members {
                 let dot = if path.is_empty() { "" } else { "." };
-                fill_in(value, &format!("{path}{dot}{name}"), lookup, secrets, faults);
-                if let (true, Value::String(text)) = (names_a_secret(name), &*value) {
-                    secrets.push(text.clone());
-                }
+                let secret = secret || is_secret_key(name);
+                fill_in(value, &format!("{path}{dot}{name}"), secret, lookup, secrets, faults);
             }
         }
+        Value::Number(number) if secret => secrets.push(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
-
-fn names_a_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
 fn whole(message: String, remedy: impl Into<String>) -> Fault {
@@ -122,8 +124,6 @@ fn whole(message: String, remedy: impl Into<String>) -> Fault {
 /// Holds the configuration if no file does.
 const VARIABLE: &str = "SOURCE_CONFIG";
 const BYTES_MAX: u64 = 4 << 20;
-/// Parts of the names under which secrets stand.
-const SECRET_NAMES: [&str; 6] = ["key", "secret", "token", "password", "passphrase", "credential"];
 
 #[cfg(test)]
 mod tests {
@@ -151,8 +151,8 @@ mod tests {
 
     #[test]
     fn what_stands_under_the_name_of_a_secret_is_one_wherever_it_came_from() {
-        let json = r#"{"auth": {"Client_Secret": "wr1tten", "id": "plain", "app_key": 5}}"#;
-        assert_eq!(from_variable(json).unwrap().secrets, ["wr1tten"]);
+        let json = r#"{"auth": {"Client_Secret": ["wr1tten"], "id": "plain", "app_key": 12345}}"#;
+        assert_eq!(from_variable(json).unwrap().secrets, ["wr1tten", "12345"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::Write;
 
+use source_contract::redact::Redactor;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -11,20 +12,12 @@ use crate::bindings::{Batch, Level, Notice};
 /// Where it is told.
 pub(crate) struct Log<W> {
     to: RefCell<W>,
-    /// Longest first, so that a secret within a longer one leaves nothing of it behind.
-    secrets: Vec<String>,
+    redactor: Redactor,
 }
 
 impl<W: Write> Log<W> {
     pub(crate) fn new(to: W, secrets: Vec<String>) -> Self {
-        // A secret that was read from a file may have a line break at its end; it is told without one.
-        let mut secrets: Vec<String> =
-            secrets.into_iter().map(|secret| secret.trim().to_owned()).collect();
-        // Shorter ones, such as a region, would only make texts unreadable.
-        secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
-        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        secrets.dedup();
-        Self { to: RefCell::new(to), secrets }
+        Self { to: RefCell::new(to), redactor: Redactor::new(secrets) }
     }
 
     pub(crate) fn error(&self, code: &str, message: &str) {
@@ -63,30 +56,10 @@ impl<W: Write> Log<W> {
     }
 
     fn line(&self, level: &str, code: &str, message: &str) {
-        let line = format!("{level} {}: {}\n", self.clean(code), self.clean(message));
+        let clean = |text| self.redactor.clean(text);
+        let line = format!("{level} {}: {}\n", clean(code), clean(message));
         // Who closes stderr does not want to know.
         let _ = self.to.borrow_mut().write_all(line.as_bytes());
-    }
-
-    fn clean(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in &self.secrets {
-            text = text.replace(secret.as_str(), "[redacted]");
-        }
-        let mut clean = String::with_capacity(text.len().min(TEXT_BYTES_MAX));
-        for c in text.chars() {
-            if clean.len() >= TEXT_BYTES_MAX {
-                clean.push('…');
-                break;
-            }
-            // Line separators, and what turns the direction of text, count as control characters.
-            if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
-                clean.extend(c.escape_unicode());
-            } else {
-                clean.push(c);
-            }
-        }
-        clean
     }
 }
 
@@ -99,8 +72,6 @@ fn rfc3339(unix_nanos: u64) -> String {
         .unwrap_or_else(|| "unknown".to_owned())
 }
 
-const SECRET_BYTES_MIN: usize = 4;
-const TEXT_BYTES_MAX: usize = 2_000;
 const NOTICES_MAX: usize = 32;
 
 #[cfg(test)]
@@ -108,6 +79,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use source_contract::printable::TEXT_BYTES_MAX;
+
     use crate::batch::tests::batch;
 
     fn told(secrets: &[&str], tell: impl FnOnce(&Log<&mut Vec<u8>>)) -> String {
@@ -126,6 +99,8 @@ mod tests {
     fn secrets_are_taken_out_and_short_values_are_not() {
         let line = told(&["hunter", "hunter22", "eu"], |log| log.warn("hunter", "<hunter22> eu"));
         assert_eq!(line, "warn [redacted]: <[redacted]> eu\n");
+        let line = told(&["hu\"nter"], |log| log.warn("code", r#"<hu\"nter> <hu%22nter>"#));
+        assert_eq!(line, "warn code: <[redacted]> <[redacted]>\n");
         let line = told(&["hunter22\n"], |log| log.warn("code", "<hunter22>"));
         assert_eq!(line, "warn code: <[redacted]>\n");
     }

@@ -10,7 +10,6 @@ mod batch;
 mod bindings;
 mod collect;
 mod config;
-mod environment;
 mod log;
 mod options;
 mod source;

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::batch::CURSOR_BYTES_MAX;
+use source_contract::batch::CURSOR_BYTES_MAX;
 
 /// The directory.
 pub(crate) struct State {

@@ -1,11 +1,9 @@
 //! Reads the host's configuration file, and tells every fault of it at once.
 
-pub mod environment;
 pub mod fault;
 mod files;
 mod output;
 mod schema;
-mod secret_key;
 mod section;
 mod source;
 mod values;
@@ -13,9 +11,9 @@ mod values;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use source_contract::environment::Lookup;
 use toml::Table;
 
-use crate::config::environment::Lookup;
 use crate::config::fault::Fault;
 use crate::config::files::{Files, check_folder};
 use crate::config::section::Section;

@@ -10,9 +10,10 @@ mod tls;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Method, StatusCode, redirect, retry};
 use rustls::pki_types::CertificateDer;
+use source_contract::request::{judge_headers, judge_method, judge_url};
 use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
@@ -180,19 +181,11 @@ impl HttpClient {
 
     /// Turns the component's request into one that may be sent. The error says why it may not.
     fn judge(&self, request: Request) -> Result<reqwest::Request, String> {
-        if request.url.len() > URL_BYTES_MAX {
-            return Err(format!("the URL is longer than {URL_BYTES_MAX} bytes"));
-        }
+        judge_url(&request.url)?;
         let url =
             Url::parse(&request.url).map_err(|error| format!("the URL is unusable: {error}"))?;
         self.allow.judge_url(&url).map_err(|error| error.to_string())?;
-        if !request.method.bytes().all(|byte| byte.is_ascii_uppercase())
-            || DENIED_METHODS.contains(&request.method.as_str())
-        {
-            return Err("the method is not one that may be used".to_owned());
-        }
-        let method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| "the method is not one that may be used".to_owned())?;
+        let method = judge_method(&request.method)?;
         if request.body.len() > self.limits.request_bytes_max {
             return Err(format!(
                 "the request body is larger than {} bytes",
@@ -200,7 +193,7 @@ impl HttpClient {
             ));
         }
         let mut sent = reqwest::Request::new(method, url);
-        *sent.headers_mut() = judge_headers(&request.headers)?;
+        *sent.headers_mut() = headers(&request.headers)?;
         if !request.body.is_empty() || sent.method() != Method::GET && sent.method() != Method::HEAD
         {
             *sent.body_mut() = Some(request.body.into());
@@ -209,31 +202,16 @@ impl HttpClient {
     }
 }
 
-fn judge_headers(headers: &[Header]) -> Result<HeaderMap, String> {
-    let bytes: usize = headers.iter().map(|header| header.name.len() + header.value.len()).sum();
-    if headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
-        return Err(format!(
-            "the request has more than {HEADERS_MAX} headers or {HEADER_BYTES_MAX} bytes of them"
-        ));
+/// The headers of a request, with those of the host.
+fn headers(given: &[Header]) -> Result<HeaderMap, String> {
+    let given = given.iter().map(|header| (header.name.as_str(), header.value.as_str()));
+    let mut headers = HeaderMap::new();
+    for (name, value) in judge_headers(given)? {
+        headers.append(name, value);
     }
-    let mut judged = HeaderMap::new();
-    for header in headers {
-        let name = HeaderName::from_bytes(header.name.as_bytes())
-            .map_err(|_| "a header's name is not valid".to_owned())?;
-        if TRANSPORT_HEADERS.contains(&name.as_str()) || name.as_str().starts_with("proxy-") {
-            return Err(format!(
-                "the header {name} belongs to the transport: leave it to the host"
-            ));
-        }
-        let mut value = HeaderValue::from_bytes(header.value.as_bytes())
-            .map_err(|_| format!("the value of the header {name} is not valid"))?;
-        // Keeps it out of the Debug form of whatever holds it.
-        value.set_sensitive(true);
-        judged.append(name, value);
-    }
-    judged.insert(ACCEPT_ENCODING, body::ACCEPTED);
-    judged.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
-    Ok(judged)
+    headers.insert(ACCEPT_ENCODING, body::ACCEPTED);
+    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
+    Ok(headers)
 }
 
 /// No more of a URL than this: a proxy's holds a password, and a query may hold a secret.
@@ -242,28 +220,9 @@ fn host_and_port(url: &Url) -> String {
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
 
-/// They ask for no resource: the first makes a way for anything; the others repeat the request as it
-/// arrived, with what a proxy adds to it, its credentials among that.
-const DENIED_METHODS: [&str; 3] = ["CONNECT", "TRACE", "TRACK"];
-/// What the client writes itself. Two versions of any of them would let a request mean two things.
-const TRANSPORT_HEADERS: [&str; 10] = [
-    "accept-encoding",
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 const AGENT: &str = concat!("source-host/", env!("CARGO_PKG_VERSION"));
 /// What is undone of a body at a time.
 const PART_BYTES: usize = 1 << 10;
-const URL_BYTES_MAX: usize = 16 << 10;
-const HEADERS_MAX: usize = 64;
-const HEADER_BYTES_MAX: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -25,12 +25,15 @@
 //! egress     what a component may reach
 //! log        lines on standard error
 //! limits     what components, their calls and their requests may cost
-//! text       what may be told: visible, and without secrets
+//! timestamp  times as texts
 //! machine    the process, its files and streams, its signals, and what is short
 //! bindings   the contract in `wit/`, as types and calls
 //! ```
 //!
-//! It holds no knowledge of any API. A panic is a bug, never an answer to input.
+//! What other hosts keep to as well is in `examples/contract`: the rules for values of the environment,
+//! secrets, requests, batches and waits.
+//!
+//! The host holds no knowledge of any API. A panic is a bug, never an answer to input.
 
 // The library of an application: the types of its errors say when they come.
 #![allow(clippy::missing_errors_doc, clippy::must_use_candidate)]
@@ -48,4 +51,4 @@ pub mod output;
 pub mod sandbox;
 pub mod source;
 pub mod state;
-pub mod text;
+mod timestamp;

@@ -14,6 +14,7 @@ use std::panic::PanicHookInfo;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use source_contract::printable::{Form, escape};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Subscriber};
 use tracing_subscriber::filter::Targets;
@@ -23,7 +24,6 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::log::queue::Queue;
 use crate::machine::stdio::write_patiently;
-use crate::text::printable::{Form, escape};
 
 /// How a line of the log looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

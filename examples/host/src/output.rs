@@ -11,7 +11,7 @@ use std::io;
 use crate::bindings::Event;
 use crate::machine::disk::remedy;
 use crate::state::{Mark, StateError};
-use crate::text::timestamp::rfc3339;
+use crate::timestamp::rfc3339;
 
 /// A place for events. An existing engine can stand behind it: what counts is that `sync` returns
 /// only when all that was written is as safe as this output can make it.

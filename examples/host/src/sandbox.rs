@@ -8,6 +8,7 @@ mod lane;
 
 use std::path::Path;
 
+use source_contract::printable::printable;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine};
 
@@ -19,7 +20,6 @@ use crate::sandbox::compiler::{Compiled, Compiler};
 use crate::sandbox::error::one_line;
 use crate::sandbox::guest::{GuestState, TICK};
 use crate::sandbox::lane::Lane;
-use crate::text::printable::printable;
 pub use error::ComponentError;
 pub use instance::{CallFailure, Instance, LinkedSource};
 

@@ -1,26 +1,25 @@
 //! Runs one source: polls, delivers, waits, and says so.
 
-pub mod batch;
 pub mod budget;
 pub(crate) mod failure;
 mod journal;
-pub mod wait;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use source_contract::batch::judge;
+use source_contract::redact::Redactor;
+use source_contract::wait::{self, Backoff, SHORT_MAX, after_batch};
 use tokio::sync::watch;
 
-use crate::bindings::{Batch, ErrorKind, PollError, Quota};
+use crate::bindings::{Batch, PollError, Quota};
 use crate::delivery::{Deliverer, Delivery, DeliveryError};
 use crate::http::HttpClient;
 use crate::http::room::Place;
 use crate::sandbox::{Instance, LinkedSource};
 use crate::source::budget::Budget;
-use crate::source::failure::{kind_name, of_call, protocol};
+use crate::source::failure::{kind, of_call, protocol};
 use crate::source::journal::{Delivered, Journal};
-use crate::source::wait::Backoff;
-use crate::text::redact::Redactor;
 
 /// One source, ready to run.
 pub struct Source {
@@ -140,7 +139,7 @@ impl Run {
         if self.until_caught_up && !batch.more {
             return Err(Ending::CaughtUp);
         }
-        let wait = next_wait(batch.more, idle, self.empty_in_a_row, batch.next_poll_ms);
+        let wait = after_batch(batch.more, !idle, self.empty_in_a_row, batch.next_poll_ms);
         self.journal.tell_before(wait);
         self.unless_stopped(tokio::time::sleep(wait)).await
     }
@@ -155,12 +154,11 @@ impl Run {
             self.source.budget.hold(hint);
         }
         self.errors_in_a_row += 1;
-        let hopeless = match error.kind {
-            ErrorKind::Auth | ErrorKind::Config | ErrorKind::Cursor => true,
-            ErrorKind::Transient | ErrorKind::Protocol => self.errors_in_a_row >= ERRORS_MAX,
-        };
+        let kind = kind(error.kind);
+        let hopeless = kind.ends_catching_up(self.errors_in_a_row);
+        let (wait_max, needs_person) = (kind.wait_max(), kind.needs_person());
         let source = self.source.name.as_str();
-        let kind = kind_name(error.kind);
+        let kind = kind.name();
         let code = self.journal.clean(&error.code);
         let message = self.journal.clean(&error.message);
         let requests = error.stats.requests;
@@ -168,15 +166,12 @@ impl Run {
             tracing::error!(source, kind, code, requests, "poll failed, source ended: {message}");
             return Err(Ending::Failed);
         }
-        let wait = self.poll_waits.next(wait::cap(error.kind), hint, wait::chance());
+        let wait = self.poll_waits.next(wait_max, hint, chance());
         let wait_ms = wait.as_millis();
-        match error.kind {
-            ErrorKind::Transient | ErrorKind::Protocol => {
-                tracing::warn!(source, kind, code, requests, wait_ms, "poll failed: {message}");
-            }
-            ErrorKind::Auth | ErrorKind::Config | ErrorKind::Cursor => {
-                tracing::error!(source, kind, code, requests, wait_ms, "poll failed: {message}");
-            }
+        if needs_person {
+            tracing::error!(source, kind, code, requests, wait_ms, "poll failed: {message}");
+        } else {
+            tracing::warn!(source, kind, code, requests, wait_ms, "poll failed: {message}");
         }
         self.unless_stopped(tokio::time::sleep(wait)).await
     }
@@ -195,7 +190,7 @@ impl Run {
                 Err(Ending::Failed)
             }
             DeliveryError::Failed(why) => {
-                let wait = self.delivery_waits.next(wait::OUTPUT_MAX, None, wait::chance());
+                let wait = self.delivery_waits.next(SHORT_MAX, None, chance());
                 let wait_ms = wait.as_millis();
                 tracing::error!(source, wait_ms, "batch not stored, position kept: {why}");
                 self.unless_stopped(tokio::time::sleep(wait)).await
@@ -237,7 +232,8 @@ async fn poll(
         *kept = Some(instance);
     }
     let batch = polled.map_err(of_call)??;
-    batch::judge(&batch).map_err(protocol)?;
+    let events = batch.events.iter().map(|event| (event.id.as_str(), event.body.as_str()));
+    judge(&batch.cursor, events).map_err(protocol)?;
     Ok((batch, place))
 }
 
@@ -247,46 +243,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// The wait after a batch.
-fn next_wait(more: bool, idle: bool, empty_in_a_row: u32, next_poll_ms: u64) -> Duration {
-    // A component that is caught up, or does not move, must not be called in a hurry; nor must one
-    // that goes on for ever and finds nothing.
-    let least = match (more && !idle, empty_in_a_row > EMPTY_MAX) {
-        (true, false) => Duration::ZERO,
-        (true, true) => EMPTY_MIN,
-        (false, _) => IDLE_MIN,
-    };
-    Duration::from_millis(next_poll_ms).clamp(least, NEXT_POLL_MAX)
-}
-
-/// Transient and protocol errors in a row that end a source which is only to catch up.
-const ERRORS_MAX: u32 = 10;
-const IDLE_MIN: Duration = Duration::from_secs(1);
-/// Batches without an event, one after the other, that a way through a quiet time may take.
-const EMPTY_MAX: u32 = 1_000;
-const EMPTY_MIN: Duration = Duration::from_millis(100);
-const NEXT_POLL_MAX: Duration = Duration::from_hours(24);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_source_with_more_is_polled_at_once() {
-        assert_eq!(next_wait(true, false, 0, 0), Duration::ZERO);
-        assert_eq!(next_wait(true, false, 0, 5_000), Duration::from_secs(5));
-        assert_eq!(next_wait(true, false, EMPTY_MAX, 0), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_source_that_does_not_move_is_not_polled_in_a_hurry() {
-        assert_eq!(next_wait(false, false, 0, 0), IDLE_MIN);
-        assert_eq!(next_wait(true, true, 0, 0), IDLE_MIN);
-        assert_eq!(next_wait(true, false, EMPTY_MAX + 1, 0), EMPTY_MIN);
-    }
-
-    #[test]
-    fn no_wait_is_longer_than_a_day() {
-        assert_eq!(next_wait(false, false, 0, u64::MAX), NEXT_POLL_MAX);
-    }
+/// A number from 0 to 1, by chance.
+pub(crate) fn chance() -> f64 {
+    wait::chance(getrandom::u32().ok())
 }

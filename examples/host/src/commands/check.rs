@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
+use source_contract::printable::{Form, escape};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -19,7 +20,6 @@ use crate::limits::Limits;
 use crate::machine::process;
 use crate::machine::signals::Signals;
 use crate::machine::stdio::print_aside;
-use crate::text::printable::{Form, escape};
 
 /// Checks the sources of a configuration file, and prints what was found. It takes no lock and
 /// touches neither state nor output: it may run beside a host.

@@ -5,15 +5,15 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use source_contract::batch::CURSOR_BYTES_MAX;
+use source_contract::printable::{Form, escape, printable};
 
 use crate::commands::exit::Exit;
 use crate::config::Outline;
 use crate::machine::stdio::print;
-use crate::source::batch::CURSOR_BYTES_MAX;
 use crate::state::sqlite::SqliteState;
 use crate::state::{CursorChange, State, StateError, StoredCursor};
-use crate::text::printable::{Form, escape, printable};
-use crate::text::timestamp::rfc3339;
+use crate::timestamp::rfc3339;
 
 /// What to do with cursors.
 #[derive(Debug, Subcommand)]

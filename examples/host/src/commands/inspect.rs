@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use source_contract::printable::{Form, escape, printable};
+
 use crate::bindings::Metadata;
 use crate::commands::exit::Exit;
 use crate::config::SCHEMA_BYTES_MAX;
@@ -10,7 +12,6 @@ use crate::limits::CallLimits;
 use crate::machine::signals::Signals;
 use crate::machine::stdio::print_aside;
 use crate::sandbox::{CallFailure, ComponentError, Runtime, SourceComponent};
-use crate::text::printable::{Form, escape, printable};
 
 /// Prints what is known of a component.
 pub async fn inspect(path: &Path) -> Exit {

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use source_contract::wait::{Backoff, SHORT_MAX};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::bindings::ErrorKind;
 use crate::commands::exit::Exit;
 use crate::commands::prepared::{Prepared, Unprepared};
 use crate::config::OutputConfig;
@@ -20,8 +20,7 @@ use crate::machine::shortage::Shortage;
 use crate::machine::signals::Signals;
 use crate::output;
 use crate::source::budget::Budget;
-use crate::source::wait::{self, Backoff};
-use crate::source::{Ending, Source};
+use crate::source::{Ending, Source, chance};
 use crate::state::sqlite::SqliteState;
 
 /// Runs the sources of a configuration file.
@@ -85,7 +84,7 @@ async fn begin(
             tracing::error!("{why}");
             return Err(Exit::Failed);
         }
-        let wait = waits.next(wait::cap(ErrorKind::Transient), None, wait::chance());
+        let wait = waits.next(SHORT_MAX, None, chance());
         let wait_ms = wait.as_millis();
         tracing::error!(wait_ms, "the host cannot begin yet: {why}");
         tokio::time::sleep(wait).await;

@@ -139,7 +139,7 @@ impl Section {
     pub(super) fn finish(self, faults: &mut Vec<Fault>) {
         for key in self.table.keys() {
             faults.push(self.fault(
-                &crate::text::printable::printable(key),
+                &source_contract::printable::printable(key),
                 "is no key of this section",
                 &format!("remove it; the keys are {}", self.known.join(", ")),
             ));
@@ -165,5 +165,5 @@ pub(super) fn without_quotes(reason: &str) -> String {
         out.push_str(if quoted && part.len() > 2 { "…" } else { part });
         quoted = !quoted;
     }
-    crate::text::printable::printable(&out)
+    source_contract::printable::printable(&out)
 }

@@ -5,15 +5,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
+use source_contract::environment::Lookup;
+use source_contract::redact::Redactor;
 use url::Url;
 
-use crate::config::environment::Lookup;
 use crate::config::fault::Fault;
 use crate::config::files::Files;
 use crate::config::section::Section;
 use crate::config::{schema, values};
 use crate::egress::{AddressRange, Origin};
-use crate::text::redact::Redactor;
 
 /// One source.
 pub struct SourceConfig {

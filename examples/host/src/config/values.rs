@@ -1,10 +1,10 @@
 //! Turns a source's own configuration into JSON, with values of the environment put in.
 
+use source_contract::environment::{Lookup, substitute};
+use source_contract::secret_key::is_secret_key;
 use toml::{Table, Value};
 
-use crate::config::environment::{Lookup, substitute};
 use crate::config::fault::Fault;
-use crate::config::secret_key::is_secret_key;
 
 /// The table as a JSON text. What is secret in it is added to `secrets`.
 pub(super) fn to_json(
@@ -63,7 +63,7 @@ struct Conversion<'a> {
 impl Conversion<'_> {
     fn object(&mut self, table: Table, path: &str, secret: bool) -> serde_json::Value {
         let members = table.into_iter().map(|(key, value)| {
-            let path = format!("{path}.{}", crate::text::printable::printable(&key));
+            let path = format!("{path}.{}", source_contract::printable::printable(&key));
             let value = self.value(value, &path, secret || is_secret_key(&key));
             (key, value)
         });

@@ -9,9 +9,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, SignatureScheme};
+use source_contract::printable::printable;
 
 use crate::machine::disk;
-use crate::text::printable::printable;
 
 /// Certificates of a PEM file, each of which can be a root.
 pub fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

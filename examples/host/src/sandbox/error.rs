@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use source_contract::printable::printable;
 use wasmtime::OutOfMemory;
 
 use crate::machine::shortage::Shortage;
-use crate::text::printable::printable;
 
 /// Why a component cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]

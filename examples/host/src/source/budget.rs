@@ -3,9 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use source_contract::wait::HINT_MAX;
 use tokio::time::Instant;
-
-use crate::source::wait::HINT_MAX;
 
 /// One API quota.
 #[derive(Debug, Default)]

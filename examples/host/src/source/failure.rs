@@ -1,5 +1,7 @@
-//! Errors of the contract: those that the host makes of a component's own failure, and the names of
-//! their kinds.
+//! Errors of the contract: those that the host makes of a component's own failure, and their kinds
+//! as the rules of all hosts have them.
+
+use source_contract::wait;
 
 use crate::bindings::{ErrorKind, PollError, Stats};
 use crate::sandbox::CallFailure;
@@ -30,13 +32,13 @@ fn error(kind: ErrorKind, code: &str, message: String) -> PollError {
     }
 }
 
-/// The name of a kind of error.
-pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
+/// A kind of error, as the rules of all hosts have it.
+pub(crate) fn kind(kind: ErrorKind) -> wait::ErrorKind {
     match kind {
-        ErrorKind::Transient => "transient",
-        ErrorKind::Auth => "auth",
-        ErrorKind::Config => "config",
-        ErrorKind::Cursor => "cursor",
-        ErrorKind::Protocol => "protocol",
+        ErrorKind::Transient => wait::ErrorKind::Transient,
+        ErrorKind::Auth => wait::ErrorKind::Auth,
+        ErrorKind::Config => wait::ErrorKind::Config,
+        ErrorKind::Cursor => wait::ErrorKind::Cursor,
+        ErrorKind::Protocol => wait::ErrorKind::Protocol,
     }
 }

@@ -3,11 +3,11 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use source_contract::redact::Redactor;
 use tokio::time::Instant;
 
 use crate::bindings::{Batch, Level, Notice};
-use crate::text::redact::Redactor;
-use crate::text::timestamp::rfc3339;
+use crate::timestamp::rfc3339;
 
 /// Tells of a source in the log, without its secrets. Polls may follow each other at once: their
 /// batches are summed, and their notices counted.

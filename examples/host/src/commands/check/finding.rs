@@ -1,14 +1,14 @@
 //! What a check found out about one source: judged, bound, and without secrets.
 
 use serde::Serialize;
+use source_contract::redact::Redactor;
+use source_contract::wait::HINT_MAX;
 
 use crate::bindings::{self, Level, PollError, Report};
 use crate::config::SourceConfig;
 use crate::sandbox::CallFailure;
-use crate::source::failure::{kind_name, of_call, protocol};
-use crate::source::wait::HINT_MAX;
-use crate::text::redact::Redactor;
-use crate::text::timestamp::rfc3339;
+use crate::source::failure::{kind, of_call, protocol};
+use crate::timestamp::rfc3339;
 
 /// What was found. Each text of it is clean.
 #[derive(Serialize)]
@@ -84,7 +84,7 @@ impl Finding {
         // A run would not wait for longer either.
         let most_ms = u64::try_from(HINT_MAX.as_millis()).unwrap_or(u64::MAX);
         Self {
-            kind: Some(kind_name(error.kind)),
+            kind: Some(kind(error.kind).name()),
             code: Some(source.redactor.clean(&error.code)),
             message: Some(source.redactor.clean(&error.message)),
             quota: error.quota.as_ref().map(Quota::of),

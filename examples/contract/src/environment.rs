@@ -71,6 +71,7 @@ mod tests {
     fn environment(name: &str) -> Option<OsString> {
         match name {
             "KEY" => Some("s3cret".into()),
+            "DOLLAR" => Some("$".into()),
             "NESTED" => Some("${KEY}".into()),
             _ => None,
         }
@@ -95,6 +96,7 @@ mod tests {
     #[test]
     fn a_value_is_not_looked_at_again() {
         assert_eq!(text("${NESTED}"), "${KEY}");
+        assert_eq!(text("${DOLLAR}${KEY}"), "$s3cret");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 /// The form in which a character is written out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
     /// `\u{9b}`, for a person.
     Text,
     /// `\u009b`: within a JSON document it stays what it was.
@@ -27,7 +27,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// The whole text with what is unprintable written out, `kept` alone excepted.
-pub(crate) fn escape(text: &str, form: Form, kept: Option<char>) -> Cow<'_, str> {
+pub fn escape(text: &str, form: Form, kept: Option<char>) -> Cow<'_, str> {
     if !text.chars().any(|character| Some(character) != kept && is_unprintable(character)) {
         return text.into();
     }
@@ -40,7 +40,7 @@ pub(crate) fn escape(text: &str, form: Form, kept: Option<char>) -> Cow<'_, str>
 
 /// Whether a terminal would obey this character, or show nothing for it, or another text than is
 /// there.
-pub(crate) fn is_unprintable(character: char) -> bool {
+pub fn is_unprintable(character: char) -> bool {
     !matches!(character, ' '..='~') && UNPRINTABLE.iter().any(|range| range.contains(&character))
 }
 
@@ -61,7 +61,7 @@ fn push(out: &mut String, character: char, form: Form, kept: Option<char>) {
 }
 
 /// Longest text of a component that is passed on, in bytes.
-pub(crate) const TEXT_BYTES_MAX: usize = 2_000;
+pub const TEXT_BYTES_MAX: usize = 2_000;
 /// Unicode's controls, separators of lines and paragraphs, and all that it calls
 /// `Default_Ignorable_Code_Point`: what turns the direction of text is among them, and what can hide
 /// a text within another.

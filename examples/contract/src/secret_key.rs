@@ -1,7 +1,7 @@
 //! Which keys have secrets for values, by their names.
 
 /// Whether a value under this key is taken to be a secret.
-pub(super) fn is_secret_key(key: &str) -> bool {
+pub fn is_secret_key(key: &str) -> bool {
     let words = words(key);
     let has = |marks: &[&str]| {
         // Without what divides its words, too: `apikey`, `pass-word`.

@@ -1,6 +1,6 @@
 //! A text as it looks when what was done to it is undone: each byte knows where it came from.
 
-use crate::text::printable::is_unprintable;
+use crate::printable::is_unprintable;
 
 /// Bytes that a text stands for, without its blanks.
 #[derive(Default)]

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use crate::text::printable::printable;
-use crate::text::redact::view::View;
+use crate::printable::printable;
+use crate::redact::view::View;
 
 /// Knows the secrets of one source, and takes them out of texts.
 #[derive(Clone, Default)]

@@ -1,0 +1,26 @@
+//! The rules that every host of polling sources keeps: what goes in, what comes out, what is told.
+//!
+//! They stand once, for `source-host`, the driver of a WASI command and the adapter to
+//! WASI's HTTP. Nothing in here does I/O, and nothing knows bindings: those differ from host to host. The
+//! hosts in under 200 lines, in `examples/rust`, `examples/python` and `examples/node`, stand alone.
+//!
+//! ```text
+//! environment   `${NAME}` in a configuration
+//! secret_key    which keys of a configuration have secrets for values
+//! request       what a source may send: method, headers, how long a URL may be
+//! batch         whether a batch is one of the contract
+//! wait          how long to wait after an error, and after a batch
+//! redact        what a source says, without secrets
+//! printable     and without what a person cannot see
+//! ```
+
+// Errors are sentences for a person: the functions say when they come.
+#![allow(clippy::missing_errors_doc, clippy::must_use_candidate)]
+
+pub mod batch;
+pub mod environment;
+pub mod printable;
+pub mod redact;
+pub mod request;
+pub mod secret_key;
+pub mod wait;
