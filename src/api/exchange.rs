@@ -1,5 +1,5 @@
-//! One question to the API: authorized, asked, and asked up to twice more where an answer says why it
-//! should be.
+//! One question to the API: authorized, asked, and asked again where an answer says why it should be: up
+//! to twice, and once with a new access token.
 //!
 //! ```text
 //!  begin ─▶ token request ─▶ logs request ─▶ reply

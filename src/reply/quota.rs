@@ -1,4 +1,5 @@
-//! The API's rate-limit headers: what they say, in which unit, and the wait that follows.
+//! The API's rate-limit headers and `Retry-After`: what they say, in which unit, and the wait that
+//! follows.
 
 use crate::contract::http::Response;
 use crate::contract::source::Quota;

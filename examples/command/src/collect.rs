@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use source_contract::error_kind;
 use source_contract::wait::{self, Backoff};
 
 use crate::batch;
@@ -10,7 +11,7 @@ use crate::bindings::{Batch, ErrorKind, PollError, Stats};
 use crate::log::Log;
 use crate::source::Source;
 use crate::state::State;
-use crate::wait::Waits;
+use crate::waits::Waits;
 
 /// All that a collection needs.
 pub(crate) struct Collector<S, O, L, W> {
@@ -143,14 +144,15 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
         self.log.notices(&error.notices);
         run.errors = run.errors.saturating_add(1);
         let kind = kind(error.kind);
-        let code = format!("{} {}", kind.name(), error.code);
+        let code = format!("{} {}", kind.name(), self.log.clean(&error.code));
+        let message = self.log.clean(&error.message);
         if self.until_caught_up && kind.ends_catching_up(run.errors) {
-            self.log.error(&code, &format!("{} (ended, position kept)", error.message));
+            self.log.error(&code, &format!("{message} (ended, position kept)"));
             return Err(End::Failed);
         }
         let hint = error.retry_after_ms.map(Duration::from_millis);
         let wait = run.polls.next(kind.wait_max(), hint, self.waits.chance());
-        let message = format!("{} (next try in {} ms)", error.message, wait.as_millis());
+        let message = format!("{message} (next try in {} ms)", wait.as_millis());
         if kind.needs_person() {
             self.log.error(&code, &message);
         } else {
@@ -181,13 +183,13 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
 }
 
 /// A kind of error, as the rules of all hosts have it.
-fn kind(kind: ErrorKind) -> wait::ErrorKind {
+fn kind(kind: ErrorKind) -> error_kind::ErrorKind {
     match kind {
-        ErrorKind::Transient => wait::ErrorKind::Transient,
-        ErrorKind::Auth => wait::ErrorKind::Auth,
-        ErrorKind::Config => wait::ErrorKind::Config,
-        ErrorKind::Cursor => wait::ErrorKind::Cursor,
-        ErrorKind::Protocol => wait::ErrorKind::Protocol,
+        ErrorKind::Transient => error_kind::ErrorKind::Transient,
+        ErrorKind::Auth => error_kind::ErrorKind::Auth,
+        ErrorKind::Config => error_kind::ErrorKind::Config,
+        ErrorKind::Cursor => error_kind::ErrorKind::Cursor,
+        ErrorKind::Protocol => error_kind::ErrorKind::Protocol,
     }
 }
 

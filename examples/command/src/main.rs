@@ -14,7 +14,7 @@ mod log;
 mod options;
 mod source;
 mod state;
-mod wait;
+mod waits;
 
 use std::io;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ use log::Log;
 use options::{Options, USAGE, Wish};
 use source::{Imported, Source as _};
 use state::State;
-use wait::Thread;
+use waits::Thread;
 
 fn main() -> ExitCode {
     let wish = match Options::parse(std::env::args_os().skip(1)) {
@@ -77,6 +77,6 @@ fn collect(options: &Options) -> bool {
 
 fn tell(log: &Log<io::Stderr>, faults: &[Fault]) {
     for fault in faults {
-        log.error("config", &fault.to_string());
+        log.error("config", &log.clean(&fault.to_string()));
     }
 }

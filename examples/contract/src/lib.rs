@@ -1,14 +1,16 @@
-//! The rules that every host of polling sources keeps: what goes in, what comes out, what is told.
+//! The rules that hosts of polling sources share: what goes in, what comes out, what is told.
 //!
 //! They stand once, for `source-host`, the driver of a WASI command and the adapter to
 //! WASI's HTTP. Nothing in here does I/O, and nothing knows bindings: those differ from host to host. The
-//! hosts in under 200 lines, in `examples/rust`, `examples/python` and `examples/node`, stand alone.
+//! hosts in under 200 lines, in `examples/rust`, `examples/python` and `examples/node`, stand alone, as
+//! does the page in `examples/browser`.
 //!
 //! ```text
 //! environment   `${NAME}` in a configuration
 //! secret_key    which keys of a configuration have secrets for values
 //! request       what a source may send: method, headers, how long a URL may be
 //! batch         whether a batch is one of the contract
+//! error_kind    what a host does after each kind of error
 //! wait          how long to wait after an error, and after a batch
 //! redact        what a source says, without secrets
 //! printable     and without what a person cannot see
@@ -19,6 +21,7 @@
 
 pub mod batch;
 pub mod environment;
+pub mod error_kind;
 pub mod printable;
 pub mod redact;
 pub mod request;

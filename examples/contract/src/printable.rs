@@ -40,7 +40,7 @@ pub fn escape(text: &str, form: Form, kept: Option<char>) -> Cow<'_, str> {
 
 /// Whether a terminal would obey this character, or show nothing for it, or another text than is
 /// there.
-pub fn is_unprintable(character: char) -> bool {
+pub(crate) fn is_unprintable(character: char) -> bool {
     !matches!(character, ' '..='~') && UNPRINTABLE.iter().any(|range| range.contains(&character))
 }
 
@@ -61,7 +61,7 @@ fn push(out: &mut String, character: char, form: Form, kept: Option<char>) {
 }
 
 /// Longest text of a component that is passed on, in bytes.
-pub const TEXT_BYTES_MAX: usize = 2_000;
+const TEXT_BYTES_MAX: usize = 2_000;
 /// Unicode's controls, separators of lines and paragraphs, and all that it calls
 /// `Default_Ignorable_Code_Point`: what turns the direction of text is among them, and what can hide
 /// a text within another.

@@ -14,6 +14,8 @@ use crate::redact::view::View;
 pub struct Redactor {
     /// The secrets as a view shows them, long ones in pieces.
     sought: BTreeSet<Vec<u8>>,
+    /// Short secrets that hold blanks, in small letters: they are found only as they are.
+    divided: BTreeSet<String>,
     finder: Finder,
 }
 
@@ -63,9 +65,16 @@ impl Redactor {
 
     fn seek(&mut self, secret: &str) {
         let view = View::of(secret);
+        let trimmed = secret.trim();
+        let is_divided = (view.bytes.len() + 1..).contains(&trimmed.len())
+            && trimmed.len() >= SECRET_BYTES_MIN
+            && view.bytes.len() < SPLIT_BYTES_MIN;
+        if is_divided {
+            self.divided.insert(trimmed.to_ascii_lowercase());
+        }
         // A text in which escapes are undone shows those undone, too, that the secret itself has.
         for shown in [view.undone(), view] {
-            if shown.bytes.len() < SECRET_BYTES_MIN {
+            if shown.bytes.len() < if is_divided { 1 } else { SECRET_BYTES_MIN } {
                 continue;
             }
             let last = shown.bytes.len().saturating_sub(PIECE_BYTES);
@@ -92,7 +101,7 @@ impl Redactor {
         };
         let mut out = String::new();
         let mut at = 0;
-        for (start, end) in found(finder, seen) {
+        for (start, end) in self.found(finder, seen) {
             let start = start.min(shown.len());
             if start > at || (start == at && at < shown.len()) {
                 out.push_str(&shown[at..start]);
@@ -106,51 +115,54 @@ impl Redactor {
         }
         printable(&out)
     }
-}
 
-/// Where secrets stand in a text, in whatever form: in order, and apart from each other.
-fn found(finder: &AhoCorasick, text: &str) -> Vec<(usize, usize)> {
-    let mut found = Vec::new();
-    let plain = View::of(text);
-    let undone = plain.undone();
-    seek(finder, &undone.undone(), &mut found);
-    for view in [plain, undone] {
-        for skipped in 0..4 {
-            seek(finder, &view.base64(skipped), &mut found);
+    /// Where secrets stand in a text, in whatever form: in order, and apart from each other.
+    fn found(&self, finder: &AhoCorasick, text: &str) -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        let plain = View::of(text);
+        let undone = plain.undone();
+        self.find(finder, text, &undone.undone(), &mut found);
+        for view in [plain, undone] {
+            for skipped in 0..4 {
+                self.find(finder, text, &view.base64(skipped), &mut found);
+            }
+            for skipped in 0..2 {
+                self.find(finder, text, &view.hex(skipped), &mut found);
+            }
+            self.find(finder, text, &view, &mut found);
         }
-        for skipped in 0..2 {
-            seek(finder, &view.hex(skipped), &mut found);
-        }
-        seek(finder, &view, &mut found);
+        found.sort_unstable();
+        found.dedup_by(|next, last| {
+            let joined = next.0 <= last.1;
+            if joined {
+                last.1 = last.1.max(next.1);
+            }
+            joined
+        });
+        found
     }
-    found.sort_unstable();
-    found.dedup_by(|next, last| {
-        let joined = next.0 <= last.1;
-        if joined {
-            last.1 = last.1.max(next.1);
-        }
-        joined
-    });
-    found
-}
 
-/// Adds where the secrets of one view stand in the text.
-fn seek(finder: &AhoCorasick, view: &View, found: &mut Vec<(usize, usize)>) {
-    let first = found.len();
-    for hit in finder.find_overlapping_iter(&view.bytes) {
-        let places = &view.places[hit.range()];
-        // Words of a text, one after the other, look like a short secret soon.
-        let whole = places.windows(2).all(|pair| pair[1].0 <= pair[0].1);
-        if !whole && hit.len() < SPLIT_BYTES_MIN {
-            continue;
+    /// Adds where the secrets of one view stand in the text.
+    fn find(&self, finder: &AhoCorasick, text: &str, view: &View, found: &mut Vec<(usize, usize)>) {
+        let first = found.len();
+        for hit in finder.find_overlapping_iter(&view.bytes) {
+            let places = &view.places[hit.range()];
+            let (mut start, end) = (places[0].0, places[places.len() - 1].1);
+            // Words of a text, one after the other, look like a short secret soon.
+            let whole = places.windows(2).all(|pair| pair[1].0 <= pair[0].1);
+            let bytes_min = if whole { SECRET_BYTES_MIN } else { SPLIT_BYTES_MIN };
+            if hit.len() < bytes_min
+                && !self.divided.contains(&text[start..end].to_ascii_lowercase())
+            {
+                continue;
+            }
+            // Hits come by their ends: those that lie within this one are the last.
+            while let Some(last) = found[first..].last().filter(|last| last.1 >= start) {
+                start = start.min(last.0);
+                found.pop();
+            }
+            found.push((start, end));
         }
-        let (mut start, end) = (places[0].0, places[places.len() - 1].1);
-        // Hits come by their ends: those that lie within this one are the last.
-        while let Some(last) = found[first..].last().filter(|last| last.1 >= start) {
-            start = start.min(last.0);
-            found.pop();
-        }
-        found.push((start, end));
     }
 }
 
@@ -267,6 +279,13 @@ mod tests {
             "<[redacted]> <[redacted]>"
         );
         assert_eq!(clean("andi", "and in <andi>"), "and in <[redacted]>");
+    }
+
+    #[test]
+    fn a_short_secret_that_holds_blanks_is_found_as_it_is() {
+        assert_eq!(clean("my pin1", "my pin 1 is not <My pin1>"), "my pin 1 is not <[redacted]>");
+        assert_eq!(clean("a b c", "abc <a b c> a+b+c"), "abc <[redacted]> [redacted]");
+        assert_eq!(clean(" ab\tcd\n", "ab cd <ab\tcd>"), "ab cd <[redacted]>");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use http::Method;
 use http::header::{HeaderName, HeaderValue};
 
 /// Whether a URL is short enough. The error says why it may not be sent.
-pub fn judge_url(url: &str) -> Result<(), String> {
+pub fn judge_url_length(url: &str) -> Result<(), String> {
     if url.len() > URL_BYTES_MAX {
         return Err(format!("the URL is longer than {URL_BYTES_MAX} bytes"));
     }
@@ -54,7 +54,7 @@ fn judge_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), St
 /// arrived, with what a proxy adds to it, its credentials among that.
 const DENIED_METHODS: [&str; 3] = ["CONNECT", "TRACE", "TRACK"];
 /// What the transport writes itself. Two versions of any of them would let a request mean two things.
-pub const TRANSPORT_HEADERS: [&str; 10] = [
+const TRANSPORT_HEADERS: [&str; 10] = [
     "accept-encoding",
     "connection",
     "content-length",
@@ -117,7 +117,7 @@ mod tests {
         assert!(headers(&[("x", "y"); HEADERS_MAX + 1]).is_err());
         assert!(headers(&[("x", &"v".repeat(HEADER_BYTES_MAX - 1))]).is_ok());
         assert!(headers(&[("x", &"v".repeat(HEADER_BYTES_MAX))]).is_err());
-        assert!(judge_url(&"u".repeat(URL_BYTES_MAX)).is_ok());
-        assert!(judge_url(&"u".repeat(URL_BYTES_MAX + 1)).is_err());
+        assert!(judge_url_length(&"u".repeat(URL_BYTES_MAX)).is_ok());
+        assert!(judge_url_length(&"u".repeat(URL_BYTES_MAX + 1)).is_err());
     }
 }

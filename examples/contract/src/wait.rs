@@ -2,55 +2,6 @@
 
 use std::time::Duration;
 
-/// The kinds of errors of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// It may pass by itself.
-    Transient,
-    /// The credentials are refused.
-    Auth,
-    /// The configuration cannot be used.
-    Config,
-    /// The cursor cannot be used.
-    Cursor,
-    /// The API, or the source, does not do what was agreed on.
-    Protocol,
-}
-
-impl ErrorKind {
-    /// Its name in the contract.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Transient => "transient",
-            Self::Auth => "auth",
-            Self::Config => "config",
-            Self::Cursor => "cursor",
-            Self::Protocol => "protocol",
-        }
-    }
-
-    /// Whether a person has to mend it.
-    pub fn needs_person(self) -> bool {
-        match self {
-            Self::Auth | Self::Config | Self::Cursor => true,
-            Self::Transient | Self::Protocol => false,
-        }
-    }
-
-    /// Whether one that is only to catch up ends after so many errors in a row, this the last.
-    pub fn ends_catching_up(self, errors_in_a_row: u32) -> bool {
-        self.needs_person() || errors_in_a_row >= ERRORS_MAX
-    }
-
-    /// The longest wait after it, the API's own wish aside.
-    pub fn wait_max(self) -> Duration {
-        match self {
-            Self::Transient => SHORT_MAX,
-            Self::Auth | Self::Config | Self::Cursor | Self::Protocol => HINT_MAX,
-        }
-    }
-}
-
 /// The waits of one source: growing while errors go on, and back to the first after a success.
 #[derive(Debug, Default)]
 pub struct Backoff {
@@ -99,8 +50,6 @@ pub const HINT_MAX: Duration = Duration::from_mins(15);
 const FIRST: Duration = Duration::from_millis(500);
 /// The width of the jitter, as a part of the wait.
 const JITTER: f64 = 0.4;
-/// Transient and protocol errors in a row that end a source which is only to catch up.
-const ERRORS_MAX: u32 = 10;
 const IDLE_MIN: Duration = Duration::from_secs(1);
 /// Batches without an event, one after the other, that a way through a quiet time may take.
 const EMPTY_MAX: u32 = 1_000;
@@ -110,6 +59,7 @@ const NEXT_POLL_MAX: Duration = Duration::from_hours(24);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error_kind::ErrorKind;
 
     const OF_A_PERSON: [ErrorKind; 3] = [ErrorKind::Auth, ErrorKind::Config, ErrorKind::Cursor];
 
@@ -158,16 +108,6 @@ mod tests {
         let mut backoff = Backoff { errors: 9 };
         backoff.reset();
         assert_eq!(backoff.next(SHORT_MAX, None, 0.5), FIRST);
-    }
-
-    #[test]
-    fn catching_up_ends_at_what_a_person_must_mend_and_at_the_tenth_error() {
-        for kind in OF_A_PERSON {
-            assert!(kind.ends_catching_up(1), "{kind:?}");
-        }
-        for kind in [ErrorKind::Transient, ErrorKind::Protocol] {
-            assert!(!kind.ends_catching_up(9) && kind.ends_catching_up(10), "{kind:?}");
-        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Decides what a component may reach: by origin, and by the address that is really dialled.
 //!
-//! It judges and resolves; it sends nothing.
+//! It judges; names are looked up in `http/resolver.rs`.
 
 mod address;
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Method, StatusCode, redirect, retry};
 use rustls::pki_types::CertificateDer;
-use source_contract::request::{judge_headers, judge_method, judge_url};
+use source_contract::request::{judge_headers, judge_method, judge_url_length};
 use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
@@ -181,7 +181,7 @@ impl HttpClient {
 
     /// Turns the component's request into one that may be sent. The error says why it may not.
     fn judge(&self, request: Request) -> Result<reqwest::Request, String> {
-        judge_url(&request.url)?;
+        judge_url_length(&request.url)?;
         let url =
             Url::parse(&request.url).map_err(|error| format!("the URL is unusable: {error}"))?;
         self.allow.judge_url(&url).map_err(|error| error.to_string())?;

@@ -2,7 +2,7 @@
 
 use http::header::USER_AGENT;
 use http::uri::{Scheme, Uri};
-use source_contract::request::{judge_headers, judge_method, judge_url};
+use source_contract::request::{judge_headers, judge_method, judge_url_length};
 
 use crate::bindings::exports::pipeline::source::http::{Header, Request};
 
@@ -35,7 +35,7 @@ impl Judged {
 
 /// Takes a request apart. The error says why it may not be sent.
 pub(crate) fn judge(request: Request) -> Result<Judged, String> {
-    judge_url(&request.url)?;
+    judge_url_length(&request.url)?;
     if request.body.len() > BODY_BYTES_MAX {
         return Err(format!("the request body is larger than {BODY_BYTES_MAX} bytes"));
     }

@@ -1,7 +1,7 @@
-//! Errors of the contract: those that the host makes of a component's own failure, and their kinds
-//! as the rules of all hosts have them.
+//! Errors of the contract: those that the host makes of a component's own failure, and what its rules make of
+//! each kind.
 
-use source_contract::wait;
+use source_contract::error_kind;
 
 use crate::bindings::{ErrorKind, PollError, Stats};
 use crate::sandbox::CallFailure;
@@ -33,12 +33,12 @@ fn error(kind: ErrorKind, code: &str, message: String) -> PollError {
 }
 
 /// A kind of error, as the rules of all hosts have it.
-pub(crate) fn kind(kind: ErrorKind) -> wait::ErrorKind {
+pub(crate) fn kind(kind: ErrorKind) -> error_kind::ErrorKind {
     match kind {
-        ErrorKind::Transient => wait::ErrorKind::Transient,
-        ErrorKind::Auth => wait::ErrorKind::Auth,
-        ErrorKind::Config => wait::ErrorKind::Config,
-        ErrorKind::Cursor => wait::ErrorKind::Cursor,
-        ErrorKind::Protocol => wait::ErrorKind::Protocol,
+        ErrorKind::Transient => error_kind::ErrorKind::Transient,
+        ErrorKind::Auth => error_kind::ErrorKind::Auth,
+        ErrorKind::Config => error_kind::ErrorKind::Config,
+        ErrorKind::Cursor => error_kind::ErrorKind::Cursor,
+        ErrorKind::Protocol => error_kind::ErrorKind::Protocol,
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use source_contract::wait;
 
-/// Waiting, and the dice for it.
+/// What the loop waits by: a test has its own.
 pub(crate) trait Waits {
     fn sleep(&mut self, wait: Duration);
     /// A random number from 0 to 1.
