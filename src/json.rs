@@ -4,3 +4,4 @@ pub(crate) mod record;
 pub(crate) mod value;
 pub(crate) mod walk;
 pub(crate) mod writer;
+pub(crate) mod written;

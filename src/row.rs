@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use sha1::{Digest as _, Sha1};
 
 use crate::hex::hex;
-use crate::json::walk::{Malformed, Walk, Written};
+use crate::json::walk::{Malformed, Walk};
+use crate::json::written::Written;
 use crate::timestamp::EventTime;
 pub(crate) use key::Key;
 

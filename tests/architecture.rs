@@ -48,3 +48,12 @@ fn the_rooms_of_the_source_are_those_of_the_tree() {
     let rooms: BTreeSet<String> = rooms.filter(|room| room != "lib").collect();
     assert_eq!(named, rooms);
 }
+
+#[test]
+fn every_test_has_its_line() {
+    let table = include_str!("README.md").split("\n## ").next().unwrap();
+    for entry in fs::read_dir(root().join("tests")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(name == "README.md" || table.contains(&format!("`{name}")), "{name}");
+    }
+}

@@ -2,7 +2,7 @@
 //! late, tokens that die, either page order, wrong clocks. Whatever the world, no row is lost and
 //! none comes twice. The worlds are those in which simpler cursors fail.
 //!
-//! Mutants of `pass.rs` that it kills: a watermark that follows the window's end, or the newest row
+//! Mutants of `src/position/pass.rs` that it kills: a watermark that follows the window's end, or the newest row
 //! without the overlap, or the host's clock alone; economy passes without end; a next window that
 //! begins a second later; keys forgotten above the watermark.
 #![allow(clippy::unwrap_used)]

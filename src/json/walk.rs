@@ -12,6 +12,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::json::written::Written;
+
 /// A place in a JSON text.
 #[derive(Clone)]
 pub(crate) struct Walk<'a> {
@@ -36,15 +38,6 @@ pub(crate) enum Malformed {
     NoRows,
     PageToken,
     Trailing,
-}
-
-/// A string as it is written, without its quotes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Written<'a> {
-    walked: &'a str,
-    start: usize,
-    end: usize,
-    has_escapes: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -229,7 +222,7 @@ impl<'a> Walk<'a> {
             match bytes.get(end) {
                 Some(b'"') => {
                     self.at = end + 1;
-                    return Ok(Written { walked: self.text, start, end, has_escapes });
+                    return Ok(Written::new(self.text, start, end, has_escapes));
                 }
                 Some(b'\\') => {
                     has_escapes = true;
@@ -332,62 +325,6 @@ impl fmt::Display for Malformed {
     }
 }
 
-impl<'a> Written<'a> {
-    /// Whether it says just this. `name` needs no escapes.
-    #[inline(always)]
-    pub(crate) fn is(self, name: &str) -> bool {
-        if self.has_escapes {
-            return self.read().is_some_and(|text| text == name);
-        }
-        self.end - self.start == name.len() && self.text() == name
-    }
-
-    /// Where it begins, at its first quote.
-    pub(crate) const fn start(self) -> usize {
-        self.start - 1
-    }
-
-    /// As it is written.
-    pub(crate) fn text(self) -> &'a str {
-        &self.walked[self.start..self.end]
-    }
-
-    /// What it says, if that is what is written.
-    #[inline(always)]
-    pub(crate) fn plain(self) -> Option<&'a str> {
-        (!self.has_escapes).then(|| self.text())
-    }
-
-    /// What it says; None if it holds a lone surrogate.
-    pub(crate) fn read(self) -> Option<Cow<'a, str>> {
-        let mut rest = self.text();
-        if !self.has_escapes {
-            return Some(Cow::Borrowed(rest));
-        }
-        let mut said = String::with_capacity(rest.len());
-        while let Some((plain, escaped)) = rest.split_once('\\') {
-            said.push_str(plain);
-            let mut chars = escaped.chars();
-            said.push(match chars.next()? {
-                'b' => '\u{8}',
-                'f' => '\u{c}',
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                'u' => {
-                    let (code, after) = code_point(chars.as_str())?;
-                    chars = after.chars();
-                    code
-                }
-                itself => itself,
-            });
-            rest = chars.as_str();
-        }
-        said.push_str(rest);
-        Some(Cow::Owned(said))
-    }
-}
-
 /// How many bytes at the start are neither a quote, nor a backslash, nor a control character.
 /// Looks at eight at a time: most of a page is strings.
 #[inline]
@@ -409,20 +346,6 @@ pub(crate) fn plain_len(bytes: &[u8]) -> usize {
     }
     let plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
     chunks.len() * 8 + rest.iter().take_while(plain).count()
-}
-
-/// The character of the digits past `\u`, of two escapes where it takes a surrogate pair, and what
-/// follows. None if a surrogate stands alone.
-fn code_point(text: &str) -> Option<(char, &str)> {
-    let unit = |text: &str| u32::from_str_radix(text.get(..4)?, 16).ok();
-    let (first, rest) = (unit(text)?, text.get(4..)?);
-    if let Some(code) = char::from_u32(first) {
-        return Some((code, rest));
-    }
-    let second = rest.strip_prefix("\\u").and_then(unit)?;
-    let is_pair = (0xd800..0xdc00).contains(&first) && (0xdc00..0xe000).contains(&second);
-    let code = is_pair.then(|| 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))?;
-    Some((char::from_u32(code)?, rest.get(6..)?))
 }
 
 /// How deep what is stepped over may be nested. (I5)

@@ -1,7 +1,7 @@
 //! Cursors are for ever: those that this or an earlier version wrote are kept as files, and lead
 //! where they led; those of a later version are refused by name. `README.md` here tells how.
 //!
-//! Mutants of `cursor.rs` that it kills: any member read as its default, or left out in writing; a
+//! Mutants of `src/position/cursor.rs` that it kills: any member read as its default, or left out in writing; a
 //! member more, less or by another name; a newer version read as this one, or begun anew.
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::disallowed_methods, reason = "it is the core that reads no files, not its tests")]

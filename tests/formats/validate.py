@@ -125,7 +125,7 @@ def events(path):
     if path.is_dir():
         for file in sorted(path.glob("*.json")):
             for name, event in json.loads(file.read_text(encoding="utf-8")).items():
-                if name.startswith(FORMAT):
+                if name in (FORMAT, FORMAT + "_with_original"):
                     yield f"{file}: {name}", json.dumps(event)
     else:
         with path.open(encoding="utf-8") as lines:

@@ -11,22 +11,35 @@ pub(crate) struct Input {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The inputs of a file.
-pub(crate) fn unpack(text: &str) -> Vec<Input> {
+/// The inputs of a file. The error says which line is not as it should be.
+pub(crate) fn unpack(text: &str) -> Result<Vec<Input>, String> {
     let mut inputs: Vec<Input> = Vec::new();
     let mut name = String::new();
-    for line in text.lines() {
+    for line in text.split_terminator('\n') {
         if let Some(told) = line.strip_prefix("# ") {
             told.clone_into(&mut name);
-        } else if let Some(line) = line.strip_prefix('|') {
-            let input = inputs.last_mut().expect("an input has a first line");
-            input.bytes.push(b'\n');
-            input.bytes.extend(unescaped(line));
+        } else if let Some(goes_on) = line.strip_prefix('|') {
+            // Without one before it, it is told below.
+            if let Some(input) = inputs.last_mut() {
+                input.bytes.push(b'\n');
+                input.bytes.extend(unescaped(goes_on));
+            }
         } else {
             inputs.push(Input { name: mem::take(&mut name), bytes: unescaped(line) });
         }
     }
-    inputs
+    // There is one way to write an input, so what was not understood shows here.
+    let written = pack(&inputs);
+    let mut lines = (1..).zip(text.split('\n').zip(written.split('\n')));
+    match lines.find(|(_, (line, written))| line != written) {
+        Some((number, (line, _))) => {
+            Err(format!("line {number} is not in the form of tests/fuzz/README.md: {line:?}"))
+        }
+        None if text.len() != written.len() => {
+            Err("the last line is not in the form of tests/fuzz/README.md".to_owned())
+        }
+        None => Ok(inputs),
+    }
 }
 
 /// The file of these inputs.
@@ -46,9 +59,9 @@ fn unescaped(line: &str) -> Vec<u8> {
     let mut pieces = line.split("\\x");
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
     for piece in pieces {
-        let (hex, plain) = piece.split_at(2);
-        bytes.push(u8::from_str_radix(hex, 16).expect("\\x stands before two digits"));
-        bytes.extend(plain.bytes());
+        let hex = piece.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.extend(hex);
+        bytes.extend(piece.bytes().skip(2));
     }
     bytes
 }

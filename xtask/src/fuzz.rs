@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::cargo::{cargo, command, run, run_printing, target_dir, workspace};
 
@@ -52,7 +52,15 @@ pub(crate) fn explore(target: Option<&str>, minutes: &str) -> Result<()> {
 pub(crate) fn keep(target: &str, name: &str, file: &str) -> Result<()> {
     let (path, mut inputs) = kept(known(target)?)?;
     let bytes = fs::read(file).with_context(|| told(Path::new(file)))?;
-    ensure!(inputs.iter().all(|input| input.name != name), "{target} has an input {name}");
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    ensure!(
+        !name.is_empty() && name.chars().all(is_name),
+        "a name is of the letters a-z, 0-9 and _"
+    );
+    for input in &inputs {
+        ensure!(input.name != name, "{target} has an input {name}: give it another name");
+        ensure!(input.bytes != bytes, "{target} has this input already: {}", input.name);
+    }
     inputs.push(Input { name: name.to_owned(), bytes });
     fs::write(&path, corpus::pack(&inputs)).with_context(|| told(&path))
 }
@@ -76,7 +84,8 @@ fn unpacked(target: &str) -> Result<PathBuf> {
 fn kept(target: &str) -> Result<(PathBuf, Vec<Input>)> {
     let path = workspace().join("tests/fuzz/corpus").join(target).with_extension("txt");
     let text = fs::read_to_string(&path).with_context(|| told(&path))?;
-    Ok((path, corpus::unpack(&text)))
+    let inputs = corpus::unpack(&text).map_err(|why| anyhow!("{}: {why}", path.display()))?;
+    Ok((path, inputs))
 }
 
 fn known(target: &str) -> Result<&'static str> {
@@ -85,7 +94,7 @@ fn known(target: &str) -> Result<&'static str> {
 }
 
 fn told(path: &Path) -> String {
-    format!("{} cannot be read or written", path.display())
+    format!("{} cannot be used", path.display())
 }
 
 fn install() -> Result<()> {

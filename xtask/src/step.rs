@@ -1,5 +1,7 @@
 //! A part of what must hold, which can be run alone.
 
+use std::time::Instant;
+
 use anyhow::{Context, Result, bail};
 
 /// A part of a command such as `test`.
@@ -43,6 +45,11 @@ impl Steps {
     fn run(&self, step: &Step) -> Result<()> {
         let (command, Step { name, what, run }) = (self.command, step);
         eprintln!("\n== {name}: {what}");
-        run().with_context(|| format!("step {name} failed (alone: `cargo xtask {command} {name}`)"))
+        let begun = Instant::now();
+        run().with_context(|| {
+            format!("step {name} failed (alone: `cargo xtask {command} {name}`)")
+        })?;
+        eprintln!("== {name} passed in {} s", begun.elapsed().as_secs());
+        Ok(())
     }
 }
