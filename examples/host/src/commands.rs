@@ -75,21 +75,19 @@ impl Cli {
             _ => LogFormat::Text,
         });
         process::shut();
-        let exit = match self.command {
+        match self.command {
             Command::Run { config, until_caught_up, .. } => {
                 within_runtime(run::run(&config, until_caught_up, Limits::default()))
             }
             Command::Check { config, json } => {
                 within_runtime(check::check(&config, json, Limits::default()))
             }
-            Command::Inspect { component } => within_runtime(inspect::inspect(&component)),
+            Command::Inspect { component } => {
+                within_runtime(inspect::inspect(&component, Limits::default().call))
+            }
             Command::Cursor(command) => within_runtime(async move { cursor::execute(&command) }),
-        };
-        match exit {
-            Exit::Done => ExitCode::SUCCESS,
-            Exit::Failed => ExitCode::FAILURE,
-            Exit::Misconfigured => ExitCode::from(2),
         }
+        .into()
     }
 }
 

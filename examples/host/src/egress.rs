@@ -108,7 +108,7 @@ impl AllowList {
         self.origins.iter().any(Origin::is_https)
     }
 
-    /// Judges a URL, and the address in it if there is one.
+    /// Judges a URL by its origin. An address in it is a host like any other.
     pub fn judge_url(&self, url: &Url) -> Result<(), EgressError> {
         let origin =
             Origin::of(url).map_err(|why| EgressError::Denied(format!("the URL {why}")))?;

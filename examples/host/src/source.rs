@@ -2,13 +2,12 @@
 
 pub mod budget;
 pub(crate) mod failure;
-mod journal;
+pub(crate) mod journal;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use source_contract::batch::judge;
-use source_contract::redact::Redactor;
 use source_contract::wait::{self, Backoff, SHORT_MAX, after_batch};
 use tokio::sync::watch;
 
@@ -31,8 +30,6 @@ pub struct Source {
     pub client: Arc<HttpClient>,
     /// The component's configuration, as JSON. Holds secrets.
     pub config: String,
-    /// Knows those secrets.
-    pub redactor: Redactor,
     /// The quota that it may share with others.
     pub budget: Arc<Budget>,
     /// Where its batches go.
@@ -54,11 +51,16 @@ pub enum Ending {
 
 impl Source {
     /// Polls until it is told to stop: or, if that is wished, until it is caught up or cannot go on.
-    pub async fn run(mut self, until_caught_up: bool, stop: watch::Receiver<bool>) -> Ending {
-        let redactor = std::mem::take(&mut self.redactor);
+    /// `journal` tells of it, without its secrets.
+    pub(crate) async fn run(
+        self,
+        journal: Journal,
+        until_caught_up: bool,
+        stop: watch::Receiver<bool>,
+    ) -> Ending {
         let mut run = Run {
-            journal: Journal::new(self.name.clone(), redactor),
             source: self,
+            journal,
             until_caught_up,
             stop,
             instance: None,
@@ -78,7 +80,6 @@ impl Source {
 /// A source that runs.
 struct Run {
     source: Source,
-    /// Has the source's redactor.
     journal: Journal,
     until_caught_up: bool,
     stop: watch::Receiver<bool>,

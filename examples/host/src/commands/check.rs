@@ -82,10 +82,9 @@ struct Document {
 /// if a check broke off.
 async fn find(prepared: Prepared) -> Option<Vec<Finding>> {
     let places = Arc::new(Semaphore::new(AT_A_TIME_MAX));
-    process::open_files(prepared.parts.len().min(AT_A_TIME_MAX));
+    process::open_files(prepared.sources.len().min(AT_A_TIME_MAX));
     let mut checks = JoinSet::new();
-    let sources = prepared.config.sources.into_iter().zip(prepared.parts);
-    for (index, (source, part)) in sources.enumerate() {
+    for (index, (source, part)) in prepared.sources.into_iter().enumerate() {
         let places = Arc::clone(&places);
         checks.spawn(async move {
             let _place = places.acquire().await;

@@ -14,7 +14,7 @@ use crate::machine::stdio::print_aside;
 use crate::sandbox::{CallFailure, ComponentError, Runtime, SourceComponent};
 
 /// Prints what is known of a component.
-pub async fn inspect(path: &Path) -> Exit {
+pub async fn inspect(path: &Path, limits: CallLimits) -> Exit {
     let mut signals = match Signals::watch() {
         Ok(signals) => signals,
         Err(error) => {
@@ -23,7 +23,7 @@ pub async fn inspect(path: &Path) -> Exit {
         }
     };
     tokio::select! {
-        exit = find_and_print(path) => exit,
+        exit = find_and_print(path, limits) => exit,
         () = signals.next() => {
             tracing::error!("broken off: nothing was found out yet");
             Exit::Failed
@@ -31,8 +31,8 @@ pub async fn inspect(path: &Path) -> Exit {
     }
 }
 
-async fn find_and_print(path: &Path) -> Exit {
-    let (runtime, component) = match load(path).await {
+async fn find_and_print(path: &Path, limits: CallLimits) -> Exit {
+    let (runtime, component) = match load(path, limits).await {
         Ok(loaded) => loaded,
         Err(error) => {
             tracing::error!("{}: {error}", path.display());
@@ -63,8 +63,11 @@ async fn find_and_print(path: &Path) -> Exit {
     }
 }
 
-async fn load(path: &Path) -> Result<(Runtime, SourceComponent), ComponentError> {
-    let runtime = Runtime::new(CallLimits::default())?;
+async fn load(
+    path: &Path,
+    limits: CallLimits,
+) -> Result<(Runtime, SourceComponent), ComponentError> {
+    let runtime = Runtime::new(limits)?;
     let component = runtime.load(path).await?;
     Ok((runtime, component))
 }

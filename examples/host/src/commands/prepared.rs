@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::config::fault::Fault;
-use crate::config::{Config, SCHEMA_BYTES_MAX, SourceConfig};
+use crate::config::{Config, OutputConfig, SCHEMA_BYTES_MAX, SourceConfig};
 use crate::egress::AllowList;
 use crate::http::HttpClient;
 use crate::limits::Limits;
@@ -16,10 +16,11 @@ use crate::sandbox::{CallFailure, ComponentError, LinkedSource, Runtime};
 
 /// A configuration without faults, and what was made of it on the way.
 pub(crate) struct Prepared {
-    /// The configuration.
-    pub(crate) config: Config,
-    /// Of each source what it runs with, in the same order.
-    pub(crate) parts: Vec<Part>,
+    /// The state's file.
+    pub(crate) state: PathBuf,
+    pub(crate) output: OutputConfig,
+    /// Each source, and what it runs with.
+    pub(crate) sources: Vec<(SourceConfig, Part)>,
 }
 
 /// A source's component and its client; or why it cannot run, though its configuration has no fault.
@@ -36,7 +37,7 @@ pub(crate) enum Unprepared {
 impl Prepared {
     /// Judges everything that can be judged before anything is sent.
     pub(crate) async fn load(path: &Path, limits: Limits) -> Result<Self, Unprepared> {
-        let mut config =
+        let config =
             Config::load(path, &|name| std::env::var_os(name)).map_err(Unprepared::Faulty)?;
         let runtime = Runtime::new(limits.call).map_err(|error| match error {
             ComponentError::Short(why) => Unprepared::Short(why),
@@ -44,10 +45,10 @@ impl Prepared {
         })?;
         let mut compiled = compile(runtime, &config.sources).await;
         let (mut faults, mut short) = (Vec::new(), None);
-        let mut parts = Vec::new();
-        for source in &mut config.sources {
+        let mut sources = Vec::new();
+        for mut source in config.sources {
             let name = format!("source {:?}: ", source.name);
-            let file = file(source);
+            let file = file(&source);
             let linked = match compiled.get(&file) {
                 Some(Ok(linked)) => Some(Ok(linked.clone())),
                 Some(Err(error)) => {
@@ -81,22 +82,22 @@ impl Prepared {
             });
             match linked {
                 Some(Ok(linked)) => {
-                    match validate(&linked, source).await {
+                    match validate(&linked, &mut source).await {
                         Ok(found) => faults.extend(found),
                         Err(why) => {
                             short.get_or_insert(format!("{name}config: {why}"));
                         }
                     }
-                    parts.extend(client.ok().map(|client| Ok((linked, client))));
+                    sources.extend(client.ok().map(|client| (source, Ok((linked, client)))));
                 }
-                Some(Err(why)) => parts.push(Err(why)),
+                Some(Err(why)) => sources.push((source, Err(why))),
                 None => {}
             }
         }
         match short {
             _ if !faults.is_empty() => Err(Unprepared::Faulty(faults)),
             Some(why) => Err(Unprepared::Short(why)),
-            None => Ok(Self { config, parts }),
+            None => Ok(Self { state: config.state, output: config.output, sources }),
         }
     }
 }

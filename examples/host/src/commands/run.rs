@@ -20,6 +20,7 @@ use crate::machine::shortage::Shortage;
 use crate::machine::signals::Signals;
 use crate::output;
 use crate::source::budget::Budget;
+use crate::source::journal::Journal;
 use crate::source::{Ending, Source, chance};
 use crate::state::sqlite::SqliteState;
 
@@ -42,8 +43,8 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
     };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        sources = prepared.parts.len(),
-        output = prepared.config.output.target.to_string(),
+        sources = prepared.sources.len(),
+        output = prepared.output.target.to_string(),
         "host begins"
     );
     serve(prepared, deliverer, until_caught_up, signals).await
@@ -60,9 +61,8 @@ async fn begin(
     loop {
         let why = match Prepared::load(config, limits).await {
             Ok(prepared) => {
-                process::open_files(prepared.parts.len());
-                let (state, output) =
-                    (prepared.config.state.clone(), prepared.config.output.clone());
+                process::open_files(prepared.sources.len());
+                let (state, output) = (prepared.state.clone(), prepared.output.clone());
                 // On a thread of its own: a slow disk keeps no signal waiting.
                 let opened = tokio::task::spawn_blocking(move || open(&state, &output));
                 match opened.await.unwrap_or_else(|broken_off| Err(broken_off.to_string())) {
@@ -108,7 +108,7 @@ async fn serve(
     let mut budgets: BTreeMap<String, Arc<Budget>> = BTreeMap::new();
     let mut sources = JoinSet::new();
     let mut left_out = 0;
-    for (source, part) in prepared.config.sources.into_iter().zip(prepared.parts) {
+    for (source, part) in prepared.sources {
         let (component, client) = match part {
             Ok(part) => part,
             Err(why) => {
@@ -118,16 +118,16 @@ async fn serve(
             }
         };
         let budget = source.budget.map(|name| Arc::clone(budgets.entry(name).or_default()));
+        let journal = Journal::new(source.name.clone(), source.redactor);
         let source = Source {
             name: source.name,
             component,
             client: Arc::new(client),
             config: source.config,
-            redactor: source.redactor,
             budget: budget.unwrap_or_default(),
             deliverer: deliverer.clone(),
         };
-        sources.spawn(source.run(until_caught_up, stopped.clone()));
+        sources.spawn(source.run(journal, until_caught_up, stopped.clone()));
     }
     let mut exit = Exit::Done;
     let mut is_unread = false;

@@ -21,9 +21,8 @@ pub(crate) struct Room {
 
 #[derive(Default)]
 struct Taken {
-    place: Option<Place>,
-    /// When it came.
-    since: Option<Instant>,
+    /// The place, and when it came.
+    held: Option<(Place, Instant)>,
     /// Time that was spent waiting for places, and the wait that goes on.
     waited: Duration,
     waiting_since: Option<Instant>,
@@ -32,27 +31,25 @@ struct Taken {
 impl Room {
     /// Takes a place, unless it has one; waits until there is one.
     pub(crate) async fn enter(&self) {
-        if self.taken().place.is_some() {
+        if self.taken().held.is_some() {
             return;
         }
         self.taken().waiting_since = Some(Instant::now());
         let waiting = Waiting(self);
         let place = PLACES.acquire().await.ok();
         drop(waiting);
-        let mut taken = self.taken();
-        (taken.place, taken.since) = (place, Some(Instant::now()));
+        self.taken().held = place.map(|place| (place, Instant::now()));
     }
 
     /// How long another exchange may take: what holds a place keeps others waiting.
     pub(crate) fn patience(&self) -> Duration {
-        let taken = self.taken();
-        let held = taken.since.filter(|_| taken.place.is_some()).map(|since| since.elapsed());
+        let held = self.taken().held.as_ref().map(|(_, since)| since.elapsed());
         held.map_or(Duration::MAX, |held| HELD_FOR_MAX.saturating_sub(held))
     }
 
     /// Gives its place out of hand, if it has one.
     pub(crate) fn leave(&self) -> Option<Place> {
-        self.taken().place.take()
+        self.taken().held.take().map(|(place, _)| place)
     }
 
     /// Awaits something for so long, or gives none. Waits for a place do not count.

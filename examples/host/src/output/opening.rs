@@ -3,7 +3,7 @@
 use crate::config::{OutputConfig, OutputTarget};
 use crate::output::blackhole::Blackhole;
 use crate::output::file::FileOutput;
-use crate::output::stdout::{self, StreamOutput};
+use crate::output::stdout::{self, StdoutOutput};
 use crate::output::{Output, OutputError};
 use crate::state::{State, StateError};
 
@@ -12,7 +12,7 @@ pub fn open(config: &OutputConfig, state: &mut dyn State) -> Result<Box<dyn Outp
     match &config.target {
         OutputTarget::Stdout => {
             let mark = state.mark(stdout::NAME)?;
-            let output = StreamOutput::stdout(config.envelope, mark.as_deref())?;
+            let output = StdoutOutput::open(config.envelope, mark.as_deref())?;
             // A host that cannot store it collects all the same: it is a line at most.
             if let Err(error) = state.commit(&[], Some(&stdout::begun())) {
                 let error = StateError::from(error);

@@ -1,4 +1,4 @@
-//! Writes events to standard output, or any stream: one batch, one write (a very large one several).
+//! Writes events to standard output: one batch, one write (a very large one several).
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,12 +12,6 @@ use crate::machine::stdio::write_patiently;
 use crate::output::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_line};
 use crate::state::Mark;
 
-/// The name of its mark: no file has one that ends so.
-pub const NAME: &str = "stdout/";
-/// What the mark says while a host writes, and for ever after one that came to no good end.
-const BEGUN: &str = "begun";
-const WHOLE: &str = "whole";
-
 /// What is to be stored before the first batch.
 pub fn begun() -> Mark {
     Mark { output: NAME.to_owned(), text: BEGUN.to_owned() }
@@ -25,17 +19,17 @@ pub fn begun() -> Mark {
 
 /// An output that cannot take back what it wrote: a crash between a batch and its commit repeats
 /// that batch.
-pub struct StreamOutput<W> {
-    stream: W,
+pub struct StdoutOutput {
+    stream: File,
     envelope: bool,
     batch: Vec<u8>,
     /// Whether the last write broke off, perhaps within a line: of this host or the one before.
     broken_off: bool,
 }
 
-impl StreamOutput<File> {
-    /// Standard output, past the buffer of the standard library. `mark` is what was stored last.
-    pub fn stdout(envelope: bool, mark: Option<&str>) -> Result<Self, OutputError> {
+impl StdoutOutput {
+    /// Opens it past the buffer of the standard library. `mark` is what was stored last.
+    pub fn open(envelope: bool, mark: Option<&str>) -> Result<Self, OutputError> {
         let error = |error: io::Error| OutputError::io("standard output", &error);
         let stream = io::stdout().as_fd().try_clone_to_owned().map_err(error)?;
         let stream = File::from(stream);
@@ -55,9 +49,7 @@ impl StreamOutput<File> {
         };
         Err(OutputError::Failed(format!("standard output {why}")))
     }
-}
 
-impl<W: Write + Send> StreamOutput<W> {
     /// Writes what is ready of a batch.
     fn write_ready(&mut self) -> Result<(), OutputError> {
         let written =
@@ -67,7 +59,7 @@ impl<W: Write + Send> StreamOutput<W> {
     }
 }
 
-impl<W: Write + Send> Output for StreamOutput<W> {
+impl Output for StdoutOutput {
     fn check(&mut self) -> Result<(), OutputError> {
         Ok(())
     }
@@ -115,3 +107,9 @@ impl<W: Write + Send> Output for StreamOutput<W> {
         Some(Mark { output: NAME.to_owned(), text: text.to_owned() })
     }
 }
+
+/// The name of its mark: no file has one that ends so.
+pub const NAME: &str = "stdout/";
+/// What the mark says while a host writes, and for ever after one that came to no good end.
+const BEGUN: &str = "begun";
+const WHOLE: &str = "whole";

@@ -18,7 +18,10 @@ pub(super) struct Held {
 
 /// Makes the tables of a state that holds nothing.
 pub(super) fn make(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(SCHEMA)
+    let marks = format!(
+        "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
+    );
+    connection.execute_batch(&(SCHEMA.to_owned() + &marks))
 }
 
 impl Held {
@@ -115,6 +118,7 @@ pub(super) fn cursors(connection: &Connection) -> rusqlite::Result<BTreeMap<Stri
     rows.collect()
 }
 
+/// What `make` ends with stands apart: its numbers are read, too.
 const SCHEMA: &str = "
     PRAGMA journal_mode = memory;
     PRAGMA synchronous = full;
@@ -126,9 +130,6 @@ const SCHEMA: &str = "
         updated_ms INTEGER NOT NULL
     ) STRICT;
     CREATE TABLE output (name TEXT PRIMARY KEY, mark TEXT NOT NULL) STRICT;
-    PRAGMA application_id = 1936681075;
-    PRAGMA user_version = 1;
-    COMMIT;
 ";
 const VERSION: i64 = 1;
 /// The ASCII of `sohs`: tells a state from other programs' databases.
