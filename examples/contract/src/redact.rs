@@ -151,9 +151,8 @@ impl Redactor {
             // Words of a text, one after the other, look like a short secret soon.
             let whole = places.windows(2).all(|pair| pair[1].0 <= pair[0].1);
             let bytes_min = if whole { SECRET_BYTES_MIN } else { SPLIT_BYTES_MIN };
-            if hit.len() < bytes_min
-                && !self.divided.contains(&text[start..end].to_ascii_lowercase())
-            {
+            let as_it_is = || text.get(start..end).map(str::to_ascii_lowercase);
+            if hit.len() < bytes_min && !as_it_is().is_some_and(|it| self.divided.contains(&it)) {
                 continue;
             }
             // Hits come by their ends: those that lie within this one are the last.
