@@ -1,5 +1,5 @@
 //! Holds source trees to their floors: an import runs downward, and none in a circle. What is called by
-//! methods alone is not seen, nor a list of imports past its first line.
+//! methods alone is not seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -140,35 +140,52 @@ fn room(module: &str) -> &str {
 }
 
 /// The paths that a file names, with their lines, as paths from the root. Its tests may look around.
-fn imported<'a>(module: &'a str, text: &'a str) -> impl Iterator<Item = (usize, String)> + 'a {
+fn imported(module: &str, text: &str) -> Vec<(usize, String)> {
     let own = text.split("\n#[cfg(test)]\n").next().unwrap_or(text);
-    let children: Vec<&str> = own.lines().filter_map(child).collect();
-    own.lines().enumerate().flat_map(move |(index, line)| {
-        let code = line.split("//").next().unwrap_or(line);
-        let from = |marker: &str, base: String| {
-            let begins = |at: &usize| !code[..*at].ends_with(|c: char| is_of_path(c));
-            let length = marker.len();
-            let places = code.match_indices(marker).map(|(at, _)| at).filter(begins);
-            places
-                .flat_map(move |at| {
-                    let (path, rest) = path(&code[at + length..]);
-                    // Those of a list, as far as they stand in this line.
-                    let listed = rest.strip_prefix('{').unwrap_or_default().split(',');
-                    let paths =
-                        listed.map(|listed| format!("{base}{path}{}", self::path(listed.trim()).0));
-                    paths.map(|path| (index + 1, path)).collect::<Vec<_>>()
-                })
-                .collect::<Vec<_>>()
-        };
-        let above =
-            module.rsplit_once("::").map_or(String::new(), |(above, _)| format!("{above}::"));
-        let mut found = from("crate::", String::new());
-        found.extend(from("super::", above));
-        for child in &children {
-            found.extend(from(&format!("{child}::"), format!("{module}::{child}::")));
+    let code: Vec<&str> = own.lines().map(|line| line.split("//").next().unwrap_or(line)).collect();
+    let children = code.iter().filter_map(|line| child(line));
+    let children = children.map(|child| (format!("{child}::"), format!("{module}::{child}::")));
+    let roots = [("crate::", String::new()), ("super::", above(module))];
+    let markers = children.chain(roots.map(|(root, base)| (root.to_owned(), base)));
+    let code = code.join("\n");
+    let mut found = Vec::new();
+    for (marker, base) in markers {
+        for (at, _) in code.match_indices(&marker) {
+            if code[..at].ends_with(is_of_path) {
+                continue;
+            }
+            let (mut base, mut rest) = (base.clone(), &code[at + marker.len()..]);
+            while let Some(further) = rest.strip_prefix("super::") {
+                base = above(base.trim_end_matches("::"));
+                rest = further;
+            }
+            let line = code[..at].matches('\n').count() + 1;
+            found.extend(listed(&base, rest).0.into_iter().map(|path| (line, path)));
         }
-        found
-    })
+    }
+    found
+}
+
+/// The paths that a text begins with, below a base: one, or those of a list. And what follows.
+fn listed<'a>(base: &str, text: &'a str) -> (Vec<String>, &'a str) {
+    let (path, mut rest) = path(text.trim_start());
+    let base = format!("{base}{path}");
+    if !rest.starts_with('{') {
+        return (vec![base], rest);
+    }
+    let mut paths = Vec::new();
+    while let Some(next) = rest.strip_prefix(['{', ',']) {
+        let (found, further) = listed(&base, next);
+        paths.extend(found);
+        // Another name for it ends where the next begins.
+        rest = &further[further.find([',', '}']).unwrap_or(further.len())..];
+    }
+    (paths, rest.strip_prefix('}').unwrap_or(rest))
+}
+
+/// The path to the parent of a module, as a path begins.
+fn above(module: &str) -> String {
+    module.rsplit_once("::").map_or(String::new(), |(above, _)| format!("{above}::"))
 }
 
 /// The file that a line makes part of its own.
@@ -256,6 +273,16 @@ mod tests {
                 "use crate::{ground::Noun, top};",
                 "ground, line 1: imports top, which is not below",
             ),
+            (
+                "ground",
+                "use crate::{\n    ground::{self, Noun},\n    left::{\n        room::{Noun as One}\n    },\n};",
+                "ground, line 1: imports left::room, which is not below",
+            ),
+            (
+                "right",
+                "use super::{\n    ground::Noun as Other,\n    top,\n};",
+                "right, line 1: imports top, which is not below",
+            ),
             ("attic", "", "attic: attic has no floor yet"),
         ] {
             let mut files = sound.to_vec();
@@ -277,6 +304,12 @@ mod tests {
         assert_eq!(of(&round[..2]), [""; 0]);
         let listed = [round[0], round[1], ("left::b", "use crate::left::{a, c};"), ("left::c", "")];
         assert_eq!(of(&listed), [fault("left::a"), fault("left::b")]);
+        let far = [("left", "mod a; mod b;"), round[1], ("left::b", "mod c;"), ("left::b::c", "")];
+        let mut back = far;
+        back[3].1 = "use super::super::a::Noun;";
+        back[1].1 = "use super::b::{c::Noun};";
+        assert_eq!(of(&far), [""; 0]);
+        assert_eq!(of(&back), [fault("left::a"), fault("left::b::c")]);
         // A file names those that are part of it without the way to them.
         let parent = [("left", "pub mod a;\nuse a::Noun;"), ("left::a", "use crate::left::Other;")];
         assert_eq!(of(&parent), [fault("left"), fault("left::a")]);
