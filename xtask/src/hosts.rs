@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::cargo::{cargo, command, run, run_printing};
+use crate::cargo::{cargo, command, run_printing};
 use crate::component::FEED;
 use crate::step::{Step, Steps};
 use crate::{browser, component, compose, node, python, simulation, wasmtime};
@@ -55,16 +55,7 @@ fn test_node() -> Result<()> {
 }
 
 fn test_rust() -> Result<()> {
-    // With the two that every test needs: alone it would choose other features, and build the engine
-    // anew.
-    run(cargo().args(["build", "--release", "--locked", "--bins"]).args([
-        "--package",
-        "smallest-host",
-        "--package",
-        "source-host",
-        "--package",
-        "mimecast-sim",
-    ]))?;
+    simulation::build_programs(&["smallest-host"])?;
     component::build_scripted()?;
     test("rust")
 }

@@ -43,12 +43,16 @@ pub(crate) enum Output {
 /// Builds all that a simulation needs, as released.
 pub(crate) fn build() -> Result<()> {
     component::build()?;
-    run(cargo().args(["build", "--release", "--locked", "--bins"]).args([
-        "--package",
-        "source-host",
-        "--package",
-        "mimecast-sim",
-    ]))
+    build_programs(&["source-host", "mimecast-sim"])
+}
+
+/// Builds programs of the workspace, with the features of crates that its tests have them with: a host
+/// is built of the same engine.
+pub(crate) fn build_programs(packages: &[&str]) -> Result<()> {
+    let packages = packages.iter().chain(&["end-to-end"]);
+    run(cargo()
+        .args(["build", "--release", "--locked", "--bins"])
+        .args(packages.flat_map(|package| ["--package", *package])))
 }
 
 impl Simulation {
