@@ -29,40 +29,40 @@ struct Built {
 
 /// Builds the component and its compositions into `target/component/`.
 pub(crate) fn build() -> Result<()> {
-    let source = component::build()?;
-    let source = fs::read(&source).with_context(|| format!("cannot read {}", source.display()))?;
-    for built in compose(&source, &target_dir())? {
-        let path = path(&built.file);
-        fs::write(&path, &built.wasm)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        eprintln!("{}: {} bytes", path.display(), built.wasm.len());
+    for Built { file, wasm } in build_below(&target_dir())? {
+        let path = path(&file);
+        fs::write(&path, &wasm).with_context(|| format!("cannot write {}", path.display()))?;
+        eprintln!("{}: {} bytes", path.display(), wasm.len());
     }
     Ok(())
 }
 
-/// Builds everything twice from clean, in two folders, and compares the two to the byte.
+/// Builds them, and once more from clean in another folder, and compares the two to the byte.
 pub(crate) fn build_twice() -> Result<()> {
-    let mut all = Vec::new();
-    for name in ["first", "second"] {
-        let dir = target_dir().join("twice").join(name);
-        if dir.exists() {
-            fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
-        }
-        let source = component::compile_source(SOURCE, &dir)?;
-        let mut built = compose(&source, &dir)?;
-        built.push(Built { file: SOURCE.file(), wasm: source });
-        all.push(built);
+    build()?;
+    let dir = target_dir().join("twice");
+    if dir.exists() {
+        fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     }
-    for (first, second) in all[0].iter().zip(&all[1]) {
+    for Built { file, wasm } in build_below(&dir)? {
+        let first = path(&file);
         ensure!(
-            first.wasm == second.wasm,
-            "two builds of {} from clean differ: compare the files below {}",
-            first.file,
-            target_dir().join("twice").display()
+            fs::read(&first).with_context(|| format!("cannot read {}", first.display()))? == wasm,
+            "a second build of {file}, from clean, differs from {}: compare with those below {}",
+            first.display(),
+            dir.display()
         );
-        eprintln!("{}: two builds from clean are equal, {} bytes", first.file, first.wasm.len());
+        eprintln!("{file}: a second build, from clean, is equal");
     }
     Ok(())
+}
+
+/// Builds all of them below `dir`.
+fn build_below(dir: &Path) -> Result<Vec<Built>> {
+    let source = component::compile_source(SOURCE, dir)?;
+    let mut built = compose(&source, dir)?;
+    built.push(Built { file: SOURCE.file(), wasm: source });
+    Ok(built)
 }
 
 /// The compositions of a source, their other parts built below `dir`.

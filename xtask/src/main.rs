@@ -78,7 +78,7 @@ usage: cargo xtask COMMAND
 
   build              build the component, and its compositions for WASI, into target/component/, and
                      check imports and size
-  build --twice      build them twice from clean, and compare the two to the byte
+  build --twice      build them, and again from clean elsewhere, and compare the two to the byte
   build PACKAGE      build another source of the workspace, and check it likewise
   demo               collect from a simulated API, events on stdout
   bench              print what the component costs, in other languages too, and the host's memory

@@ -93,7 +93,7 @@ pub(crate) const STEPS: Steps = Steps {
         Step { name: "fuzz", what: "the fuzz targets build, where a nightly is", run: fuzz::build },
         Step {
             name: "twice",
-            what: "two builds of the components from clean are equal",
+            what: "a second build of the components, from clean, is equal",
             run: compose::build_twice,
         },
         Step { name: "demo", what: "the demo gives events and nothing else", run: demo::test },
