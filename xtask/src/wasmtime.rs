@@ -19,6 +19,8 @@ pub(crate) fn install() -> Result<()> {
     run(cargo()
         .args(["install", "wasmtime-cli", "--version", VERSION, "--locked", "--force"])
         .args(["--no-default-features", "--features", FEATURES, "--root"])
-        .arg(&root))
+        .arg(&root)
+        // It is to run some minutes of tests: built so, it is there sooner.
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"))
     .context("wasmtime cannot be built: cargo tells why")
 }
