@@ -45,12 +45,15 @@ pub enum DeliveryError {
     Closed(String),
     /// The batch, or one before it, could not be stored. It may work later.
     Failed(String),
+    /// The delivering thread has ended: nothing is stored any more.
+    Ended,
 }
 
 impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(why) | Self::Failed(why) => f.write_str(why),
+            Self::Ended => f.write_str("the delivering thread has ended"),
         }
     }
 }
@@ -127,9 +130,8 @@ impl Deliverer {
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, DeliveryError> {
         let (reply, answer) = oneshot::channel();
-        let gone = || DeliveryError::Closed("the delivering thread has ended".to_owned());
-        self.commands.send(command(reply)).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        self.commands.send(command(reply)).map_err(|_| DeliveryError::Ended)?;
+        answer.await.map_err(|_| DeliveryError::Ended)?
     }
 }
 

@@ -45,8 +45,8 @@ pub enum Ending {
     Stopped,
     /// Waiting cannot mend what is wrong; it was told in the log.
     Failed,
-    /// Nobody reads the output any more.
-    OutputClosed,
+    /// No batch can be delivered any more, of whatever source; it was told in the log.
+    Undeliverable,
 }
 
 impl Source {
@@ -184,7 +184,11 @@ impl Run {
         match error {
             DeliveryError::Closed(why) => {
                 tracing::error!(source, "output closed, host ends: {why}");
-                Err(Ending::OutputClosed)
+                Err(Ending::Undeliverable)
+            }
+            DeliveryError::Ended => {
+                tracing::error!(source, "host ends: {error}");
+                Err(Ending::Undeliverable)
             }
             DeliveryError::Failed(why) if self.until_caught_up => {
                 tracing::error!(source, "batch not stored, source ended: {why}");

@@ -130,7 +130,7 @@ async fn serve(
         sources.spawn(source.run(journal, until_caught_up, stopped.clone()));
     }
     let mut exit = Exit::Done;
-    let mut is_unread = false;
+    let mut is_told = false;
     loop {
         let ended = tokio::select! {
             ended = sources.join_next() => ended,
@@ -144,8 +144,8 @@ async fn serve(
             None => break,
             Some(Ok(Ending::CaughtUp | Ending::Stopped)) => {}
             Some(Ok(Ending::Failed)) => exit = Exit::Failed,
-            Some(Ok(Ending::OutputClosed)) => {
-                (exit, is_unread) = (Exit::Failed, true);
+            Some(Ok(Ending::Undeliverable)) => {
+                (exit, is_told) = (Exit::Failed, true);
                 break;
             }
             Some(Err(error)) => {
@@ -165,8 +165,7 @@ async fn serve(
     };
     match tokio::time::timeout(STOP_FOR_MAX, ending).await {
         Ok(Ok(())) => exit,
-        // That was told.
-        Ok(Err(_)) if is_unread => exit,
+        Ok(Err(_)) if is_told => exit,
         Ok(Err(error)) => {
             tracing::error!("the last batches could not be stored, position kept: {error}");
             Exit::Failed
