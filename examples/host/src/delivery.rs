@@ -96,10 +96,7 @@ impl Deliverer {
             output,
             state,
             cursors: cursors.collect(),
-            replaced: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            pending_batches: 0,
-            pending_since: None,
+            group: None,
             generation: 0,
             unsettled: None,
             failure: None,
@@ -149,12 +146,8 @@ struct Writer {
     state: Box<dyn State>,
     /// The newest cursor of each source, committed or not.
     cursors: BTreeMap<String, Arc<str>>,
-    /// The committed cursor of each source that has a newer one.
-    replaced: BTreeMap<String, Option<Arc<str>>>,
     /// What to commit next.
-    pending: BTreeMap<String, CursorChange>,
-    pending_batches: u32,
-    pending_since: Option<Instant>,
+    group: Option<Group>,
     /// Counts what was rolled back.
     generation: u64,
     /// A commit of which nobody knows whether it counts.
@@ -163,7 +156,41 @@ struct Writer {
     failure: Option<DeliveryError>,
 }
 
-/// What was committed with the cursors that are pending.
+/// Batches that are written, and are committed together.
+struct Group {
+    /// The newest cursor of each source.
+    changes: BTreeMap<String, CursorChange>,
+    /// The committed cursor of each of these sources.
+    replaced: BTreeMap<String, Option<Arc<str>>>,
+    batches: u32,
+    since: Instant,
+}
+
+impl Group {
+    fn begin() -> Self {
+        let (changes, replaced) = (BTreeMap::new(), BTreeMap::new());
+        Self { changes, replaced, batches: 0, since: Instant::now() }
+    }
+
+    /// Adds a batch of so many events. `before` is the cursor that the source had.
+    fn add(&mut self, source: String, before: Option<Arc<str>>, cursor: Arc<str>, events: usize) {
+        self.batches += 1;
+        self.replaced.entry(source.clone()).or_insert(before);
+        let change = self.changes.entry(source.clone()).or_insert_with(|| CursorChange {
+            source,
+            cursor: Arc::clone(&cursor),
+            events: 0,
+        });
+        change.cursor = cursor;
+        change.events += events as u64;
+    }
+
+    fn may_grow(&self) -> bool {
+        self.batches < GROUP_BATCHES_MAX && self.since.elapsed() < GROUP_FOR_MAX
+    }
+}
+
+/// What was committed with the group.
 struct Unsettled {
     mark: Option<Mark>,
 }
@@ -171,8 +198,10 @@ struct Unsettled {
 impl Writer {
     fn run(mut self, queue: &Receiver<Command>) {
         loop {
-            let command = match self.pending_since.filter(|_| self.failure.is_none()) {
-                Some(since) => queue.recv_timeout(GROUP_FOR_MAX.saturating_sub(since.elapsed())),
+            let command = match self.group.as_ref().filter(|_| self.failure.is_none()) {
+                Some(group) => {
+                    queue.recv_timeout(GROUP_FOR_MAX.saturating_sub(group.since.elapsed()))
+                }
                 None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match command {
@@ -239,30 +268,17 @@ impl Writer {
         }
         let cursor: Arc<str> = cursor.into();
         let before = self.cursors.insert(source.clone(), Arc::clone(&cursor));
-        self.replaced.entry(source.clone()).or_insert(before);
-        let change = self.pending.entry(source.clone()).or_insert_with(|| CursorChange {
-            source,
-            cursor: Arc::clone(&cursor),
-            events: 0,
-        });
-        change.cursor = cursor;
-        change.events += events.len() as u64;
-        self.pending_batches += 1;
-        let since = *self.pending_since.get_or_insert_with(Instant::now);
-        let may_wait = more
-            && self.failure.is_none()
-            && self.output.may_group()
-            && self.pending_batches < GROUP_BATCHES_MAX
-            && since.elapsed() < GROUP_FOR_MAX;
+        let group = self.group.get_or_insert_with(Group::begin);
+        group.add(source, before, cursor, events.len());
+        let may_wait =
+            more && self.failure.is_none() && self.output.may_group() && group.may_grow();
         if may_wait { Ok(()) } else { self.commit() }
     }
 
-    /// Makes all that is pending durable: events first, then cursors.
+    /// Makes the group durable: events first, then cursors.
     fn commit(&mut self) -> Result<(), DeliveryError> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let changes: Vec<CursorChange> = self.pending.values().cloned().collect();
+        let Some(group) = &self.group else { return Ok(()) };
+        let changes: Vec<CursorChange> = group.changes.values().cloned().collect();
         let mark = match self.unsettled.take() {
             Some(Unsettled { mark }) => mark,
             None => self.output.sync().map_err(|error| {
@@ -274,7 +290,7 @@ impl Writer {
         match self.state.commit(&changes, mark.as_ref()) {
             Ok(()) => {
                 self.output.committed();
-                self.settle();
+                self.group = None;
                 self.failure = None;
                 Ok(())
             }
@@ -294,26 +310,20 @@ impl Writer {
     }
 
     /// Goes back to what is committed, if the output can. If not, what was written stays, and its
-    /// cursors stay pending.
+    /// cursors stay in the group.
     fn roll_back(&mut self, error: &DeliveryError) {
         self.failure = Some(error.clone());
         if self.output.roll_back() {
-            for (source, committed) in std::mem::take(&mut self.replaced) {
+            for (source, committed) in
+                self.group.take().into_iter().flat_map(|group| group.replaced)
+            {
                 match committed {
                     Some(cursor) => self.cursors.insert(source, cursor),
                     None => self.cursors.remove(&source),
                 };
             }
             self.generation += 1;
-            self.settle();
         }
-    }
-
-    fn settle(&mut self) {
-        self.replaced.clear();
-        self.pending.clear();
-        self.pending_batches = 0;
-        self.pending_since = None;
     }
 }
 
