@@ -12,11 +12,16 @@ impl Backoff {
     /// The wait after one more error. `hint` is the API's own wish; `chance` is from 0 to 1.
     pub fn next(&mut self, cap: Duration, hint: Option<Duration>, chance: f64) -> Duration {
         let doubled = FIRST.saturating_mul(1_u32.checked_shl(self.errors).unwrap_or(u32::MAX));
-        self.errors = (self.errors + 1).min(31);
+        self.errors = self.errors.saturating_add(1);
         // Sources that failed together do not come back together.
         let jittered =
             doubled.min(cap).mul_f64(1.0 + JITTER * (chance.clamp(0.0, 1.0) - 0.5)).min(cap);
         jittered.max(hint.unwrap_or_default().min(HINT_MAX))
+    }
+
+    /// The errors that were waited after, one after the other.
+    pub fn in_a_row(&self) -> u32 {
+        self.errors
     }
 
     /// Begins anew.
@@ -88,8 +93,11 @@ mod tests {
             let wait = Backoff::default().next(SHORT_MAX, None, chance);
             assert_eq!(wait.as_millis(), first_ms);
         }
-        let mut backoff = Backoff { errors: 31 };
-        assert_eq!(backoff.next(SHORT_MAX, None, 1.0), SHORT_MAX);
+        for errors in [31, 32, u32::MAX] {
+            let mut backoff = Backoff { errors };
+            assert_eq!(backoff.next(SHORT_MAX, None, 1.0), SHORT_MAX);
+            assert!(backoff.in_a_row() >= errors);
+        }
         assert_eq!((chance(Some(0)), chance(Some(u32::MAX))), (0.0, 1.0));
         assert!((0.49..0.51).contains(&chance(None)));
     }
@@ -106,7 +114,9 @@ mod tests {
     #[test]
     fn a_success_begins_anew() {
         let mut backoff = Backoff { errors: 9 };
+        assert_eq!(backoff.in_a_row(), 9);
         backoff.reset();
+        assert_eq!(backoff.in_a_row(), 0);
         assert_eq!(backoff.next(SHORT_MAX, None, 0.5), FIRST);
     }
 
