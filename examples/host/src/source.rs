@@ -66,7 +66,6 @@ impl Source {
             instance: None,
             poll_waits: Backoff::default(),
             delivery_waits: Backoff::default(),
-            errors_in_a_row: 0,
             empty_in_a_row: 0,
         };
         loop {
@@ -87,7 +86,6 @@ struct Run {
     instance: Option<Instance>,
     poll_waits: Backoff,
     delivery_waits: Backoff,
-    errors_in_a_row: u32,
     /// Batches without an event.
     empty_in_a_row: u32,
 }
@@ -131,7 +129,6 @@ impl Run {
         if let Err(error) = delivered {
             return self.delivery_failed(&error).await;
         }
-        self.errors_in_a_row = 0;
         self.poll_waits.reset();
         self.delivery_waits.reset();
         self.hold_if_spent(batch.quota.as_ref());
@@ -145,62 +142,30 @@ impl Run {
         self.unless_stopped(tokio::time::sleep(wait)).await
     }
 
-    /// Tells of a failed poll, and waits; or ends the source, if that is what it was asked to do.
+    /// Waits after a failed poll; or ends the source, if it was only to catch up and cannot.
     async fn poll_failed(&mut self, error: PollError) -> Result<(), Ending> {
-        self.journal.tell();
-        self.journal.notices(&error.notices);
         self.hold_if_spent(error.quota.as_ref());
         let hint = error.retry_after_ms.map(Duration::from_millis);
         if let Some(hint) = hint {
             self.source.budget.hold(hint);
         }
-        self.errors_in_a_row += 1;
         let kind = kind(error.kind);
-        let hopeless = kind.ends_catching_up(self.errors_in_a_row);
-        let (wait_max, needs_person) = (kind.wait_max(), kind.needs_person());
-        let source = self.source.name.as_str();
-        let kind = kind.name();
-        let code = self.journal.clean(&error.code);
-        let message = self.journal.clean(&error.message);
-        let requests = error.stats.requests;
-        if self.until_caught_up && hopeless {
-            tracing::error!(source, kind, code, requests, "poll failed, source ended: {message}");
-            return Err(Ending::Failed);
-        }
-        let wait = self.poll_waits.next(wait_max, hint, chance());
-        let wait_ms = wait.as_millis();
-        if needs_person {
-            tracing::error!(source, kind, code, requests, wait_ms, "poll failed: {message}");
-        } else {
-            tracing::warn!(source, kind, code, requests, wait_ms, "poll failed: {message}");
-        }
-        self.unless_stopped(tokio::time::sleep(wait)).await
+        let wait = self.poll_waits.next(kind.wait_max(), hint, chance());
+        let is_last = self.until_caught_up && kind.ends_catching_up(self.poll_waits.in_a_row());
+        let wait = if is_last { Err(Ending::Failed) } else { Ok(wait) };
+        self.journal.poll_failed(&error, wait.as_ref().ok().copied());
+        self.unless_stopped(tokio::time::sleep(wait?)).await
     }
 
-    /// Tells of a batch that could not be stored, and waits: the old position stands.
+    /// Waits after a batch that could not be stored: the old position stands.
     async fn delivery_failed(&mut self, error: &DeliveryError) -> Result<(), Ending> {
-        self.journal.tell();
-        let source = self.source.name.as_str();
-        match error {
-            DeliveryError::Closed(why) => {
-                tracing::error!(source, "output closed, host ends: {why}");
-                Err(Ending::Undeliverable)
-            }
-            DeliveryError::Ended => {
-                tracing::error!(source, "host ends: {error}");
-                Err(Ending::Undeliverable)
-            }
-            DeliveryError::Failed(why) if self.until_caught_up => {
-                tracing::error!(source, "batch not stored, source ended: {why}");
-                Err(Ending::Failed)
-            }
-            DeliveryError::Failed(why) => {
-                let wait = self.delivery_waits.next(SHORT_MAX, None, chance());
-                let wait_ms = wait.as_millis();
-                tracing::error!(source, wait_ms, "batch not stored, position kept: {why}");
-                self.unless_stopped(tokio::time::sleep(wait)).await
-            }
-        }
+        let wait = match error {
+            DeliveryError::Closed(_) | DeliveryError::Ended => Err(Ending::Undeliverable),
+            DeliveryError::Failed(_) if self.until_caught_up => Err(Ending::Failed),
+            DeliveryError::Failed(_) => Ok(self.delivery_waits.next(SHORT_MAX, None, chance())),
+        };
+        self.journal.delivery_failed(error, wait.as_ref().ok().copied());
+        self.unless_stopped(tokio::time::sleep(wait?)).await
     }
 
     fn hold_if_spent(&self, quota: Option<&Quota>) {

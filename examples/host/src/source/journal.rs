@@ -6,7 +6,9 @@ use std::time::Duration;
 use source_contract::redact::Redactor;
 use tokio::time::Instant;
 
-use crate::bindings::{Batch, Level, Notice};
+use crate::bindings::{Batch, Level, Notice, PollError};
+use crate::delivery::DeliveryError;
+use crate::source::failure::kind;
 use crate::timestamp::rfc3339;
 
 /// Tells of a source in the log, without its secrets. Polls may follow each other at once: their
@@ -27,11 +29,6 @@ impl Journal {
     pub(crate) fn new(source: String, redactor: Redactor) -> Self {
         let now = Instant::now();
         Self { source, redactor, untold: None, batches_from: now, notices: 0, notices_since: now }
-    }
-
-    /// What a component said, as it can be told.
-    pub(crate) fn clean(&self, text: &str) -> String {
-        self.redactor.clean(text)
     }
 
     /// Tells of a batch that was delivered: at once, or with those that follow within a second.
@@ -69,6 +66,53 @@ impl Journal {
                 biased;
                 done = &mut work => return done,
                 () = tokio::time::sleep_until(due), if self.untold.is_some() => self.tell(),
+            }
+        }
+    }
+
+    /// Tells of a failed poll, and of the wait before the next; without one, the source ends.
+    pub(crate) fn poll_failed(&mut self, error: &PollError, wait: Option<Duration>) {
+        self.tell();
+        self.notices(&error.notices);
+        let (source, requests) = (self.source.as_str(), error.stats.requests);
+        let kind = kind(error.kind);
+        let (kind, needs_person) = (kind.name(), kind.needs_person());
+        let code = self.redactor.clean(&error.code);
+        let message = self.redactor.clean(&error.message);
+        match wait.map(|wait| wait.as_millis()) {
+            None => {
+                tracing::error!(
+                    source,
+                    kind,
+                    code,
+                    requests,
+                    "poll failed, source ended: {message}"
+                );
+            }
+            Some(wait_ms) if needs_person => {
+                tracing::error!(source, kind, code, requests, wait_ms, "poll failed: {message}");
+            }
+            Some(wait_ms) => {
+                tracing::warn!(source, kind, code, requests, wait_ms, "poll failed: {message}");
+            }
+        }
+    }
+
+    /// Tells of a batch that could not be stored, and of the wait before it is polled again; without
+    /// one, the source ends.
+    pub(crate) fn delivery_failed(&mut self, error: &DeliveryError, wait: Option<Duration>) {
+        self.tell();
+        let source = self.source.as_str();
+        match (error, wait.map(|wait| wait.as_millis())) {
+            (DeliveryError::Closed(why), _) => {
+                tracing::error!(source, "output closed, host ends: {why}");
+            }
+            (DeliveryError::Ended, _) => tracing::error!(source, "host ends: {error}"),
+            (DeliveryError::Failed(why), None) => {
+                tracing::error!(source, "batch not stored, source ended: {why}");
+            }
+            (DeliveryError::Failed(why), Some(wait_ms)) => {
+                tracing::error!(source, wait_ms, "batch not stored, position kept: {why}");
             }
         }
     }
