@@ -1,9 +1,10 @@
 //! The command line, and the commands that it chooses between.
 
-pub mod check;
-pub mod cursor;
+mod answer;
+mod check;
+mod cursor;
 pub mod exit;
-pub mod inspect;
+mod inspect;
 mod prepared;
 pub mod run;
 
@@ -80,10 +81,12 @@ impl Cli {
                 within_runtime(run::run(&config, until_caught_up, Limits::default()))
             }
             Command::Check { config, json } => {
-                within_runtime(check::check(&config, json, Limits::default()))
+                let check = check::check(&config, json, Limits::default());
+                within_runtime(unless_asked_to_stop(check, "not every source was checked"))
             }
             Command::Inspect { component } => {
-                within_runtime(inspect::inspect(&component, Limits::default().call))
+                let inspect = inspect::inspect(&component, Limits::default().call);
+                within_runtime(unless_asked_to_stop(inspect, "nothing was found out yet"))
             }
             Command::Cursor(command) => within_runtime(async move { cursor::execute(&command) }),
         }
@@ -106,6 +109,24 @@ fn within_runtime(command: impl Future<Output = Exit>) -> Exit {
         Err(why) => {
             tracing::error!("{why}");
             log::end();
+            Exit::Failed
+        }
+    }
+}
+
+/// Does what a command is to do, unless a signal comes first: then it says what was left undone.
+async fn unless_asked_to_stop(command: impl Future<Output = Exit>, undone: &str) -> Exit {
+    let mut signals = match Signals::watch() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!("signals cannot be watched: {error}");
+            return Exit::Failed;
+        }
+    };
+    tokio::select! {
+        exit = command => exit,
+        () = signals.next() => {
+            tracing::error!("broken off: {undone}");
             Exit::Failed
         }
     }

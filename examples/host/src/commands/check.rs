@@ -11,6 +11,7 @@ use source_contract::printable::{Form, escape};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::commands::answer::answer_aside;
 use crate::commands::check::finding::Finding;
 use crate::commands::exit::Exit;
 use crate::commands::prepared::{Part, Prepared, Unprepared};
@@ -18,29 +19,10 @@ use crate::config::SourceConfig;
 use crate::config::fault;
 use crate::limits::Limits;
 use crate::machine::process;
-use crate::machine::signals::Signals;
-use crate::machine::stdio::print_aside;
 
 /// Checks the sources of a configuration file, and prints what was found. It takes no lock and
 /// touches neither state nor output: it may run beside a host.
-pub async fn check(config: &Path, json: bool, limits: Limits) -> Exit {
-    let mut signals = match Signals::watch() {
-        Ok(signals) => signals,
-        Err(error) => {
-            tracing::error!("signals cannot be watched: {error}");
-            return Exit::Failed;
-        }
-    };
-    tokio::select! {
-        exit = find_and_print(config, json, limits) => exit,
-        () = signals.next() => {
-            tracing::error!("broken off: not every source was checked");
-            Exit::Failed
-        }
-    }
-}
-
-async fn find_and_print(config: &Path, json: bool, limits: Limits) -> Exit {
+pub(super) async fn check(config: &Path, json: bool, limits: Limits) -> Exit {
     let prepared = match Prepared::load(config, limits).await {
         Ok(prepared) => prepared,
         Err(Unprepared::Faulty(faults)) => {
@@ -61,11 +43,11 @@ async fn find_and_print(config: &Path, json: bool, limits: Limits) -> Exit {
     } else {
         table::text(&sources)
     };
-    match print_aside(text).await {
+    match answer_aside(text).await {
         Ok(()) if ok => Exit::Done,
         Ok(()) => Exit::Failed,
-        Err(error) => {
-            tracing::error!("standard output: {error}");
+        Err(why) => {
+            tracing::error!("{why}");
             Exit::Failed
         }
     }

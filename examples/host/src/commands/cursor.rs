@@ -8,16 +8,16 @@ use clap::{Args, Subcommand};
 use source_contract::batch::CURSOR_BYTES_MAX;
 use source_contract::printable::{Form, escape, printable};
 
+use crate::commands::answer::answer;
 use crate::commands::exit::Exit;
 use crate::config::Outline;
-use crate::machine::stdio::print;
 use crate::state::sqlite::SqliteState;
 use crate::state::{CursorChange, State, StateError, StoredCursor};
 use crate::timestamp::rfc3339;
 
 /// What to do with cursors.
 #[derive(Debug, Subcommand)]
-pub enum CursorCommand {
+pub(super) enum CursorCommand {
     /// List the sources: when each cursor was stored, events delivered so far, bytes of the cursor.
     List(ConfigArg),
     /// Print the cursor of a source.
@@ -51,14 +51,14 @@ pub enum CursorCommand {
 
 /// The configuration whose state is meant.
 #[derive(Debug, Args)]
-pub struct ConfigArg {
+pub(super) struct ConfigArg {
     /// The configuration file (TOML).
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
 
 /// Does what was asked for.
-pub fn execute(command: &CursorCommand) -> Exit {
+pub(super) fn execute(command: &CursorCommand) -> Exit {
     let (CursorCommand::List(config)
     | CursorCommand::Show { config, .. }
     | CursorCommand::Set { config, .. }
@@ -106,7 +106,7 @@ fn list(outline: &Outline) -> Result<(), Refusal> {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{source:<first$}  {updated:<second$}  {events:>third$}  {bytes}");
     }
-    answer(&text)
+    answer(&text).map_err(Refusal::Failed)
 }
 
 fn row(source: &str, stored: Option<&StoredCursor>) -> [String; 4] {
@@ -126,7 +126,7 @@ fn show(outline: &Outline, source: &str) -> Result<(), Refusal> {
     match stored.remove(source) {
         Some(stored) if std::io::stdout().is_terminal() => {
             let shown = escape(&stored.cursor, Form::Text, None);
-            answer(&format!("{shown}\n"))?;
+            answer(&format!("{shown}\n")).map_err(Refusal::Failed)?;
             if *shown != *stored.cursor {
                 tracing::warn!(
                     "shown with what cannot be seen written out; for `cursor set`, take it from a \
@@ -135,7 +135,7 @@ fn show(outline: &Outline, source: &str) -> Result<(), Refusal> {
             }
             Ok(())
         }
-        Some(stored) => answer(&format!("{}\n", stored.cursor)),
+        Some(stored) => answer(&format!("{}\n", stored.cursor)).map_err(Refusal::Failed),
         None if outline.sources.iter().any(|name| name == source) => {
             Err(Refusal::Failed(format!("source {source:?} has no cursor yet")))
         }
@@ -186,10 +186,6 @@ fn read_stdin() -> Result<String, Refusal> {
         .map_err(|error| Refusal::Failed(format!("standard input: {error}")))?;
     // What `cursor show` put there, and nothing of the cursor's own.
     Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
-}
-
-fn answer(text: &str) -> Result<(), Refusal> {
-    print(text).map_err(|error| Refusal::Failed(format!("standard output: {error}")))
 }
 
 fn unknown(outline: &Outline, source: &str) -> Refusal {

@@ -6,32 +6,14 @@ use std::path::Path;
 use source_contract::printable::{Form, escape, printable};
 
 use crate::bindings::Metadata;
+use crate::commands::answer::answer_aside;
 use crate::commands::exit::Exit;
 use crate::config::SCHEMA_BYTES_MAX;
 use crate::limits::CallLimits;
-use crate::machine::signals::Signals;
-use crate::machine::stdio::print_aside;
 use crate::sandbox::{CallFailure, ComponentError, Runtime, SourceComponent};
 
 /// Prints what is known of a component.
-pub async fn inspect(path: &Path, limits: CallLimits) -> Exit {
-    let mut signals = match Signals::watch() {
-        Ok(signals) => signals,
-        Err(error) => {
-            tracing::error!("signals cannot be watched: {error}");
-            return Exit::Failed;
-        }
-    };
-    tokio::select! {
-        exit = find_and_print(path, limits) => exit,
-        () = signals.next() => {
-            tracing::error!("broken off: nothing was found out yet");
-            Exit::Failed
-        }
-    }
-}
-
-async fn find_and_print(path: &Path, limits: CallLimits) -> Exit {
+pub(super) async fn inspect(path: &Path, limits: CallLimits) -> Exit {
     let (runtime, component) = match load(path, limits).await {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -47,9 +29,9 @@ async fn find_and_print(path: &Path, limits: CallLimits) -> Exit {
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(instance.describe().await?)
     };
     let described = described.await;
-    let text = told(path, &component, described.as_ref().ok());
-    if let Err(error) = print_aside(text).await {
-        tracing::error!("standard output: {error}");
+    let text = description(path, &component, described.as_ref().ok());
+    if let Err(why) = answer_aside(text).await {
+        tracing::error!("{why}");
         return Exit::Failed;
     }
     match described {
@@ -72,7 +54,8 @@ async fn load(
     Ok((runtime, component))
 }
 
-fn told(path: &Path, component: &SourceComponent, metadata: Option<&Metadata>) -> String {
+/// What is known of a component, for a person.
+fn description(path: &Path, component: &SourceComponent, metadata: Option<&Metadata>) -> String {
     let mut text = String::new();
     let names = |names: &[String]| names.iter().map(|name| printable(name)).collect::<Vec<_>>();
     let mut line = |what: &str, value: &str| {

@@ -371,6 +371,6 @@ fn an_output_that_takes_nothing_is_a_failure() {
     let bench = Bench::with(&[acme(WELL)]);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let running = bench.start_command(&["check"], full);
-    running.until("standard output: No space left");
+    running.until("standard output: No space left on device (os error 28); make room on the disk");
     assert_eq!(running.end().0, Some(1));
 }
