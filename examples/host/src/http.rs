@@ -26,6 +26,17 @@ use crate::http::tls::NoCertificate;
 use crate::limits::HttpLimits;
 pub use tls::read_roots;
 
+/// Why a source can have no client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientError {
+    /// What it is to trust cannot be used.
+    Roots(String),
+    /// The proxy cannot be used. Its URL holds a password: no more is told of it.
+    Proxy,
+    /// Nothing that its configuration names.
+    Other(String),
+}
+
 /// The client of one source. Sources share no client, so that they share no connection.
 pub struct HttpClient {
     client: reqwest::Client,
@@ -44,7 +55,7 @@ impl HttpClient {
         proxy: Option<&Url>,
         extra_roots: &[CertificateDer<'static>],
         limits: HttpLimits,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, ClientError> {
         Self::with_lookup(allow, proxy, extra_roots, limits, system_lookup)
     }
 
@@ -54,10 +65,11 @@ impl HttpClient {
         extra_roots: &[CertificateDer<'static>],
         limits: HttpLimits,
         lookup: Lookup,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, ClientError> {
         let allow = Arc::new(allow);
         let no_certificate = Arc::new(NoCertificate::default());
-        let tls = tls::config(extra_roots, allow.needs_tls(), Arc::clone(&no_certificate))?;
+        let tls = tls::config(extra_roots, allow.needs_tls(), Arc::clone(&no_certificate))
+            .map_err(ClientError::Roots)?;
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(redirect::Policy::none())
@@ -73,11 +85,10 @@ impl HttpClient {
         let judge = proxy.is_none().then(|| Arc::clone(&allow));
         builder = builder.dns_resolver(JudgingResolver::new(judge, lookup));
         if let Some(proxy) = proxy {
-            let proxy = reqwest::Proxy::all(proxy.clone())
-                .map_err(|_| "the proxy cannot be used".to_owned())?;
+            let proxy = reqwest::Proxy::all(proxy.clone()).map_err(|_| ClientError::Proxy)?;
             builder = builder.proxy(proxy);
         }
-        let client = builder.build().map_err(|error| told(&error))?;
+        let client = builder.build().map_err(|error| ClientError::Other(told(&error)))?;
         Ok(Self { client, allow, proxy: proxy.map(host_and_port), no_certificate, limits })
     }
 

@@ -1,18 +1,20 @@
 //! A configuration that was judged as a whole, and what was made of it on the way: nothing is sent
 //! yet, and neither state nor output is touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use source_contract::redact::Redactor;
 use tokio::task::JoinSet;
 
+use crate::bindings::Diagnostic;
 use crate::config::fault::Fault;
 use crate::config::{Config, OutputConfig, SCHEMA_BYTES_MAX, SourceConfig};
 use crate::egress::AllowList;
-use crate::http::HttpClient;
+use crate::http::{ClientError, HttpClient};
 use crate::limits::Limits;
-use crate::sandbox::{CallFailure, ComponentError, LinkedSource, Runtime};
+use crate::sandbox::{CallFailure, ComponentError, Instance, LinkedSource, Runtime};
 
 /// A configuration without faults, and what was made of it on the way.
 pub(crate) struct Prepared {
@@ -41,17 +43,19 @@ impl Prepared {
             Config::load(path, &|name| std::env::var_os(name)).map_err(Unprepared::Faulty)?;
         let runtime = Runtime::new(limits.call).map_err(|error| match error {
             ComponentError::Short(why) => Unprepared::Short(why),
-            error => Unprepared::Faulty(vec![Fault::new("host", error.to_string(), "")]),
+            error => Unprepared::Faulty(vec![Fault::new("host", error.to_string(), ENGINE_REMEDY)]),
         })?;
-        let mut compiled = compile(runtime, &config.sources).await;
+        let files: Vec<PathBuf> = config.sources.iter().map(file).collect();
+        let compiled = compile(runtime, &files).await;
         let (mut faults, mut short) = (Vec::new(), None);
+        // Files whose fault is told: once, however many sources name one.
+        let mut told = BTreeSet::new();
         let mut sources = Vec::new();
-        for mut source in config.sources {
+        for (mut source, file) in config.sources.into_iter().zip(&files) {
             let name = format!("source {:?}: ", source.name);
-            let file = file(&source);
-            let linked = match compiled.get(&file) {
-                Some(Ok(linked)) => Some(Ok(linked.clone())),
-                Some(Err(error)) => {
+            let linked = match &compiled[file] {
+                Ok(linked) => Some(Ok(linked.clone())),
+                Err(error) => {
                     let message = format!("{}: {error}", source.component.display());
                     match error {
                         ComponentError::TooSlow(_) => Some(Err(message)),
@@ -60,15 +64,14 @@ impl Prepared {
                             None
                         }
                         ComponentError::Unusable(_) => {
-                            let remedy = "name a component of the contract pipeline:source";
-                            faults.push(Fault::new(format!("{name}component"), message, remedy));
-                            // Told once, however many sources name it.
-                            compiled.remove(&file);
+                            if told.insert(file) {
+                                let path = format!("{name}component");
+                                faults.push(Fault::new(path, message, COMPONENT_REMEDY));
+                            }
                             None
                         }
                     }
                 }
-                None => None,
             };
             let client = HttpClient::new(
                 AllowList::new(source.allow.clone(), source.allow_addresses.clone()),
@@ -76,10 +79,7 @@ impl Prepared {
                 &source.roots,
                 limits.http,
             )
-            .map_err(|why| {
-                let remedy = "install the machine's root certificates, or name a PEM file of them";
-                faults.push(Fault::new(format!("{name}ca_file"), why, remedy));
-            });
+            .map_err(|error| faults.push(fault_of_client(&name, error)));
             match linked {
                 Some(Ok(linked)) => {
                     match validate(&linked, &mut source).await {
@@ -102,20 +102,19 @@ impl Prepared {
     }
 }
 
-/// Compiles each file that a source names, once, and several at a time.
+/// Compiles each of these files once, and several at a time.
 async fn compile(
     runtime: Runtime,
-    sources: &[SourceConfig],
+    files: &[PathBuf],
 ) -> BTreeMap<PathBuf, Result<LinkedSource, ComponentError>> {
     let runtime = Arc::new(runtime);
     let mut under_way = JoinSet::new();
     let mut compiled = BTreeMap::new();
-    for source in sources {
-        let file = file(source);
+    for file in files {
         // What stands here stays if the task below breaks off.
         let broken_off = ComponentError::Unusable("it could not be loaded".to_owned());
         if compiled.insert(file.clone(), Err(broken_off)).is_none() {
-            let runtime = Arc::clone(&runtime);
+            let (runtime, file) = (Arc::clone(&runtime), file.clone());
             under_way.spawn(async move {
                 let linked = runtime.load(&file).await.and_then(|found| found.link(&runtime));
                 (file, linked)
@@ -133,6 +132,23 @@ fn file(source: &SourceConfig) -> PathBuf {
     source.component.canonicalize().unwrap_or_else(|_| source.component.clone())
 }
 
+/// Why there is no client for a source, under the key that can mend it.
+fn fault_of_client(name: &str, error: ClientError) -> Fault {
+    let (key, why, remedy) = match error {
+        ClientError::Roots(why) => {
+            let remedy = "install the machine's root certificates, or name a PEM file of them";
+            ("ca_file", why, remedy)
+        }
+        ClientError::Proxy => ("proxy", "cannot be used".to_owned(), "write http://host:port"),
+        ClientError::Other(why) => (
+            "HTTP",
+            format!("no client could be made: {why}"),
+            "report this: it is the host's fault",
+        ),
+    };
+    Fault::new(format!("{name}{key}"), why, remedy)
+}
+
 /// What the component itself has to say of its configuration. The error says what the machine is short
 /// of to ask it.
 async fn validate(
@@ -142,50 +158,60 @@ async fn validate(
     let path = format!("source {:?}: config", source.name);
     let outcome = async {
         let mut instance = component.instantiate(None).await?;
-        // Its secrets have to be known before it says anything of them.
-        let schema = instance.describe().await?.config_schema;
-        if schema.len() > SCHEMA_BYTES_MAX {
-            let bytes = schema.len();
-            return Err(CallFailure::Component(format!(
-                "its schema has {bytes} bytes; at most {SCHEMA_BYTES_MAX} are allowed"
-            )));
-        }
-        source.heed(&schema);
+        heed_schema(&mut instance, source).await?;
         instance.validate(&source.config).await
     };
-    let faults = match outcome.await {
-        Ok(Ok(())) => Vec::new(),
+    match outcome.await {
+        Ok(Ok(())) => Ok(Vec::new()),
         Ok(Err(found)) if found.is_empty() => {
-            vec![Fault::new(path, "the component refuses it and does not say why", "")]
+            let why = "the component refuses it and does not say why";
+            Ok(vec![Fault::new(path, why, SCHEMA_REMEDY)])
         }
-        Ok(Err(found)) => {
-            let told = found.iter().take(FAULTS_MAX).map(|diagnostic| {
-                let clean = |text: &str| source.redactor.clean(text);
-                let dot = if diagnostic.path.is_empty() || diagnostic.path.starts_with('[') {
-                    ""
-                } else {
-                    "."
-                };
-                Fault::new(
-                    format!("{path}{dot}{}", clean(&diagnostic.path)),
-                    clean(&diagnostic.message),
-                    clean(&diagnostic.remedy),
-                )
-            });
-            let mut told: Vec<Fault> = told.collect();
-            if let Some(more) = found.len().checked_sub(FAULTS_MAX).filter(|more| *more > 0) {
-                let why = format!("the component finds {more} more faults: left out");
-                told.push(Fault::new(path, why, "mend those before first"));
-            }
-            told
-        }
-        Err(CallFailure::Short(why)) => return Err(why),
+        Ok(Err(found)) => Ok(diagnosed(&path, &found, &source.redactor)),
+        Err(CallFailure::Short(why)) => Err(why),
         Err(CallFailure::Component(why)) => {
             let why = source.redactor.clean(&why);
-            vec![Fault::new(path, why, "name another component")]
+            Ok(vec![Fault::new(path, why, "name another component")])
         }
+    }
+}
+
+/// Learns from the component's schema which values are secret: before it says anything of them.
+async fn heed_schema(
+    instance: &mut Instance,
+    source: &mut SourceConfig,
+) -> Result<(), CallFailure> {
+    let schema = instance.describe().await?.config_schema;
+    if schema.len() > SCHEMA_BYTES_MAX {
+        let bytes = schema.len();
+        return Err(CallFailure::Component(format!(
+            "its schema has {bytes} bytes; at most {SCHEMA_BYTES_MAX} are allowed"
+        )));
+    }
+    source.heed(&schema);
+    Ok(())
+}
+
+/// What a component found, as faults below this path: no more of them than a person reads.
+fn diagnosed(path: &str, found: &[Diagnostic], redactor: &Redactor) -> Vec<Fault> {
+    let clean = |text: &str| redactor.clean(text);
+    let fault = |found: &Diagnostic| {
+        let joint = if found.path.is_empty() || found.path.starts_with('[') { "" } else { "." };
+        Fault::new(
+            format!("{path}{joint}{}", clean(&found.path)),
+            clean(&found.message),
+            clean(&found.remedy),
+        )
     };
-    Ok(faults)
+    let mut faults: Vec<Fault> = found.iter().take(FAULTS_MAX).map(fault).collect();
+    if let Some(more) = found.len().checked_sub(FAULTS_MAX).filter(|more| *more > 0) {
+        let why = format!("the component finds {more} more faults: left out");
+        faults.push(Fault::new(path, why, "mend those before first"));
+    }
+    faults
 }
 
 const FAULTS_MAX: usize = 100;
+const ENGINE_REMEDY: &str = "run the host on a machine that Wasmtime compiles for";
+const COMPONENT_REMEDY: &str = "name a component of the contract pipeline:source";
+const SCHEMA_REMEDY: &str = "hold it against the schema that `source-host inspect` prints";
