@@ -23,7 +23,7 @@ pub use output::{OutputConfig, OutputTarget};
 pub(crate) use schema::SCHEMA_BYTES_MAX;
 pub use source::SourceConfig;
 
-/// The host's configuration, as far as the file alone can be judged.
+/// The host's configuration, as far as it can be checked by itself.
 #[derive(Debug)]
 pub struct Config {
     /// Where cursors are stored.
@@ -35,7 +35,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads and judges a file. Values of `[source.config]` may name variables of the environment.
+    /// Reads and checks a file. Values of `[source.config]` may name variables of the environment.
     pub fn load(path: &Path, environment: Lookup<'_>) -> Result<Self, Vec<Fault>> {
         let table = read(path).map_err(|fault| vec![fault])?;
         if values::holds_secret(&table)
@@ -43,10 +43,10 @@ impl Config {
         {
             disk::warn_if_open_to_all("the configuration, which has keys in it,", path, &found);
         }
-        Self::judge(table, path, environment)
+        Self::of(table, path, environment)
     }
 
-    fn judge(table: Table, file: &Path, environment: Lookup<'_>) -> Result<Self, Vec<Fault>> {
+    fn of(table: Table, file: &Path, environment: Lookup<'_>) -> Result<Self, Vec<Fault>> {
         let folder = folder(file);
         let mut faults = Vec::new();
         let mut files = Files::default();
@@ -63,7 +63,7 @@ impl Config {
         });
         let output = root
             .section("output", &mut faults)
-            .and_then(|output| OutputConfig::judge(output, folder, &mut faults));
+            .and_then(|output| OutputConfig::read(output, folder, &mut faults));
         let mut names = BTreeSet::new();
         let mut sources = Vec::new();
         let sections = root.sections("source", &mut faults);
@@ -75,7 +75,7 @@ impl Config {
             ));
         }
         for section in sections.into_iter().take(SOURCES_MAX) {
-            sources.extend(SourceConfig::judge(
+            sources.extend(SourceConfig::read(
                 section,
                 folder,
                 environment,
@@ -86,7 +86,7 @@ impl Config {
         }
         root.finish(&mut faults);
         if let Some(OutputConfig { target: OutputTarget::File { path, .. }, .. }) = &output {
-            faults.extend(files.judge_output(path));
+            faults.extend(files.check_output(path));
         }
         match (state, output) {
             (Some(state), Some(output)) if faults.is_empty() => Ok(Self { state, output, sources }),

@@ -25,7 +25,7 @@ impl Files {
     }
 
     /// The fault of an output file that is one of these.
-    pub(super) fn judge_output(&self, path: &Path) -> Option<Fault> {
+    pub(super) fn check_output(&self, path: &Path) -> Option<Fault> {
         let path = resolved(path);
         let (_, what) = self.used.iter().find(|(used, _)| *used == path)?;
         let message = format!("is also {what}");

@@ -17,8 +17,8 @@ pub struct OutputConfig {
 }
 
 impl OutputConfig {
-    /// Reads and judges the section `[output]`.
-    pub(super) fn judge(
+    /// Reads the section `[output]`.
+    pub(super) fn read(
         mut output: Section,
         folder: &Path,
         faults: &mut Vec<Fault>,

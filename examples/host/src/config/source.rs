@@ -50,8 +50,8 @@ impl fmt::Debug for SourceConfig {
 }
 
 impl SourceConfig {
-    /// Reads and judges a section `[[source]]`.
-    pub(super) fn judge(
+    /// Reads a section `[[source]]`.
+    pub(super) fn read(
         mut section: Section,
         folder: &Path,
         environment: Lookup<'_>,
@@ -60,40 +60,9 @@ impl SourceConfig {
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
         let before = faults.len();
-        let name = section.required_text("name", faults);
-        if let Some(name) = &name {
-            if !is_name(name) {
-                faults.push(section.fault(
-                    "name",
-                    "is no name for a source",
-                    "use 1 to 64 letters, digits, `.`, `_` and `-`, a letter or a digit first",
-                ));
-            } else if names.insert(name.clone()) {
-                section.call(format!("source {name:?}: "));
-            } else {
-                faults.push(section.fault(
-                    "name",
-                    &format!("another source is called {name:?} too"),
-                    "give each source a name of its own: its cursor is stored under it",
-                ));
-            }
-        }
-        let component = section.required_text("component", faults).map(|path| folder.join(path));
-        if let Some(component) = component.as_ref().filter(|path| !path.is_file()) {
-            let why = if component.exists() {
-                format!("{} is no regular file", component.display())
-            } else {
-                format!("there is no file {}", component.display())
-            };
-            faults.push(section.fault(
-                "component",
-                &why,
-                "build the component, or correct the path; it starts at the configuration's folder",
-            ));
-        }
-        if let Some(component) = &component {
-            files.add(component, "a component");
-        }
+        let mut secrets = Vec::new();
+        let name = name(&mut section, names, faults);
+        let component = component(&mut section, folder, files, faults);
         let allow = entries(
             &mut section,
             "allow",
@@ -109,17 +78,7 @@ impl SourceConfig {
             faults,
         );
         let budget = section.text("budget", faults);
-        let mut secrets = Vec::new();
-        let proxy = section.text("proxy", faults).and_then(|text| {
-            let path = section.path("proxy");
-            let text = values::substituted(&text, &path, environment, &mut secrets, faults)?;
-            let proxy = judge_proxy(&text);
-            if proxy.is_none() {
-                faults.push(Fault::new(path, "is no proxy", "write http://host:port"));
-            }
-            secrets.extend(proxy.iter().filter_map(Url::password).map(str::to_owned));
-            proxy
-        });
+        let proxy = proxy(&mut section, environment, &mut secrets, faults);
         if proxy.is_some() && !allow_addresses.is_empty() {
             faults.push(section.fault(
                 "allow_addresses",
@@ -127,14 +86,7 @@ impl SourceConfig {
                 "leave it out",
             ));
         }
-        let roots = section.text("ca_file", faults).map_or_else(Vec::new, |path| {
-            let path = folder.join(path);
-            files.add(&path, "a ca_file");
-            crate::http::read_roots(&path).unwrap_or_else(|why| {
-                faults.push(section.fault("ca_file", &why, "name a PEM file of root certificates"));
-                Vec::new()
-            })
-        });
+        let roots = roots(&mut section, folder, files, faults);
         let config = section.table("config", faults).unwrap_or_default();
         let path = section.path("config");
         let config = values::to_json(config, &path, environment, &mut secrets, faults);
@@ -167,6 +119,92 @@ impl SourceConfig {
     }
 }
 
+/// The name, which no other source may have. From here on the section's faults begin with it.
+fn name(
+    section: &mut Section,
+    names: &mut BTreeSet<String>,
+    faults: &mut Vec<Fault>,
+) -> Option<String> {
+    let name = section.required_text("name", faults)?;
+    if !is_name(&name) {
+        faults.push(section.fault(
+            "name",
+            "is no name for a source",
+            &format!(
+                "use 1 to {NAME_BYTES_MAX} letters, digits, `.`, `_` and `-`, a letter or a digit \
+                 first"
+            ),
+        ));
+    } else if names.insert(name.clone()) {
+        section.call(format!("source {name:?}: "));
+    } else {
+        faults.push(section.fault(
+            "name",
+            &format!("another source is called {name:?} too"),
+            "give each source a name of its own: its cursor is stored under it",
+        ));
+    }
+    Some(name)
+}
+
+/// The component's file, which has to be there.
+fn component(
+    section: &mut Section,
+    folder: &Path,
+    files: &mut Files,
+    faults: &mut Vec<Fault>,
+) -> Option<PathBuf> {
+    let component = folder.join(section.required_text("component", faults)?);
+    if !component.is_file() {
+        let why = if component.exists() {
+            format!("{} is no regular file", component.display())
+        } else {
+            format!("there is no file {}", component.display())
+        };
+        faults.push(section.fault(
+            "component",
+            &why,
+            "build the component, or correct the path; it starts at the configuration's folder",
+        ));
+    }
+    files.add(&component, "a component");
+    Some(component)
+}
+
+/// The proxy, which may have a password in it, or come from the environment.
+fn proxy(
+    section: &mut Section,
+    environment: Lookup<'_>,
+    secrets: &mut Vec<String>,
+    faults: &mut Vec<Fault>,
+) -> Option<Url> {
+    let text = section.text("proxy", faults)?;
+    let path = section.path("proxy");
+    let text = values::substituted(&text, &path, environment, secrets, faults)?;
+    let proxy = parse_proxy(&text);
+    if proxy.is_none() {
+        faults.push(Fault::new(path, "is no proxy", "write http://host:port"));
+    }
+    secrets.extend(proxy.iter().filter_map(Url::password).map(str::to_owned));
+    proxy
+}
+
+/// The roots of the `ca_file`, if there is one.
+fn roots(
+    section: &mut Section,
+    folder: &Path,
+    files: &mut Files,
+    faults: &mut Vec<Fault>,
+) -> Vec<CertificateDer<'static>> {
+    let Some(path) = section.text("ca_file", faults) else { return Vec::new() };
+    let path = folder.join(path);
+    files.add(&path, "a ca_file");
+    crate::http::read_roots(&path).unwrap_or_else(|why| {
+        faults.push(section.fault("ca_file", &why, "name a PEM file of root certificates"));
+        Vec::new()
+    })
+}
+
 /// The entries of a list, each of which must be readable.
 fn entries<T, E: fmt::Display>(
     section: &mut Section,
@@ -185,7 +223,7 @@ fn entries<T, E: fmt::Display>(
     entries
 }
 
-fn judge_proxy(text: &str) -> Option<Url> {
+fn parse_proxy(text: &str) -> Option<Url> {
     let proxy = Url::parse(text).ok()?;
     let plain = matches!(proxy.path(), "" | "/")
         && proxy.query().is_none()
@@ -195,7 +233,10 @@ fn judge_proxy(text: &str) -> Option<Url> {
 }
 
 fn is_name(name: &str) -> bool {
-    name.len() <= 64
+    name.len() <= NAME_BYTES_MAX
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
+
+/// A name stands in every line of the log.
+const NAME_BYTES_MAX: usize = 64;
