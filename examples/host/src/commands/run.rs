@@ -1,4 +1,4 @@
-//! The command `run`: judges the configuration, then runs its sources until they end.
+//! The command `run`: checks the configuration, then runs its sources until they end.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::commands::exit::Exit;
-use crate::commands::prepared::{Prepared, Unprepared};
-use crate::config::OutputConfig;
+use crate::commands::prepared::{Part, Prepared, Unprepared};
 use crate::config::fault;
+use crate::config::{OutputConfig, SourceConfig};
 use crate::delivery::Deliverer;
 use crate::limits::Limits;
 use crate::machine::process;
@@ -50,7 +50,7 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
     serve(prepared, deliverer, until_caught_up, signals).await
 }
 
-/// Judges the configuration, takes the state, and opens the output where it was left. In service it
+/// Checks the configuration, takes the state, and opens the output where it was left. In service it
 /// waits until the machine has what that takes.
 async fn begin(
     config: &Path,
@@ -105,10 +105,27 @@ async fn serve(
     mut signals: Signals,
 ) -> Exit {
     let (stop, stopped) = watch::channel(false);
+    let (mut sources, left_out) = start(prepared.sources, &deliverer, until_caught_up, &stopped);
+    let outcome = attend(&mut sources, left_out, &mut signals).await;
+    if !sources.is_empty() {
+        tracing::info!("stopping");
+    }
+    // Sources drop what they poll; only a batch that is being written is waited for.
+    stop.send_replace(true);
+    end(sources, deliverer, outcome).await
+}
+
+/// Starts all sources that can run. Gives how many cannot, too.
+fn start(
+    prepared: Vec<(SourceConfig, Part)>,
+    deliverer: &Deliverer,
+    until_caught_up: bool,
+    stopped: &watch::Receiver<bool>,
+) -> (JoinSet<Ending>, usize) {
     let mut budgets: BTreeMap<String, Arc<Budget>> = BTreeMap::new();
     let mut sources = JoinSet::new();
     let mut left_out = 0;
-    for (source, part) in prepared.sources {
+    for (source, part) in prepared {
         let (component, client) = match part {
             Ok(part) => part,
             Err(why) => {
@@ -129,8 +146,19 @@ async fn serve(
         };
         sources.spawn(source.run(journal, until_caught_up, stopped.clone()));
     }
+    (sources, left_out)
+}
+
+/// What came of the sources.
+struct Outcome {
+    exit: Exit,
+    /// That nothing can be delivered any more was told.
+    is_undeliverable: bool,
+}
+
+/// Waits until all sources have ended, until nothing can be delivered, or until a signal.
+async fn attend(sources: &mut JoinSet<Ending>, left_out: usize, signals: &mut Signals) -> Outcome {
     let mut exit = Exit::Done;
-    let mut is_told = false;
     loop {
         let ended = tokio::select! {
             ended = sources.join_next() => ended,
@@ -145,8 +173,7 @@ async fn serve(
             Some(Ok(Ending::CaughtUp | Ending::Stopped)) => {}
             Some(Ok(Ending::Failed)) => exit = Exit::Failed,
             Some(Ok(Ending::Undeliverable)) => {
-                (exit, is_told) = (Exit::Failed, true);
-                break;
+                return Outcome { exit: Exit::Failed, is_undeliverable: true };
             }
             Some(Err(error)) => {
                 tracing::error!("a source broke off: {error}");
@@ -154,27 +181,29 @@ async fn serve(
             }
         }
     }
-    if !sources.is_empty() {
-        tracing::info!("stopping");
-    }
-    // Sources drop what they poll; only a batch that is being written is waited for.
-    stop.send_replace(true);
-    let ending = async {
+    Outcome { exit, is_undeliverable: false }
+}
+
+/// Waits for what is being written, and has it stored.
+async fn end(mut sources: JoinSet<Ending>, deliverer: Deliverer, outcome: Outcome) -> Exit {
+    let stored = async {
         while sources.join_next().await.is_some() {}
         deliverer.close().await
     };
-    match tokio::time::timeout(STOP_FOR_MAX, ending).await {
-        Ok(Ok(())) => exit,
-        Ok(Err(_)) if is_told => exit,
+    match tokio::time::timeout(STOP_FOR_MAX, stored).await {
+        Ok(Ok(())) => outcome.exit,
+        Ok(Err(_)) if outcome.is_undeliverable => outcome.exit,
         Ok(Err(error)) => {
             tracing::error!("the last batches could not be stored, position kept: {error}");
             Exit::Failed
         }
         Err(_) => {
             tracing::warn!("the end waits no longer: what is not stored yet will come again");
-            exit
+            outcome.exit
         }
     }
 }
 
+/// What a reader or a disk that is stuck may hold up the end. Who stops a host kills it after ten
+/// seconds, commonly: a good end comes before that.
 const STOP_FOR_MAX: Duration = Duration::from_secs(4);
