@@ -1,6 +1,6 @@
 //! Reads the host's configuration file, and tells every fault of it at once.
 
-pub mod fault;
+pub(crate) mod fault;
 mod files;
 mod output;
 mod schema;
@@ -19,24 +19,24 @@ use crate::config::files::{Files, check_folder};
 use crate::config::section::Section;
 use crate::machine::disk::{self, folder};
 use crate::machine::shortage::Shortage;
-pub use output::{OutputConfig, OutputTarget};
+pub(crate) use output::{OutputConfig, OutputTarget};
 pub(crate) use schema::SCHEMA_BYTES_MAX;
-pub use source::SourceConfig;
+pub(crate) use source::SourceConfig;
 
 /// The host's configuration, as far as it can be checked by itself.
 #[derive(Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where cursors are stored.
-    pub state: PathBuf,
+    pub(crate) state: PathBuf,
     /// Where events go.
-    pub output: OutputConfig,
+    pub(crate) output: OutputConfig,
     /// The sources, in the file's order.
-    pub sources: Vec<SourceConfig>,
+    pub(crate) sources: Vec<SourceConfig>,
 }
 
 impl Config {
     /// Reads and checks a file. Values of `[source.config]` may name variables of the environment.
-    pub fn load(path: &Path, environment: Lookup<'_>) -> Result<Self, Vec<Fault>> {
+    pub(crate) fn load(path: &Path, environment: Lookup<'_>) -> Result<Self, Vec<Fault>> {
         let table = read(path).map_err(|fault| vec![fault])?;
         if values::holds_secret(&table)
             && let Ok(found) = std::fs::metadata(path)
@@ -97,16 +97,16 @@ impl Config {
 
 /// The part of a configuration that is needed to look at cursors: no secret has to be at hand.
 #[derive(Debug)]
-pub struct Outline {
+pub(crate) struct Outline {
     /// Where cursors are stored.
-    pub state: PathBuf,
+    pub(crate) state: PathBuf,
     /// The names of the sources.
-    pub sources: Vec<String>,
+    pub(crate) sources: Vec<String>,
 }
 
 impl Outline {
     /// Reads the outline of a configuration file.
-    pub fn load(path: &Path) -> Result<Self, Vec<Fault>> {
+    pub(crate) fn load(path: &Path) -> Result<Self, Vec<Fault>> {
         let table = read(path).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let mut root = Section::new("", table);

@@ -24,7 +24,7 @@ use crate::http::resolver::{JudgingResolver, Lookup, system_lookup};
 use crate::http::room::{Room, SMALL_BYTES_MAX};
 use crate::http::tls::NoCertificate;
 use crate::limits::HttpLimits;
-pub use tls::read_roots;
+pub(crate) use tls::read_roots;
 
 /// Why a source can have no client.
 #[derive(Clone, Debug, PartialEq, Eq)]

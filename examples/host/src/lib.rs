@@ -40,7 +40,7 @@
 
 pub mod bindings;
 pub mod commands;
-pub mod config;
+mod config;
 pub mod delivery;
 pub mod egress;
 pub mod http;
@@ -49,6 +49,6 @@ pub mod log;
 mod machine;
 pub mod output;
 pub mod sandbox;
-pub mod source;
+mod source;
 pub mod state;
 mod timestamp;

@@ -1,9 +1,9 @@
 //! Where events go: the trait of all outputs, and the line that an event becomes.
 
-pub mod blackhole;
+pub(crate) mod blackhole;
 pub mod file;
-pub mod opening;
-pub mod stdout;
+pub(crate) mod opening;
+pub(crate) mod stdout;
 
 use std::fmt;
 use std::io;

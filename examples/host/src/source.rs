@@ -1,6 +1,6 @@
 //! Runs one source: polls, delivers, waits, and says so.
 
-pub mod budget;
+pub(crate) mod budget;
 pub(crate) mod failure;
 pub(crate) mod journal;
 
@@ -21,24 +21,24 @@ use crate::source::failure::{kind, of_call, protocol};
 use crate::source::journal::{Delivered, Journal};
 
 /// One source, ready to run.
-pub struct Source {
+pub(crate) struct Source {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its component.
-    pub component: LinkedSource,
+    pub(crate) component: LinkedSource,
     /// Its way to the network.
-    pub client: Arc<HttpClient>,
+    pub(crate) client: Arc<HttpClient>,
     /// The component's configuration, as JSON. Holds secrets.
-    pub config: String,
+    pub(crate) config: String,
     /// The quota that it may share with others.
-    pub budget: Arc<Budget>,
+    pub(crate) budget: Arc<Budget>,
     /// Where its batches go.
-    pub deliverer: Deliverer,
+    pub(crate) deliverer: Deliverer,
 }
 
 /// How a source came to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// It was caught up, and that was all it was to do.
     CaughtUp,
     /// It was told to stop.

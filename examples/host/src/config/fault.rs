@@ -4,18 +4,18 @@ use std::fmt;
 
 /// One fault of the configuration, for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// Where, such as `state.path` or `source "acme": allow[1]`.
-    pub path: String,
+    pub(crate) path: String,
     /// What is wrong. Never a value of the configuration that could be a secret.
-    pub message: String,
+    pub(crate) message: String,
     /// What to do about it.
-    pub remedy: String,
+    pub(crate) remedy: String,
 }
 
 impl Fault {
     /// A fault at `path`.
-    pub fn new(
+    pub(crate) fn new(
         path: impl Into<String>,
         message: impl Into<String>,
         remedy: impl Into<String>,

@@ -9,11 +9,11 @@ use crate::config::section::Section;
 
 /// Where events go.
 #[derive(Clone, Debug)]
-pub struct OutputConfig {
+pub(crate) struct OutputConfig {
     /// The kind of output.
-    pub target: OutputTarget,
+    pub(crate) target: OutputTarget,
     /// Whether each event is wrapped with its source, id and time.
-    pub envelope: bool,
+    pub(crate) envelope: bool,
 }
 
 impl OutputConfig {
@@ -71,7 +71,7 @@ impl OutputConfig {
 
 /// The kind of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OutputTarget {
+pub(crate) enum OutputTarget {
     /// Standard output.
     Stdout,
     /// Nowhere: events are counted, and gone.

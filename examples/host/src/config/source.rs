@@ -16,25 +16,25 @@ use crate::config::{schema, values};
 use crate::egress::{AddressRange, Origin};
 
 /// One source.
-pub struct SourceConfig {
+pub(crate) struct SourceConfig {
     /// Its name: in logs, and as the key of its cursor.
-    pub name: String,
+    pub(crate) name: String,
     /// The component's file.
-    pub component: PathBuf,
+    pub(crate) component: PathBuf,
     /// What it may reach.
-    pub allow: Vec<Origin>,
+    pub(crate) allow: Vec<Origin>,
     /// The addresses that names may lead to beside public ones.
-    pub allow_addresses: Vec<AddressRange>,
+    pub(crate) allow_addresses: Vec<AddressRange>,
     /// Sources of the same budget share their waits.
-    pub budget: Option<String>,
+    pub(crate) budget: Option<String>,
     /// The proxy that its requests go through.
-    pub proxy: Option<Url>,
+    pub(crate) proxy: Option<Url>,
     /// Roots that it trusts beside those of the machine.
-    pub roots: Vec<CertificateDer<'static>>,
+    pub(crate) roots: Vec<CertificateDer<'static>>,
     /// The component's configuration, as JSON. Holds secrets.
-    pub config: String,
+    pub(crate) config: String,
     /// Knows the secrets of this source.
-    pub redactor: Redactor,
+    pub(crate) redactor: Redactor,
 }
 
 impl fmt::Debug for SourceConfig {
@@ -109,7 +109,7 @@ impl SourceConfig {
 
     /// Takes what the component's own schema marks as secret for secret. A schema that cannot be read
     /// marks nothing.
-    pub fn heed(&mut self, schema: &str) {
+    pub(crate) fn heed(&mut self, schema: &str) {
         let (Ok(schema), Ok(config)) =
             (serde_json::from_str(schema), serde_json::from_str(&self.config))
         else {

@@ -14,7 +14,7 @@ use source_contract::printable::printable;
 use crate::machine::disk;
 
 /// Certificates of a PEM file, each of which can be a root.
-pub fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(crate) fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let file = disk::read(path, ROOTS_BYTES_MAX);
     roots(&file.map_err(|error| format!("cannot be read: {error}"))?)
 }

@@ -5,7 +5,7 @@ use crate::output::{Output, OutputError};
 use crate::state::Mark;
 
 /// An output without a place. Cursors are stored all the same.
-pub struct Blackhole;
+pub(crate) struct Blackhole;
 
 impl Output for Blackhole {
     fn check(&mut self) -> Result<(), OutputError> {

@@ -8,7 +8,10 @@ use crate::output::{Output, OutputError};
 use crate::state::{State, StateError};
 
 /// Opens the output of a configuration at the place where it was left.
-pub fn open(config: &OutputConfig, state: &mut dyn State) -> Result<Box<dyn Output>, OutputError> {
+pub(crate) fn open(
+    config: &OutputConfig,
+    state: &mut dyn State,
+) -> Result<Box<dyn Output>, OutputError> {
     match &config.target {
         OutputTarget::Stdout => {
             let mark = state.mark(stdout::NAME)?;

@@ -13,13 +13,13 @@ use crate::output::{BATCH_BYTES_KEPT, Output, OutputError, PIECE_BYTES, append_l
 use crate::state::Mark;
 
 /// What is to be stored before the first batch.
-pub fn begun() -> Mark {
+pub(crate) fn begun() -> Mark {
     Mark { output: NAME.to_owned(), text: BEGUN.to_owned() }
 }
 
 /// An output that cannot take back what it wrote: a crash between a batch and its commit repeats
 /// that batch.
-pub struct StdoutOutput {
+pub(crate) struct StdoutOutput {
     stream: File,
     envelope: bool,
     batch: Vec<u8>,
@@ -29,7 +29,7 @@ pub struct StdoutOutput {
 
 impl StdoutOutput {
     /// Opens it past the buffer of the standard library. `mark` is what was stored last.
-    pub fn open(envelope: bool, mark: Option<&str>) -> Result<Self, OutputError> {
+    pub(crate) fn open(envelope: bool, mark: Option<&str>) -> Result<Self, OutputError> {
         let error = |error: io::Error| OutputError::io("standard output", &error);
         let stream = io::stdout().as_fd().try_clone_to_owned().map_err(error)?;
         let stream = File::from(stream);
@@ -109,7 +109,7 @@ impl Output for StdoutOutput {
 }
 
 /// The name of its mark: no file has one that ends so.
-pub const NAME: &str = "stdout/";
+pub(crate) const NAME: &str = "stdout/";
 /// What the mark says while a host writes, and for ever after one that came to no good end.
 const BEGUN: &str = "begun";
 const WHOLE: &str = "whole";
