@@ -14,8 +14,8 @@
 //! From the top down, each room below those that import it (`cargo xtask test floors`):
 //!
 //! ```text
-//! commands   the command line: run, check, inspect, cursor, and what is judged before all of them
-//! source     one source that runs: polls, judges what came, has it delivered, waits
+//! commands   the command line: run, check, inspect, cursor, and what is checked before all of them
+//! source     one source that runs: polls, checks what came, has it delivered, waits
 //! sandbox    components: compiled, given what they import, and called within limits
 //! delivery   events into the output, then their cursors into the state
 //! output     where events go: a file, standard output, nowhere

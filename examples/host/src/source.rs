@@ -115,7 +115,7 @@ impl Run {
         let idle = batch.events.is_empty() && cursor.as_deref() == Some(batch.cursor.as_str());
         self.empty_in_a_row =
             if batch.events.is_empty() { self.empty_in_a_row.saturating_add(1) } else { 0 };
-        let told = Delivered::of(&batch);
+        let summary = Delivered::of(&batch);
         let delivery = Delivery {
             source: self.source.name.clone(),
             from,
@@ -132,7 +132,7 @@ impl Run {
         self.poll_waits.reset();
         self.delivery_waits.reset();
         self.hold_if_spent(batch.quota.as_ref());
-        self.journal.batch(told);
+        self.journal.batch(summary);
         self.journal.notices(&batch.notices);
         if self.until_caught_up && !batch.more {
             return Err(Ending::CaughtUp);

@@ -1,4 +1,4 @@
-//! A configuration that was judged as a whole, and what was made of it on the way: nothing is sent
+//! A configuration that was checked as a whole, and what was made of it on the way: nothing is sent
 //! yet, and neither state nor output is touched.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,12 +32,12 @@ pub(crate) type Part = Result<(LinkedSource, HttpClient), String>;
 pub(crate) enum Unprepared {
     /// It has these faults.
     Faulty(Vec<Fault>),
-    /// It could not be judged: the machine is short of something.
+    /// It could not be checked: the machine is short of something.
     Short(String),
 }
 
 impl Prepared {
-    /// Judges everything that can be judged before anything is sent.
+    /// Checks everything that can be checked before anything is sent.
     pub(crate) async fn load(path: &Path, limits: Limits) -> Result<Self, Unprepared> {
         let config =
             Config::load(path, &|name| std::env::var_os(name)).map_err(Unprepared::Faulty)?;
@@ -48,8 +48,8 @@ impl Prepared {
         let files: Vec<PathBuf> = config.sources.iter().map(file).collect();
         let compiled = compile(runtime, &files).await;
         let (mut faults, mut short) = (Vec::new(), None);
-        // Files whose fault is told: once, however many sources name one.
-        let mut told = BTreeSet::new();
+        // Files whose fault is reported: once, however many sources name one.
+        let mut reported = BTreeSet::new();
         let mut sources = Vec::new();
         for (mut source, file) in config.sources.into_iter().zip(&files) {
             let name = format!("source {:?}: ", source.name);
@@ -64,7 +64,7 @@ impl Prepared {
                             None
                         }
                         ComponentError::Unusable(_) => {
-                            if told.insert(file) {
+                            if reported.insert(file) {
                                 let path = format!("{name}component");
                                 faults.push(Fault::new(path, message, COMPONENT_REMEDY));
                             }

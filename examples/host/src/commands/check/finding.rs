@@ -1,4 +1,4 @@
-//! What a check found out about one source: judged, bound, and without secrets.
+//! What a check found out about one source: bound, and without secrets.
 
 use serde::Serialize;
 use source_contract::redact::Redactor;
@@ -138,7 +138,7 @@ impl Quota {
 
 /// The notices that a person may be asked to read.
 fn notices(redactor: &Redactor, given: &[bindings::Notice]) -> Vec<Notice> {
-    let told = given.iter().take(NOTICES_MAX).map(|notice| Notice {
+    let shown = given.iter().take(NOTICES_MAX).map(|notice| Notice {
         level: match notice.level {
             Level::Info => "info",
             Level::Warn => WARN,
@@ -146,12 +146,12 @@ fn notices(redactor: &Redactor, given: &[bindings::Notice]) -> Vec<Notice> {
         code: redactor.clean(&notice.code),
         message: redactor.clean(&notice.message),
     });
-    let mut told: Vec<Notice> = told.collect();
+    let mut shown: Vec<Notice> = shown.collect();
     if let Some(more) = given.len().checked_sub(NOTICES_MAX).filter(|more| *more > 0) {
         let message = format!("the component gave {more} more notices: left out");
-        told.push(Notice { level: WARN, code: "notices_left_out".to_owned(), message });
+        shown.push(Notice { level: WARN, code: "notices_left_out".to_owned(), message });
     }
-    told
+    shown
 }
 
 const WARN: &str = "warn";

@@ -18,11 +18,11 @@ pub(super) fn text(found: &[Finding]) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
-    let told: Vec<String> = found.iter().flat_map(sentences).collect();
-    if !told.is_empty() {
+    let sentences: Vec<String> = found.iter().flat_map(sentences).collect();
+    if !sentences.is_empty() {
         text.push('\n');
     }
-    for sentence in &told {
+    for sentence in &sentences {
         wrap(&mut text, sentence);
     }
     text
@@ -65,16 +65,16 @@ fn off(offset_ms: i64) -> String {
 
 /// What the row of a source does not say.
 fn sentences(found: &Finding) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut sentences = Vec::new();
     if let (Some(kind), Some(code), Some(message)) = (found.kind, &found.code, &found.message) {
-        told.push(format!("{}: {kind} error {code}: {message}", found.source));
+        sentences.push(format!("{}: {kind} error {code}: {message}", found.source));
     }
     if let Some(wait_ms) = found.retry_after_ms {
         let wait = span(wait_ms);
-        told.push(format!("{}: the API asks to be left alone for {wait}", found.source));
+        sentences.push(format!("{}: the API asks to be left alone for {wait}", found.source));
     }
     if let Some(offset_ms) = found.clock_offset_ms.filter(|_| found.has_wrong_clock()) {
-        told.push(format!(
+        sentences.push(format!(
             "{}: this machine's clock is {}: have it set over the network (NTP), or the API may \
              refuse requests",
             found.source,
@@ -83,9 +83,9 @@ fn sentences(found: &Finding) -> Vec<String> {
     }
     for notice in &found.notices {
         let (level, code, message) = (notice.level, &notice.code, &notice.message);
-        told.push(format!("{}: {level} {code}: {message}", found.source));
+        sentences.push(format!("{}: {level} {code}: {message}", found.source));
     }
-    told
+    sentences
 }
 
 /// A time as a person says it.
@@ -127,21 +127,20 @@ mod tests {
 
     #[test]
     fn a_clock_is_in_step_behind_or_ahead() {
-        let told = |offset_ms| clock(offset_ms);
-        assert_eq!(told(0), "in step");
-        assert_eq!(told(1_999), "in step");
-        assert_eq!(told(-1_999), "in step");
-        assert_eq!(told(2_000), "host is 2 s behind");
-        assert_eq!(told(-61_000), "host is 61 s ahead");
-        assert_eq!(told(i64::MIN), "host is 9223372036854775 s ahead");
+        assert_eq!(clock(0), "in step");
+        assert_eq!(clock(1_999), "in step");
+        assert_eq!(clock(-1_999), "in step");
+        assert_eq!(clock(2_000), "host is 2 s behind");
+        assert_eq!(clock(-61_000), "host is 61 s ahead");
+        assert_eq!(clock(i64::MIN), "host is 9223372036854775 s ahead");
     }
 
     #[test]
     fn a_time_is_told_in_the_unit_that_suits_it() {
-        let told = [0, 1, 119_000, 120_000, 7_199_000, 7_200_000, 172_800_000, u64::MAX].map(span);
+        let shown = [0, 1, 119_000, 120_000, 7_199_000, 7_200_000, 172_800_000, u64::MAX].map(span);
         let expected =
             ["0 s", "1 s", "119 s", "2 min", "120 min", "2 h", "2 days", "213503982335 days"];
-        assert_eq!(told, expected);
+        assert_eq!(shown, expected);
     }
 
     #[test]
