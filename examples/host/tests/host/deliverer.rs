@@ -275,3 +275,11 @@ async fn closing_commits_what_is_left() {
     deliverer.close().await.unwrap();
     assert_eq!(world.lock().unwrap().cursors["acme"], "c1");
 }
+
+#[tokio::test]
+async fn a_thread_that_has_ended_is_not_taken_for_an_output_that_nobody_reads() {
+    let (_, deliverer) = start(true);
+    deliverer.clone().close().await.unwrap();
+    let outcome = deliver(&deliverer, "acme", 1, false).await;
+    assert_eq!(outcome, Err(DeliveryError::Ended));
+}
