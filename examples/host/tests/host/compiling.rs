@@ -72,6 +72,25 @@ fn a_signal_is_heard_while_a_component_is_compiled() {
     assert!(!bench.path("state.db").exists());
 }
 
+/// A release is commonly a folder, and a link leads to the one in use.
+#[tokio::test]
+async fn a_component_whose_link_is_led_elsewhere_meanwhile_is_not_left_out() {
+    let bench = beside("", "do = \"events\"");
+    let link = bench.path("other.wasm");
+    let lead_to = |release: &str| {
+        bench.write(release, "no component");
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(bench.path(release), &link).unwrap();
+    };
+    lead_to("one.wasm");
+    let config = bench.path("host.toml");
+    let mut running = Box::pin(run(&config, true, Limits::default()));
+    // As far as to where it waits for the compilers.
+    assert!(tokio::time::timeout(Duration::ZERO, &mut running).await.is_err());
+    lead_to("two.wasm");
+    assert_eq!(running.await, Exit::Misconfigured);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_component_that_is_not_compiled_in_time_costs_its_own_source() {
     let bench = beside(slow(), "do = \"events\"\npages = 3");
