@@ -58,7 +58,7 @@ impl Underway {
             _ => None,
         };
         if let Some(way) = other_way {
-            self.pass.window = Window { way, ..Window::new(from, to) };
+            self.pass.ask_again(way);
             return Ok(self.go_on());
         }
         match obstacle {
@@ -88,8 +88,7 @@ impl Underway {
         } else if secs > 1 {
             self.shorten(secs / 2);
         } else {
-            let way = if way == Way::ROW_BY_ROW { way.other_end() } else { Way::ROW_BY_ROW };
-            pass.window = Window { way, ..Window::new(pass.window.from, pass.window.to) };
+            pass.ask_again(if way == Way::ROW_BY_ROW { way.other_end() } else { Way::ROW_BY_ROW });
         }
         true
     }
@@ -145,8 +144,7 @@ impl Underway {
         }
         // It may have taken so long since each reading does: then the other end comes first.
         if self.count_setback(host) <= SETBACKS_MAX {
-            let Window { from, to, way, .. } = self.pass.window;
-            self.pass.window = Window { way: way.other_end(), ..Window::new(from, to) };
+            self.pass.ask_again(self.pass.window.way.other_end());
             return self;
         }
         let why = "each is older than twenty minutes before the next poll".to_owned();
@@ -160,7 +158,7 @@ impl Underway {
     fn shorten(&mut self, span_secs: i64) {
         let Self { position, pass } = self;
         position.span_secs = span_secs;
-        pass.window = pass.part(pass.window.from, span_secs);
+        pass.ask_part(pass.window.from, span_secs);
     }
 
     /// How many there were without a new row between.

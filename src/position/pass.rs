@@ -20,7 +20,7 @@ use crate::clock::{Clocks, is_jump};
 use crate::config::Config;
 use crate::contract::source::Notice;
 use crate::notices::Notices;
-use crate::position::cursor::{Cursor, PageToken, Pass, Position, Window};
+use crate::position::cursor::{Cursor, PageToken, Pass, Position, Way, Window};
 use crate::position::underway::{Admitted, Ending, Onward, PageFacts, Question, Stuck, Underway};
 use crate::row::Key;
 use crate::timestamp::Second;
@@ -184,9 +184,7 @@ impl Underway {
     }
 
     pub(crate) fn begin_windows(&mut self) {
-        let Self { position, pass } = self;
-        pass.asks_newest = false;
-        pass.window = pass.part(position.watermark, position.span_secs);
+        self.pass.ask_part(self.position.watermark, self.position.span_secs);
     }
 
     /// The window is the whole way, its rows are as many as are known, and its first page holds
@@ -283,10 +281,11 @@ impl Underway {
         }
         pass.setbacks = None;
         pass.short_to = pass.short_to.filter(|short_to| to < *short_to);
-        pass.window = pass.part(to, position.span_secs);
+        pass.ask_part(to, position.span_secs);
         self.go_on()
     }
 
+    #[inline(never)] // In line it makes the component larger.
     fn end_pass(self) -> Onward {
         let Self { position, pass } = self;
         let present = pass.planned + position.clock.offset_secs;
@@ -296,6 +295,7 @@ impl Underway {
         Onward { cursor: Cursor { position, pass: None }, is_caught_up }
     }
 
+    #[inline(never)] // In line it makes the component larger.
     pub(crate) fn go_on(self) -> Onward {
         Onward::to(self.into_cursor())
     }
@@ -323,14 +323,14 @@ impl Underway {
             Question::Newest => position.watermark,
             Question::Whole | Question::Part => pass.window.from,
         };
-        pass.asks_newest = question == Question::Whole
+        if question == Question::Whole
             && from + span_secs < pass.end
-            && position.habits.unanswered.is_none();
-        pass.window = if pass.asks_newest {
-            Window::new(from.max(pass.end - config.window_max_secs), pass.end)
+            && position.habits.unanswered.is_none()
+        {
+            pass.ask_newest(from, config.window_max_secs);
         } else {
-            pass.part(from, span_secs)
-        };
+            pass.ask_part(from, span_secs);
+        }
     }
 
     pub(crate) fn into_cursor(self) -> Cursor {
@@ -346,9 +346,23 @@ impl Position {
 }
 
 impl Pass {
-    /// The window from this second on: as long as this, up to the end of the pass, and never empty.
-    pub(crate) fn part(&self, from: Second, span_secs: i64) -> Window {
-        Window::new(from, self.end.min(from + span_secs).max(from + 1))
+    /// Asks for the newest row of the way from this second on, or of the last so many seconds of it.
+    fn ask_newest(&mut self, from: Second, span_secs_max: i64) {
+        self.asks_newest = true;
+        self.window = Window::new(from.max(self.end - span_secs_max), self.end);
+    }
+
+    /// Asks for the window from this second on: as long as this, up to the end of the pass, and never
+    /// empty.
+    #[inline(never)] // In line it makes the component larger.
+    pub(crate) fn ask_part(&mut self, from: Second, span_secs: i64) {
+        self.asks_newest = false;
+        self.window = Window::new(from, self.end.min(from + span_secs).max(from + 1));
+    }
+
+    /// Asks for the same window from its first page, to be read in this way.
+    pub(crate) fn ask_again(&mut self, way: Way) {
+        self.window = Window { way, ..Window::new(self.window.from, self.window.to) };
     }
 }
 
