@@ -21,9 +21,11 @@ use crate::contract::source::{Batch, ErrorKind, Notice, PollError};
 use crate::contract::step::{Moment, Step};
 use crate::notices::Notices;
 use crate::poll::origin::{Origin, start_default};
-use crate::poll::outcome::{batch, event, stuck, tell_odd_rows, tell_unreadable_rows};
-use crate::position::cursor::{Cursor, Pass};
-use crate::position::underway::{Admitted, Obstacle, Onward, PageFacts, Question, Stuck, Underway};
+use crate::poll::outcome::{Outcome, event, stuck, tell_odd_rows, tell_unreadable_rows};
+use crate::position::cursor::Cursor;
+use crate::position::obstacle::{Obstacle, Stuck};
+use crate::position::pass::Admitted;
+use crate::position::underway::{PageFacts, Question, Underway};
 use crate::reply::Reply;
 use crate::reply::cause::{About, Cause};
 use crate::reply::page::Page;
@@ -234,14 +236,13 @@ impl<'c> Poll<'c> {
             result_count: page.result_count,
             next: page.next.as_deref(),
         };
-        let target = self.underway.pass.end;
         let from = self.underway.pass.window.from;
         let config = self.exchange.config;
         let notices = &mut self.exchange.account.notices;
         let (onward, is_new) = match self.underway.admit(&facts, config, clocks, notices) {
             Ok(Admitted::Delivered { onward, is_new }) => (onward, is_new),
             Ok(Admitted::PutAside(onward)) => {
-                return Ok(batch(self.exchange, onward, target, Vec::new(), at, None));
+                return Ok(Outcome::from(onward).batch(self.exchange, at.second()));
             }
             Err(Stuck) => return Err(stuck(&self.exchange.account, from)),
         };
@@ -256,7 +257,7 @@ impl<'c> Poll<'c> {
         self.exchange.account.stats.duplicates = u32::try_from(duplicates).unwrap_or(u32::MAX);
         tell_odd_rows(new_rows.clone(), notices);
         tell_unreadable_rows(page, new_rows, from, notices);
-        Ok(batch(self.exchange, onward, target, events, at, None))
+        Ok(Outcome { events, ..onward.into() }.batch(self.exchange, at.second()))
     }
 
     fn obstructed(
@@ -272,7 +273,7 @@ impl<'c> Poll<'c> {
             return self.denied(denial, clocks);
         }
         let obstacle = obstacle(self.exchange.account.redact(why));
-        let (from, target) = (self.underway.pass.window.from, self.underway.pass.end);
+        let from = self.underway.pass.window.from;
         let config = self.exchange.config;
         match self.underway.obstructed(
             &obstacle,
@@ -280,7 +281,7 @@ impl<'c> Poll<'c> {
             clocks,
             &mut self.exchange.account.notices,
         ) {
-            Ok(onward) => Ok(batch(self.exchange, onward, target, Vec::new(), at, None)),
+            Ok(onward) => Ok(Outcome::from(onward).batch(self.exchange, at.second())),
             Err(Stuck) => Err(stuck(&self.exchange.account, from)),
         }
     }
@@ -288,16 +289,15 @@ impl<'c> Poll<'c> {
     /// The API does not answer the question for its newest row: the windows are read without it.
     fn without_newest(mut self, date: Option<Second>, at: Moment) -> Batch {
         self.learn_clock(date, at);
-        let target = self.underway.pass.end;
-        let cursor = self.underway.skip_newest();
-        batch(self.exchange, Onward::to(cursor), target, Vec::new(), at, None)
+        Outcome::from(self.underway.skip_newest()).batch(self.exchange, at.second())
     }
 
     /// The request failed. What may have been too much to ask for at once, and was before, is asked
     /// for in parts.
+    #[inline(never)] // In line it makes the component larger.
     fn failed(mut self, cause: Cause, answer: &Answer, at: Moment) -> Result<Batch, PollError> {
-        let Pass { window, end: target, .. } = &self.underway.pass;
-        let (from, secs, target) = (window.from, window.secs(), *target);
+        let window = &self.underway.pass.window;
+        let (from, secs) = (window.from, window.secs());
         if cause.may_be_too_much() && self.origin == Origin::Stored {
             if self.underway.not_answered(self.asked, at.second()) {
                 let what = self.exchange.account.redact(&cause.what);
@@ -308,16 +308,16 @@ impl<'c> Poll<'c> {
                          now on less is asked for at once"
                     ),
                 );
-                let wait_ms = self.exchange.retry_after_ms(&cause, answer);
-                let onward = self.underway.go_on();
-                return Ok(batch(self.exchange, onward, target, Vec::new(), at, wait_ms));
+                let wait_ms = self.exchange.retry_after_ms(&cause, answer).unwrap_or(0);
+                let outcome = Outcome { wait_ms, ..self.underway.go_on().into() };
+                return Ok(outcome.batch(self.exchange, at.second()));
             }
             if cause.about == About::Row && self.underway.is_read_in_every_way(self.asked) {
                 let clocks = self.learn_clock(answer.date, at);
                 let why = self.exchange.account.redact(&cause.what);
                 let (config, notices) = (self.exchange.config, &mut self.exchange.account.notices);
                 let onward = self.underway.unreadable(why, config, clocks, notices);
-                return Ok(batch(self.exchange, onward, target, Vec::new(), at, None));
+                return Ok(Outcome::from(onward).batch(self.exchange, at.second()));
             }
             if secs > 1 {
                 let remedy = "; if it goes on, less is asked for at once";

@@ -2,10 +2,9 @@
 
 use crate::clock::{Clocks, is_jump};
 use crate::contract::source::{Batch, ErrorKind, PollError};
-use crate::contract::step::Moment;
 use crate::poll::Poll;
 use crate::poll::origin::{Origin, start_default};
-use crate::poll::outcome::batch;
+use crate::poll::outcome::Outcome;
 use crate::position::cursor::Cursor;
 use crate::position::underway::Onward;
 use crate::reply::cause::Cause;
@@ -60,8 +59,8 @@ impl Poll<'_> {
         let start = start_default(clocks.server);
         let mut cursor = Cursor::starting_at(start, config.window_max_secs, &config.filters, asked);
         cursor.position.clock = underway.position.clock;
-        let at = Moment { unix_nanos: asked.unix_nanos(), random: [0; 16] };
-        batch(exchange, Onward::to(cursor), clocks.server, Vec::new(), at, None)
+        let onward = Onward { cursor, target: clocks.server, is_caught_up: false };
+        Outcome::from(onward).batch(exchange, asked)
     }
 
     fn ahead_of_the_api(self, ahead_secs: i64) -> PollError {

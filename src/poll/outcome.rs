@@ -4,7 +4,6 @@ use crate::api::account::Account;
 use crate::api::exchange::Exchange;
 use crate::config::Config;
 use crate::contract::source::{Batch, ErrorKind, Event, Notice, PollError, Progress};
-use crate::contract::step::Moment;
 use crate::notices::Notices;
 use crate::position::underway::Onward;
 use crate::reply::page::Page;
@@ -12,35 +11,44 @@ use crate::reply::quota;
 use crate::row::Row;
 use crate::timestamp::{EventTime, Second};
 
-/// The outcome of a poll that went well: events and the cursor past them in one value (I1). `wait_ms`
-/// is what the API wishes for.
-pub(super) fn batch(
-    exchange: Exchange<'_>,
-    onward: Onward,
-    target: Second,
-    events: Vec<Event>,
-    at: Moment,
-    wait_ms: Option<u64>,
-) -> Batch {
-    let Onward { mut cursor, is_caught_up } = onward;
-    let position = &mut cursor.position;
-    let quota = exchange.account.quota;
-    let interval_ms = if is_caught_up { exchange.config.poll_interval_secs * 1_000 } else { 0 };
-    let next_poll_ms =
-        interval_ms.max(quota::spent_wait_ms(quota)).max(wait_ms.unwrap_or_default());
-    let wait_secs = i64::try_from(next_poll_ms.div_ceil(1_000)).unwrap_or(i64::MAX);
-    position.due = at.second() + wait_secs;
-    let notices = exchange.account.notices.into_news(&mut position.told, at.second());
-    let progress = Progress { complete_until: position.watermark, target };
-    Batch {
-        events,
-        cursor: cursor.encode(),
-        more: !is_caught_up,
-        next_poll_ms,
-        notices,
-        stats: exchange.account.stats,
-        progress,
-        quota,
+/// What a poll came to that went well: events, and where it goes on past them (I1).
+pub(super) struct Outcome {
+    pub(super) onward: Onward,
+    pub(super) events: Vec<Event>,
+    /// What the API wishes for. Zero if it wishes for nothing.
+    pub(super) wait_ms: u64,
+}
+
+impl From<Onward> for Outcome {
+    /// Without events.
+    fn from(onward: Onward) -> Self {
+        Self { onward, events: Vec::new(), wait_ms: 0 }
+    }
+}
+
+impl Outcome {
+    /// The batch of a poll that ends at this time by the host's clock, with what it cost and tells.
+    pub(super) fn batch(self, exchange: Exchange<'_>, host: Second) -> Batch {
+        let Self { onward, events, wait_ms } = self;
+        let Onward { mut cursor, target, is_caught_up } = onward;
+        let position = &mut cursor.position;
+        let quota = exchange.account.quota;
+        let interval_ms = if is_caught_up { exchange.config.poll_interval_secs * 1_000 } else { 0 };
+        let next_poll_ms = interval_ms.max(quota::spent_wait_ms(quota)).max(wait_ms);
+        let wait_secs = i64::try_from(next_poll_ms.div_ceil(1_000)).unwrap_or(i64::MAX);
+        position.due = host + wait_secs;
+        let notices = exchange.account.notices.into_news(&mut position.told, host);
+        let progress = Progress { complete_until: position.watermark, target };
+        Batch {
+            events,
+            cursor: cursor.encode(),
+            more: !is_caught_up,
+            next_poll_ms,
+            notices,
+            stats: exchange.account.stats,
+            progress,
+            quota,
+        }
     }
 }
 

@@ -4,7 +4,19 @@ use crate::clock::Clocks;
 use crate::config::Config;
 use crate::notices::Notices;
 use crate::position::cursor::{Pass, Window};
-use crate::position::underway::{Ending, Obstacle, Onward, PageFacts, Stuck, Underway};
+use crate::position::obstacle::{Obstacle, Stuck};
+use crate::position::underway::{Onward, PageFacts, Underway};
+
+/// How a listing ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// As documented: a page that names no next one.
+    Clean,
+    /// With pages without rows, each of which names a next one.
+    Empty,
+    /// Not at all: its pages go round.
+    Round,
+}
 
 impl Underway {
     /// How the listing ends with this page, which is taken in already. None: it goes on.

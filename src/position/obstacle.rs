@@ -8,8 +8,26 @@ use crate::contract::source::Notice;
 use crate::notices::Notices;
 use crate::position::cursor::{Setbacks, Way, Window};
 use crate::position::habits::WITHHELD_DOUBTS;
-use crate::position::underway::{Obstacle, Onward, Question, Stuck, Underway};
+use crate::position::underway::{Onward, Question, Underway};
 use crate::timestamp::Second;
+
+/// Why a window could not be read to its end.
+pub(crate) enum Obstacle {
+    /// So many rows fewer came than the API counts.
+    Short(u64),
+    /// Its pages have no last one.
+    Round,
+    /// A page token is of no use; why.
+    DeadToken(String),
+    /// The answer is larger than it may be; why.
+    TooLarge(String),
+    /// A row makes its page unreadable; why.
+    Unreadable(String),
+}
+
+/// A single second, of which no page token leads on for now. To be tried again.
+#[derive(Debug)]
+pub(crate) struct Stuck;
 
 impl Underway {
     /// Goes around what stands in the way of the window. Keys are kept, so no row comes twice.

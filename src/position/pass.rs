@@ -21,9 +21,23 @@ use crate::config::Config;
 use crate::contract::source::Notice;
 use crate::notices::Notices;
 use crate::position::cursor::{Cursor, PageToken, Pass, Position, Way, Window};
-use crate::position::underway::{Admitted, Ending, Onward, PageFacts, Question, Stuck, Underway};
+use crate::position::listing::Ending;
+use crate::position::obstacle::Stuck;
+use crate::position::underway::{Onward, PageFacts, Question, Underway};
 use crate::row::Key;
 use crate::timestamp::Second;
+
+/// What became of a page.
+pub(crate) enum Admitted {
+    /// Its rows are for later: they are asked for again.
+    PutAside(Onward),
+    /// Its rows were taken in.
+    Delivered {
+        onward: Onward,
+        /// For each row whether it is new.
+        is_new: Vec<bool>,
+    },
+}
 
 impl Cursor {
     /// Sees to it that there is a window to ask for.
@@ -178,9 +192,9 @@ impl Underway {
 
     /// Reads the windows without an answer to the question for the newest row: it saves requests
     /// and memory, and no row depends on it.
-    pub(crate) fn skip_newest(mut self) -> Cursor {
+    pub(crate) fn skip_newest(mut self) -> Onward {
         self.begin_windows();
-        self.into_cursor()
+        self.go_on()
     }
 
     pub(crate) fn begin_windows(&mut self) {
@@ -292,12 +306,14 @@ impl Underway {
         // Of several answers, one that told another time takes nothing back.
         let is_doubted = position.clock.doubt.is_some() && !pass.is_timed;
         let is_caught_up = present - pass.end <= PRESENT_SLACK_SECS && !is_doubted;
-        Onward { cursor: Cursor { position, pass: None }, is_caught_up }
+        Onward { cursor: Cursor { position, pass: None }, target: pass.end, is_caught_up }
     }
 
     #[inline(never)] // In line it makes the component larger.
     pub(crate) fn go_on(self) -> Onward {
-        Onward::to(self.into_cursor())
+        let Self { position, pass } = self;
+        let target = pass.end;
+        Onward { cursor: Cursor { position, pass: Some(pass) }, target, is_caught_up: false }
     }
 
     fn put_aside(self) -> Admitted {
@@ -331,10 +347,6 @@ impl Underway {
         } else {
             pass.ask_part(from, span_secs);
         }
-    }
-
-    pub(crate) fn into_cursor(self) -> Cursor {
-        Cursor { position: self.position, pass: Some(self.pass) }
     }
 }
 
