@@ -92,7 +92,7 @@ impl Format {
 /// The row's text. What is no object becomes one.
 fn raw<'a>(row: &Row<'a>) -> Cow<'a, str> {
     let text = if is_mended(row) { Cow::Owned(mended(row.text)) } else { Cow::Borrowed(row.text) };
-    if row.fields.is_some() { text } else { Cow::Owned(format!("{{\"row\":{text}}}")) }
+    if row.is_object() { text } else { Cow::Owned(format!("{{\"row\":{text}}}")) }
 }
 
 const fn is_mended(row: &Row<'_>) -> bool {

@@ -22,8 +22,8 @@ pub(crate) struct Row<'a> {
     pub(crate) controls: usize,
     /// It is not JSON, or nested too deep to be passed on: never an event.
     pub(crate) is_unreadable: bool,
-    /// What could be read of it. None if it is no object.
-    pub(crate) fields: Option<RowFields<'a>>,
+    /// None if it is no object.
+    identity: Option<Identity<'a>>,
     /// All of its members, in their order; none if they were not wanted, or are very many.
     members: Vec<Member>,
 }
@@ -69,9 +69,9 @@ pub(crate) enum RowDetail {
     Members,
 }
 
-/// The two fields of a row that collecting depends on. All others pass through unread.
+/// What collecting depends on of a row. All else passes through unread.
 #[derive(Default)]
-pub(crate) struct RowFields<'a> {
+struct Identity<'a> {
     id: Option<Cow<'a, str>>,
     time: Option<EventTime>,
 }
@@ -79,7 +79,7 @@ pub(crate) struct RowFields<'a> {
 impl Row<'_> {
     /// When it happened, if that can be read.
     pub(crate) fn time(&self) -> Option<EventTime> {
-        self.fields.as_ref()?.time
+        self.identity.as_ref()?.time
     }
 
     /// What the row is known by: its own `id` and, past an `@`, its time in Unix seconds, since two
@@ -108,18 +108,23 @@ impl Row<'_> {
 
     /// What is not as documented.
     pub(crate) fn oddity(&self) -> Option<&'static str> {
-        match &self.fields {
+        match &self.identity {
             None if self.is_unreadable => None,
             None => Some("it is no object"),
-            Some(RowFields { id: None, .. }) => Some("it has no usable id"),
-            Some(RowFields { time: None, .. }) => Some("its eventTime is unreadable"),
+            Some(Identity { id: None, .. }) => Some("it has no usable id"),
+            Some(Identity { time: None, .. }) => Some("its eventTime is unreadable"),
             Some(_) => None,
         }
     }
 
+    /// Else it is whatever stood where a row should.
+    pub(crate) const fn is_object(&self) -> bool {
+        self.identity.is_some()
+    }
+
     /// All of its members, in their order.
     pub(crate) fn members(&self) -> Cow<'_, [Member]> {
-        if self.fields.is_some() && self.members.is_empty() {
+        if self.is_object() && self.members.is_empty() {
             let (mut walk, mut members) = (Walk::of(self.text), Vec::new());
             // It was walked before: it cannot be malformed now.
             let _ = walk.object(|walk, name| {
@@ -133,7 +138,7 @@ impl Row<'_> {
 
     /// Its own id, if a host can take it.
     pub(crate) fn own_id(&self) -> Option<&str> {
-        self.fields.as_ref()?.id.as_deref()
+        self.identity.as_ref()?.id.as_deref()
     }
 }
 
@@ -161,10 +166,10 @@ impl<'a> Row<'a> {
         let mut members = Vec::new();
         let is_object = walk.peek() == Some(b'{');
         let (start, line_breaks, controls) = (walk.at(), walk.line_breaks(), walk.controls());
-        let fields = if is_object {
+        let identity = if is_object {
             Some(match detail {
-                RowDetail::Text => RowFields::read(walk)?,
-                RowDetail::Members => RowFields::read_with(&mut members, walk)?,
+                RowDetail::Text => Identity::read(walk)?,
+                RowDetail::Members => Identity::read_with(&mut members, walk)?,
             })
         } else {
             walk.skip()?;
@@ -173,7 +178,7 @@ impl<'a> Row<'a> {
         let has_line_breaks = walk.line_breaks() > line_breaks;
         let controls = walk.controls() - controls;
         let text = walk.since(start);
-        Ok(Self { text, has_line_breaks, controls, is_unreadable: false, fields, members })
+        Ok(Self { text, has_line_breaks, controls, is_unreadable: false, identity, members })
     }
 
     /// What stands where a row should and cannot be read.
@@ -183,40 +188,40 @@ impl<'a> Row<'a> {
             has_line_breaks: false,
             controls: 0,
             is_unreadable: true,
-            fields: None,
+            identity: None,
             members: Vec::new(),
         }
     }
 }
 
-impl<'a> RowFields<'a> {
+impl<'a> Identity<'a> {
     fn read(walk: &mut Walk<'a>) -> Result<Self, Malformed> {
-        let mut fields = Self::default();
+        let mut identity = Self::default();
         walk.object(|walk, name| {
             if name.is("id") {
-                fields.id = walk.string_or_skip()?.filter(|id| is_usable(id));
+                identity.id = walk.string_or_skip()?.filter(|id| is_usable(id));
             } else if name.is("eventTime") {
-                fields.time = walk.string_or_skip()?.and_then(|text| EventTime::parse(&text));
+                identity.time = walk.string_or_skip()?.and_then(|text| EventTime::parse(&text));
             } else {
                 walk.skip()?;
             }
             Ok(())
         })?;
-        Ok(fields)
+        Ok(identity)
     }
 
     /// The same, and the members on the way.
     fn read_with(members: &mut Vec<Member>, walk: &mut Walk<'a>) -> Result<Self, Malformed> {
-        let mut fields = Self::default();
+        let mut identity = Self::default();
         let (start, mut count) = (walk.at(), 0);
         members.reserve(MEMBERS_COMMON);
         walk.object(|walk, name| {
             let member = Member::read(walk, name, start)?;
             let said = || said(walk.since(start + member.value), member.is_plain);
             match member.field {
-                Some(Field::Id) => fields.id = said().filter(|id| is_usable(id)),
+                Some(Field::Id) => identity.id = said().filter(|id| is_usable(id)),
                 Some(Field::EventTime) => {
-                    fields.time = said().and_then(|text| EventTime::parse(&text));
+                    identity.time = said().and_then(|text| EventTime::parse(&text));
                 }
                 _ => {}
             }
@@ -229,7 +234,7 @@ impl<'a> RowFields<'a> {
         if count > MEMBERS_KEPT_MAX {
             *members = Vec::new();
         }
-        Ok(fields)
+        Ok(identity)
     }
 }
 

@@ -102,7 +102,7 @@ impl<'a> Members<'a> {
     /// Writes what no place was found for, just as it stands in the row: members that follow each
     /// other there in one go.
     pub(crate) fn write_left(&self, out: &mut JsonWriter) {
-        if self.row.fields.is_none() {
+        if !self.row.is_object() {
             return out.member(r#""row":"#, self.row.text);
         }
         let mut run: Option<(usize, usize)> = None;
