@@ -36,7 +36,6 @@ pub(crate) enum Malformed {
     // eight bytes instead of one, and the component a kilobyte larger.
     TooManyRows,
     NoRows,
-    PageToken,
     Trailing,
 }
 
@@ -319,7 +318,6 @@ impl fmt::Display for Malformed {
             Self::TooLong => "a value is longer than it may be",
             Self::TooManyRows => "it has more rows than a page may have",
             Self::NoRows => "an element of data has no rows",
-            Self::PageToken => "its page token is no string, or too long",
             Self::Trailing => "something follows the JSON value",
         })
     }

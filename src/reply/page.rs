@@ -96,7 +96,7 @@ impl<'a> Page<'a> {
             Json::String(next) if next.len() <= PAGE_TOKEN_BYTES_MAX => {
                 page.next = Some(next.clone().into_owned());
             }
-            _ => page.fault = Some(Malformed::PageToken.to_string()),
+            _ => page.fault = Some(ODD_TOKEN.to_owned()),
         }
         Ok(page)
     }
@@ -142,6 +142,8 @@ impl<'a> Page<'a> {
 /// Far more than any page size that may be asked for. (I5)
 const ROWS_MAX: usize = 10_000;
 const SMALL_VALUE_BYTES_MAX: usize = 64 * 1024;
+
+const ODD_TOKEN: &str = "its page token is no string, or too long";
 
 /// A longer page token is not understood. (I5)
 pub(crate) const PAGE_TOKEN_BYTES_MAX: usize = 16 * 1024;
@@ -296,7 +298,7 @@ mod tests {
         }
         let long = format!("\"{}\"", "x".repeat(PAGE_TOKEN_BYTES_MAX + 1));
         for odd in ["5", "{}", "true", r#"["t"]"#, r#""\ud800""#, &long] {
-            assert_eq!(next(odd), (None, Some(Malformed::PageToken.to_string())), "{odd}");
+            assert_eq!(next(odd), (None, Some(ODD_TOKEN.to_owned())), "{odd}");
         }
     }
 
