@@ -28,25 +28,39 @@
 
 #![allow(clippy::result_large_err, reason = "an error ends a poll: it is moved once")]
 
-mod api;
-mod base64;
-mod check;
-mod clock;
-mod config;
-mod contract;
-mod format;
-mod hex;
-mod json;
-mod notices;
-mod poll;
-mod position;
-mod reply;
-mod row;
-mod secret;
-mod timestamp;
-
+// In the order in which a poll meets them: where a call comes in,
 #[cfg(target_family = "wasm")]
 mod component;
+
+// what it is given,
+mod config;
+
+// the machine that answers it,
+mod check;
+mod poll;
+
+// where collection stands, and what is to be asked,
+mod position;
+
+// the asking,
+mod api;
+
+// what the answer means,
+mod reply;
+mod row;
+
+// and what becomes of it.
+mod format;
+mod notices;
+
+// What all of them stand on.
+mod base64;
+mod clock;
+mod contract;
+mod hex;
+mod json;
+mod secret;
+mod timestamp;
 
 pub use api::access_token::TokenCache;
 pub use check::{PendingCheck, check};
