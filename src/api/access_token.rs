@@ -26,7 +26,7 @@ pub struct TokenCache(Option<AccessToken>);
 
 /// A token, and what it was given for: the configuration may change between two polls.
 #[derive(Debug)]
-struct AccessToken {
+pub(crate) struct AccessToken {
     text: Secret<String>,
     good_until: Second,
     base_url: String,
@@ -40,11 +40,10 @@ impl TokenCache {
         Self(None)
     }
 
-    /// The token for these credentials, if there is one that is good for a while yet.
-    pub(crate) fn token(&self, base_url: &str, client: &OauthClient, now: Second) -> Option<&str> {
-        let token = self.0.as_ref()?;
-        let is_ours = token.base_url == base_url && token.client == *client;
-        (is_ours && now < token.good_until).then(|| token.text.expose().as_str())
+    /// The token for these credentials, if there is one.
+    pub(crate) fn token(&self, base_url: &str, client: &OauthClient) -> Option<&AccessToken> {
+        let is_ours = |token: &&AccessToken| token.base_url == base_url && token.client == *client;
+        self.0.as_ref().filter(is_ours)
     }
 
     /// Keeps a token that was asked for at `asked`.
@@ -66,6 +65,17 @@ impl TokenCache {
     /// The API does not take it any more.
     pub(crate) fn forget(&mut self) {
         self.0 = None;
+    }
+}
+
+impl AccessToken {
+    /// For a while yet.
+    pub(crate) fn is_good_at(&self, now: Second) -> bool {
+        now < self.good_until
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.text.expose().clone()
     }
 }
 

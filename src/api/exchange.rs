@@ -11,7 +11,7 @@
 
 use uuid::Builder;
 
-use crate::api::access_token::{Granted, NotGranted, TOKEN_PATH, TokenCache};
+use crate::api::access_token::{AccessToken, Granted, NotGranted, TOKEN_PATH, TokenCache};
 use crate::api::account::Account;
 use crate::api::request::PATH;
 use crate::api::signing;
@@ -48,6 +48,8 @@ pub(crate) struct Exchange<'c> {
     retries: u8,
     /// The access token was given out for this poll.
     has_new_token: bool,
+    /// The longest time for the next request.
+    timeout_ms: u32,
 }
 
 /// What the request that is under way asks for.
@@ -98,6 +100,7 @@ impl<'c> Exchange<'c> {
             awaits: Awaits::Logs,
             retries: 0,
             has_new_token: false,
+            timeout_ms: TIMEOUT_MS,
         }
     }
 
@@ -113,7 +116,11 @@ impl<'c> Exchange<'c> {
                 self.logs_request(signing::headers(keys, PATH, self.made, request_id))
             }
             Auth::Oauth2(client) => {
-                match self.tokens.token(&config.base_url, client, at.second()).map(str::to_owned) {
+                // A new one serves the poll to its end, however short its life.
+                let is_good =
+                    |token: &&AccessToken| self.has_new_token || token.is_good_at(at.second());
+                let token = self.tokens.token(&config.base_url, client).filter(is_good);
+                match token.map(AccessToken::text) {
                     Some(token) => self.logs_request_with(token),
                     None => self.token_request(client, at),
                 }
@@ -208,8 +215,7 @@ impl<'c> Exchange<'c> {
             }
             Auth::Oauth2(client) if refusal.is_of_access_token() => {
                 self.tokens.forget();
-                let is_old = !core::mem::replace(&mut self.has_new_token, true);
-                is_old.then(|| self.token_request(client, at))
+                (!self.has_new_token).then(|| self.token_request(client, at))
             }
             Auth::Oauth2(_) => {
                 // What the application may do can be part of its token: a person may be mending that.
@@ -310,7 +316,9 @@ impl<'c> Exchange<'c> {
     fn logs_request(&mut self, mut headers: Vec<(&'static str, String)>) -> Request {
         self.awaits = Awaits::Logs;
         headers.push(("content-type", "application/json".into()));
-        self.request(PATH, headers, self.body.clone())
+        let request = self.request(PATH, headers, self.body.clone());
+        self.timeout_ms = AGAIN_TIMEOUT_MS;
+        request
     }
 
     fn request(
@@ -325,14 +333,15 @@ impl<'c> Exchange<'c> {
             url: format!("{}{path}", self.config.base_url),
             headers,
             body,
-            timeout_ms: if self.is_first_try() { TIMEOUT_MS } else { AGAIN_TIMEOUT_MS },
+            timeout_ms: self.timeout_ms,
         }
     }
 }
 
-/// The longest time for one request.
+/// The longest time for the first request for logs, and for the token that it waits for.
 const TIMEOUT_MS: u32 = 30_000;
-/// The same for what is asked again in one poll: a host's patience with all of it is two minutes.
+/// The same for what follows, of which there is at most a token and the logs three times: together less
+/// than the two minutes that a host gives one call.
 const AGAIN_TIMEOUT_MS: u32 = 20_000;
 /// The largest reply that is read, decoded. (I5)
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;

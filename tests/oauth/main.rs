@@ -1,7 +1,8 @@
 //! API 2.0: access tokens are asked for, kept, replaced and given up as the contract says.
 //!
 //! `instance.rs` is what the tests poll with; `tokens.rs` has the life of a token, `endpoint.rs` the
-//! replies of its endpoint, `credentials.rs` what a change of credentials does.
+//! replies of its endpoint, `credentials.rs` what a change of credentials does, `time.rs` how long a call
+//! may take.
 //!
 //! Seen to fail, each by the fault put into the code: a token used to its end or past it, for other
 //! credentials or another base URL; no cap on its life; 403 of the endpoint not judged; a reply too
@@ -17,4 +18,5 @@ mod fake;
 mod credentials;
 mod endpoint;
 mod instance;
+mod time;
 mod tokens;
