@@ -59,14 +59,15 @@ impl<'c> Check<'c> {
     ) -> Step<PendingCheck<'c>, Report> {
         let answer = self.exchange.receive(reply);
         let error = match self.exchange.take(&answer, false, RowDetail::Text) {
-            Err(error) => error,
+            Err(why) => self.exchange.fail_without_token(why, &answer),
             Ok(Taken::Next(request)) => return Step::Send(request, PendingCheck(self)),
             Ok(Taken::Reply(reply)) => match reply {
                 Reply::Page(page) => return Step::Done(Ok(self.report(&page, answer.date, at))),
                 Reply::Credentials(refusal, may_be_the_clock) => {
-                    match self.exchange.refused(refusal, may_be_the_clock, &answer, at, None) {
-                        Ok(request) => return Step::Send(request, PendingCheck(self)),
-                        Err(error) => error,
+                    let date = answer.date;
+                    match self.exchange.retry_refused(refusal, may_be_the_clock, date, at, None) {
+                        Some(request) => return Step::Send(request, PendingCheck(self)),
+                        None => self.exchange.fail_refused(refusal, &answer),
                     }
                 }
                 Reply::Failed(cause) => match self.other_question(&cause, &answer, at) {
@@ -74,7 +75,7 @@ impl<'c> Check<'c> {
                     None => self.exchange.fail_for(&cause, &answer),
                 },
                 Reply::TooLarge(why) | Reply::DeadToken(why) => {
-                    let account = &self.exchange.account;
+                    let account = self.exchange.account;
                     let message =
                         format!("the API's answer is too large: {}", account.redact(&why));
                     account.fail(ErrorKind::Protocol, "too_large", message)

@@ -128,7 +128,7 @@ impl<'c> Poll<'c> {
         let reply = match self.exchange.take(&answer, has_page_token, detail) {
             Ok(Taken::Reply(reply)) => reply,
             Ok(Taken::Next(request)) => return Step::Send(request, Pending(self)),
-            Err(error) => return Step::Done(Err(error)),
+            Err(why) => return Step::Done(Err(self.exchange.fail_without_token(why, &answer))),
         };
         if answer.reply.as_ref().is_ok_and(|response| response.status == 200)
             && let Some(request) = self.another_look(answer.date, at)
@@ -162,9 +162,10 @@ impl<'c> Poll<'c> {
                 if let Some(date) = answer.date.filter(|_| !is_known) {
                     self.end_by(date);
                 }
-                match self.exchange.refused(refusal, may_be_the_clock, &answer, at, known) {
-                    Ok(request) => return Step::Send(request, Pending(self)),
-                    Err(error) => Err(error),
+                let date = answer.date;
+                match self.exchange.retry_refused(refusal, may_be_the_clock, date, at, known) {
+                    Some(request) => return Step::Send(request, Pending(self)),
+                    None => Err(self.exchange.fail_refused(refusal, &answer)),
                 }
             }
             Reply::Failed(cause) => return self.after_failure(cause, &answer, at),
@@ -244,7 +245,7 @@ impl<'c> Poll<'c> {
             Ok(Admitted::PutAside(onward)) => {
                 return Ok(Outcome::from(onward).batch(self.exchange, at.second()));
             }
-            Err(Stuck) => return Err(stuck(&self.exchange.account, from)),
+            Err(Stuck) => return Err(stuck(self.exchange.account, from)),
         };
         let new_rows = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
         let new_rows = new_rows.map(|(row, _)| row);
@@ -282,7 +283,7 @@ impl<'c> Poll<'c> {
             &mut self.exchange.account.notices,
         ) {
             Ok(onward) => Ok(Outcome::from(onward).batch(self.exchange, at.second())),
-            Err(Stuck) => Err(stuck(&self.exchange.account, from)),
+            Err(Stuck) => Err(stuck(self.exchange.account, from)),
         }
     }
 

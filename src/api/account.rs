@@ -49,10 +49,10 @@ impl Account {
         self.secrets.are_repeated_in(text)
     }
 
-    /// An error to end in. `message` is in this source's own words, or redacted. It comes without
-    /// notices: the old cursor stands, so they would come with each try again. The caller ends with it.
+    /// Ends in an error. `message` is in this source's own words, or redacted. It comes without
+    /// notices: the old cursor stands, so they would come with each try again.
     #[inline(never)] // In line it makes the component larger.
-    pub(crate) fn fail(&self, kind: ErrorKind, code: &'static str, message: String) -> PollError {
+    pub(crate) fn fail(self, kind: ErrorKind, code: &'static str, message: String) -> PollError {
         PollError { stats: self.stats, quota: self.quota, ..PollError::new(kind, code, message) }
     }
 }

@@ -156,49 +156,32 @@ impl<'c> Exchange<'c> {
     }
 
     /// What came of an answer: the request that waited for it, or what the API says of the logs. That
-    /// borrows of the answer, so `receive` goes before it. The error is the end.
+    /// borrows of the answer, so `receive` goes before it. Without a token it is to fail.
     pub(crate) fn take<'a>(
         &mut self,
         answer: &'a Answer,
         has_page_token: bool,
         detail: RowDetail,
-    ) -> Result<Taken<'a>, PollError> {
+    ) -> Result<Taken<'a>, NotGranted> {
         let client = match &self.config.auth {
             Auth::Oauth2(client) if self.awaits == Awaits::AccessToken => client,
             _ => return Ok(Taken::Reply(answer.read(has_page_token, detail))),
         };
-        match Granted::read(&answer.reply, &answer.body) {
-            Ok(granted) => {
-                self.tokens.keep(&granted, &self.config.base_url, client, self.made);
-                self.has_new_token = true;
-                self.dates_before.extend(answer.date);
-                Ok(Taken::Next(self.logs_request_with(granted.token)))
-            }
-            Err(NotGranted::Credentials(refusal)) => Err(self.fail_refused(refusal, answer)),
-            Err(NotGranted::Failed(cause)) => Err(self.fail_for(&cause, answer)),
-        }
+        let granted = Granted::read(&answer.reply, &answer.body)?;
+        self.tokens.keep(&granted, &self.config.base_url, client, self.made);
+        self.has_new_token = true;
+        self.dates_before.extend(answer.date);
+        Ok(Taken::Next(self.logs_request_with(granted.token)))
     }
 
-    /// The credentials are refused: the request once more, if it can be put right here; or the end.
-    pub(crate) fn refused(
-        &mut self,
-        refusal: Refusal,
-        may_be_the_clock: MayBeTheClock,
-        answer: &Answer,
-        at: Moment,
-        offset_secs: Option<i64>,
-    ) -> Result<Request, PollError> {
-        self.retry_refused(refusal, may_be_the_clock, answer.date, at, offset_secs)
-            .ok_or_else(|| self.fail_refused(refusal, answer))
-    }
-
-    /// The request once more, if what refused it can be put right here: the API's clock, where the
-    /// host's was off and can be the reason; or the access token, if it was an old one.
+    /// The credentials are refused: the request once more, if what refused it can be put right here:
+    /// the API's clock, where the host's was off and can be the reason; or the access token, if it was
+    /// an old one. None: it is to fail.
     ///
     /// `offset_secs` is what is known of the API's clock, if anything is. It is tried once more, at
     /// another node, before an answer is believed that says otherwise; and so is what an earlier
     /// answer of this poll said: where nodes answer in turn, its own comes next.
-    fn retry_refused(
+    pub(crate) fn retry_refused(
         &mut self,
         refusal: Refusal,
         MayBeTheClock(may_be_the_clock): MayBeTheClock,
@@ -258,7 +241,7 @@ impl<'c> Exchange<'c> {
 
     /// Ends in the error that a reply is. One that may pass comes with the wait that the API wishes
     /// for.
-    pub(crate) fn fail_for(&mut self, cause: &Cause, answer: &Answer) -> PollError {
+    pub(crate) fn fail_for(self, cause: &Cause, answer: &Answer) -> PollError {
         if cause.code == Cause::NOT_THE_API {
             // It may stand for a token that has run out.
             self.tokens.forget();
@@ -278,8 +261,16 @@ impl<'c> Exchange<'c> {
             .and_then(|response| quota::retry_after_ms(response, cause.about == About::Rate, now))
     }
 
+    /// Ends because there is no access token.
+    pub(crate) fn fail_without_token(self, why: NotGranted, answer: &Answer) -> PollError {
+        match why {
+            NotGranted::Credentials(refusal) => self.fail_refused(refusal, answer),
+            NotGranted::Failed(cause) => self.fail_for(&cause, answer),
+        }
+    }
+
     /// Ends because the credentials, or what they may do, are refused by what was asked last.
-    fn fail_refused(&mut self, refusal: Refusal, answer: &Answer) -> PollError {
+    pub(crate) fn fail_refused(self, refusal: Refusal, answer: &Answer) -> PollError {
         let auth = &self.config.auth;
         if self.awaits == Awaits::Logs
             && refusal.is_of_access_token()

@@ -98,7 +98,7 @@ pub(super) fn tell_unreadable_rows<'a>(
     ));
 }
 
-pub(super) fn stuck(account: &Account, from: Second) -> PollError {
+pub(super) fn stuck(account: Account, from: Second) -> PollError {
     account.fail(
         ErrorKind::Protocol,
         "page_token_refused",
