@@ -22,27 +22,27 @@ use std::process::ExitCode;
 use collect::Collector;
 use config::Fault;
 use log::Log;
-use options::{Options, USAGE, Wish};
+use options::{Command, Options, USAGE};
 use source::{Imported, Source as _};
 use state::State;
 use waits::Thread;
 
 fn main() -> ExitCode {
-    let wish = match Options::parse(std::env::args_os().skip(1)) {
-        Ok(wish) => wish,
+    let command = match Options::parse(std::env::args_os().skip(1)) {
+        Ok(command) => command,
         Err(why) => {
             let log = Log::new(io::stderr(), Vec::new());
             log.error("usage", &format!("{why}; see --help"));
             return ExitCode::FAILURE;
         }
     };
-    match wish {
-        Wish::Help => match io::Write::write_all(&mut io::stdout(), USAGE.as_bytes()) {
+    match command {
+        Command::Help => match io::Write::write_all(&mut io::stdout(), USAGE.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         },
-        Wish::Collect(options) if collect(&options) => ExitCode::SUCCESS,
-        Wish::Collect(_) => ExitCode::FAILURE,
+        Command::Collect(options) if collect(&options) => ExitCode::SUCCESS,
+        Command::Collect(_) => ExitCode::FAILURE,
     }
 }
 

@@ -7,7 +7,7 @@ use lexopt::{Arg, Parser, ValueExt as _};
 
 /// What the command is asked for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum Command {
     Help,
     Collect(Options),
 }
@@ -24,7 +24,9 @@ pub(crate) struct Options {
 
 impl Options {
     /// Reads the arguments, the program's name left out.
-    pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Wish, lexopt::Error> {
+    pub(crate) fn parse(
+        args: impl IntoIterator<Item = OsString>,
+    ) -> Result<Command, lexopt::Error> {
         let mut options = Self { config: None, state: ".".into(), until_caught_up: false };
         let mut parser = Parser::from_args(args);
         while let Some(arg) = parser.next()? {
@@ -32,7 +34,7 @@ impl Options {
                 Arg::Long("config") => options.config = Some(parser.value()?.into()),
                 Arg::Long("state") => options.state = parser.value()?.into(),
                 Arg::Long("until-caught-up") => options.until_caught_up = true,
-                Arg::Long("help") | Arg::Short('h') => return Ok(Wish::Help),
+                Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
                 // Shows what it was, quoted.
                 Arg::Value(value) => {
                     return Err(format!("unexpected argument {:?}", value.string()?).into());
@@ -40,7 +42,7 @@ impl Options {
                 other => return Err(other.unexpected()),
             }
         }
-        Ok(Wish::Collect(options))
+        Ok(Command::Collect(options))
     }
 }
 
@@ -64,14 +66,14 @@ mod tests {
 
     use super::*;
 
-    fn parse(args: &[&str]) -> Result<Wish, String> {
+    fn parse(args: &[&str]) -> Result<Command, String> {
         Options::parse(args.iter().map(OsString::from)).map_err(|error| error.to_string())
     }
 
     #[test]
     fn every_option_has_a_default() {
         let options = Options { config: None, state: ".".into(), until_caught_up: false };
-        assert_eq!(parse(&[]), Ok(Wish::Collect(options)));
+        assert_eq!(parse(&[]), Ok(Command::Collect(options)));
     }
 
     #[test]
@@ -82,8 +84,8 @@ mod tests {
             until_caught_up: true,
         };
         let args = ["--until-caught-up", "--state=/state", "--config", "c.json"];
-        assert_eq!(parse(&args), Ok(Wish::Collect(options)));
-        assert_eq!(parse(&["--config", "x", "--help"]), Ok(Wish::Help));
+        assert_eq!(parse(&args), Ok(Command::Collect(options)));
+        assert_eq!(parse(&["--config", "x", "--help"]), Ok(Command::Help));
     }
 
     #[test]
