@@ -50,8 +50,9 @@ const TREES: [Tree; 4] = [
     Tree {
         folder: "examples/contract/src",
         floors: &[
-            &["environment", "secret_key", "request", "batch", "error_kind", "redact"],
-            &["wait", "printable"],
+            &["configuration", "schema", "request", "batch", "error_kind", "redact"],
+            &["environment", "secret_key", "wait"],
+            &["fault", "printable"],
         ],
     },
     Tree {

@@ -5,33 +5,32 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use serde_json::Value;
-use source_contract::environment::{Lookup, substitute};
-use source_contract::secret_key::is_secret_key;
+use source_contract::configuration::fill_in;
+use source_contract::environment::Lookup;
+use source_contract::fault::Fault;
+use source_contract::schema;
 
 /// A configuration as the source takes it.
-#[derive(Debug)]
 pub(crate) struct Config {
     /// Holds secrets.
     pub(crate) json: String,
-    /// What came from the environment, and what is under names of secrets.
+    /// What is to be told nowhere.
     pub(crate) secrets: Vec<String>,
 }
 
-/// What is wrong with a configuration.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// Member names joined by dots, with indices in brackets; empty for all of it.
-    pub(crate) path: String,
-    pub(crate) message: String,
-    pub(crate) remedy: String,
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").finish_non_exhaustive()
+    }
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, message, remedy } = self;
-        let path = if path.is_empty() { "configuration" } else { path };
-        write!(f, "{path}: {message}; {remedy}")
+impl Config {
+    /// The same, with what the source's own schema marks as secret taken for secret.
+    pub(crate) fn heed(mut self, schema: &str) -> Result<Self, Vec<Fault>> {
+        let marked = schema::secrets(schema, &self.json)
+            .map_err(|why| vec![whole(why, "compose the command with another source")])?;
+        self.secrets.extend(marked);
+        Ok(self)
     }
 }
 
@@ -57,9 +56,8 @@ pub(crate) fn load(file: Option<&Path>, lookup: Lookup<'_>) -> Result<Config, Ve
         let (line, column) = (error.line(), error.column());
         vec![whole(format!("it is no JSON from line {line}, column {column} on"), "mend it there")]
     })?;
-    let (mut secrets, mut faults) = (Vec::new(), Vec::new());
-    fill_in(&mut value, "", false, lookup, &mut secrets, &mut faults);
-    if faults.is_empty() { Ok(Config { json: value.to_string(), secrets }) } else { Err(faults) }
+    let secrets = fill_in(&mut value, "", lookup)?;
+    Ok(Config { json: value.to_string(), secrets })
 }
 
 fn read(file: &Path) -> Result<String, Fault> {
@@ -75,50 +73,8 @@ fn read(file: &Path) -> Result<String, Fault> {
     Ok(text)
 }
 
-/// Replaces `${NAME}` in every string below, and gathers what is to be told nowhere: `secret` says that
-/// all of it is.
-fn fill_in(
-    value: &mut Value,
-    path: &str,
-    secret: bool,
-    lookup: Lookup<'_>,
-    secrets: &mut Vec<String>,
-    faults: &mut Vec<Fault>,
-) {
-    match value {
-        Value::String(text) => match substitute(text, lookup) {
-            Ok(replaced) => {
-                secrets.extend(replaced.secrets);
-                *text = replaced.text;
-                if secret {
-                    secrets.push(text.clone());
-                }
-            }
-            Err(wrong) => faults.extend(wrong.into_iter().map(|(message, remedy)| Fault {
-                path: path.to_owned(),
-                message,
-                remedy,
-            })),
-        },
-        Value::Array(values) => {
-            for (index, value) in values.iter_mut().enumerate() {
-                fill_in(value, &format!("{path}[{index}]"), secret, lookup, secrets, faults);
-            }
-        }
-        Value::Object(members) => {
-            for (name, value) in members {
-                let dot = if path.is_empty() { "" } else { "." };
-                let secret = secret || is_secret_key(name);
-                fill_in(value, &format!("{path}{dot}{name}"), secret, lookup, secrets, faults);
-            }
-        }
-        Value::Number(number) if secret => secrets.push(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
 fn whole(message: String, remedy: impl Into<String>) -> Fault {
-    Fault { path: String::new(), message, remedy: remedy.into() }
+    Fault::new("", message, remedy)
 }
 
 /// Holds the configuration if no file does.
@@ -142,26 +98,28 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_filled_in_at_any_depth() {
-        let json = r#"{"a": "${KEY}", "b": [1, {"c": "x${KEY}"}], "${KEY}": true}"#;
-        let config = from_variable(json).unwrap();
-        assert_eq!(config.json, r#"{"${KEY}":true,"a":"s3cret","b":[1,{"c":"xs3cret"}]}"#);
-        assert_eq!(config.secrets, ["s3cret", "s3cret"]);
+    fn values_of_the_environment_are_put_in_and_known_as_secrets() {
+        let config = from_variable(r#"{"auth": {"any": "${KEY}", "app_key": 12345}}"#).unwrap();
+        assert_eq!(config.json, r#"{"auth":{"any":"s3cret","app_key":12345}}"#);
+        assert_eq!(config.secrets, ["s3cret", "12345"]);
+        let faults = from_variable(r#"{"a": ["${NONE}"]}"#).unwrap_err();
+        assert_eq!(faults[0].path, "a[0]");
     }
 
     #[test]
-    fn what_stands_under_the_name_of_a_secret_is_one_wherever_it_came_from() {
-        let json = r#"{"auth": {"Client_Secret": ["wr1tten"], "id": "plain", "app_key": 12345}}"#;
-        assert_eq!(from_variable(json).unwrap().secrets, ["wr1tten", "12345"]);
+    fn what_the_schema_of_the_source_marks_is_a_secret_whatever_its_name() {
+        let schema = r#"{"properties": {"user": {}, "word": {"writeOnly": true}}}"#;
+        let config = from_variable(r#"{"user": "plain", "word": "m4rked"}"#).unwrap();
+        assert!(config.secrets.is_empty());
+        assert_eq!(config.heed(schema).unwrap().secrets, ["m4rked"]);
+        let faults = from_variable("{}").unwrap().heed(&" ".repeat(2 << 20)).unwrap_err();
+        assert!(faults[0].message.contains("schema"), "{faults:?}");
     }
 
     #[test]
-    fn a_name_that_is_not_set_is_told_with_its_path() {
-        let faults = from_variable(r#"{"auth": {"keys": ["", "${NONE}"]}, "x": "${"}"#);
-        let faults: Vec<String> = faults.unwrap_err().iter().map(ToString::to_string).collect();
-        assert_eq!(faults.len(), 2, "{faults:?}");
-        assert!(faults[0].starts_with("auth.keys[1]: the environment variable NONE is not set; "));
-        assert!(faults[1].starts_with("x: "), "{faults:?}");
+    fn a_configuration_that_is_printed_shows_no_secret() {
+        let config = from_variable(r#"{"a": "${KEY}"}"#).unwrap();
+        assert!(!format!("{config:?}").contains("s3cret"));
     }
 
     #[test]

@@ -20,10 +20,10 @@ use std::io;
 use std::process::ExitCode;
 
 use collect::Collector;
-use config::Fault;
 use log::Log;
 use options::{Command, Options, USAGE};
-use source::{Imported, Source as _};
+use source::Imported;
+use source_contract::fault::Fault;
 use state::State;
 use waits::Thread;
 
@@ -48,23 +48,24 @@ fn main() -> ExitCode {
 
 /// Collects as the options say. Whether all went well.
 fn collect(options: &Options) -> bool {
-    let config = config::load(options.config.as_deref(), &|name| std::env::var_os(name));
+    // Its secrets have to be known before the source says anything of them.
+    let config = config::load(options.config.as_deref(), &|name| std::env::var_os(name))
+        .and_then(|config| config.heed(&source::schema()));
     let config = match config {
         Ok(config) => config,
         Err(faults) => {
             let log = Log::new(io::stderr(), Vec::new());
-            tell(&log, &faults);
+            log_faults(&log, &faults);
             return false;
         }
     };
     let log = Log::new(io::stderr(), config.secrets);
-    let source = Imported;
-    if let Err(faults) = source.validate(&config.json) {
-        tell(&log, &faults);
+    if let Err(faults) = source::validate(&config.json) {
+        log_faults(&log, &faults);
         return false;
     }
     let collector = Collector {
-        source,
+        source: Imported,
         config: config.json,
         state: State::new(&options.state),
         output: io::stdout(),
@@ -75,7 +76,7 @@ fn collect(options: &Options) -> bool {
     collector.run()
 }
 
-fn tell(log: &Log<io::Stderr>, faults: &[Fault]) {
+fn log_faults(log: &Log<io::Stderr>, faults: &[Fault]) {
     for fault in faults {
         log.error("config", &log.clean(&fault.to_string()));
     }

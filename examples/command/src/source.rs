@@ -1,29 +1,30 @@
-//! The source that is driven.
+//! The source that is driven: the one that the composition plugs in.
+
+use source_contract::fault::Fault;
 
 use crate::bindings::{self, Batch, Diagnostic, PollError};
-use crate::config::Fault;
 
-/// What a source can do, as far as a driver needs it.
+/// The JSON Schema of its configuration.
+pub(crate) fn schema() -> String {
+    bindings::describe().config_schema
+}
+
+/// Every fault of a configuration.
+pub(crate) fn validate(config: &str) -> Result<(), Vec<Fault>> {
+    let fault = |found: Diagnostic| Fault::new(found.path, found.message, found.remedy);
+    bindings::validate(config).map_err(|found| found.into_iter().map(fault).collect())
+}
+
+/// What the loop polls: a test has its own.
 pub(crate) trait Source {
-    /// Every fault of a configuration.
-    fn validate(&self, config: &str) -> Result<(), Vec<Fault>>;
     /// One page.
     fn poll(&mut self, config: &str, cursor: Option<&str>) -> Result<Batch, Box<PollError>>;
 }
 
-/// The one that the composition plugs in.
+/// The source itself.
 pub(crate) struct Imported;
 
 impl Source for Imported {
-    fn validate(&self, config: &str) -> Result<(), Vec<Fault>> {
-        let told = |fault: Diagnostic| Fault {
-            path: fault.path,
-            message: fault.message,
-            remedy: fault.remedy,
-        };
-        bindings::validate(config).map_err(|faults| faults.into_iter().map(told).collect())
-    }
-
     fn poll(&mut self, config: &str, cursor: Option<&str>) -> Result<Batch, Box<PollError>> {
         bindings::poll(config, cursor).map_err(Box::new)
     }

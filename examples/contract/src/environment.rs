@@ -1,5 +1,7 @@
 //! Replaces `${NAME}` in a text by the environment's value of that name.
 
+use crate::fault::Fault;
+
 /// Where values of the environment come from.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<std::ffi::OsString>;
 
@@ -12,8 +14,10 @@ pub struct Substituted {
     pub secrets: Vec<String>,
 }
 
-/// Replaces every `${NAME}` of the text. The error tells each thing that is wrong, with its remedy.
-pub fn substitute(text: &str, lookup: Lookup<'_>) -> Result<Substituted, Vec<(String, String)>> {
+/// Replaces every `${NAME}` of the text, which stands at `path` of a configuration. The error tells each
+/// thing that is wrong.
+pub fn substitute(text: &str, path: &str, lookup: Lookup<'_>) -> Result<Substituted, Vec<Fault>> {
+    let fault = |message: String, remedy: &str| Fault::new(path, message, remedy);
     let mut out = String::with_capacity(text.len());
     let (mut secrets, mut faults) = (Vec::new(), Vec::new());
     let mut rest = text;
@@ -27,10 +31,9 @@ pub fn substitute(text: &str, lookup: Lookup<'_>) -> Result<Substituted, Vec<(St
         out.push_str(&rest[..at]);
         let name = rest[at + 2..].split_once('}').filter(|(name, _)| is_name(name));
         let Some((name, after)) = name else {
-            faults.push((
+            faults.push(fault(
                 "`${` begins no `${NAME}`".to_owned(),
-                "close it after a name of letters, digits and `_`, or write `$${` for a plain `${`"
-                    .to_owned(),
+                "close it after a name of letters, digits and `_`, or write `$${` for a plain `${`",
             ));
             return Err(faults);
         };
@@ -39,13 +42,13 @@ pub fn substitute(text: &str, lookup: Lookup<'_>) -> Result<Substituted, Vec<(St
                 out.push_str(&value);
                 secrets.push(value);
             }
-            Some(Err(_)) => faults.push((
+            Some(Err(_)) => faults.push(fault(
                 format!("the environment variable {name} is not UTF-8"),
-                "set it to UTF-8 text".to_owned(),
+                "set it to UTF-8 text",
             )),
-            None => faults.push((
+            None => faults.push(fault(
                 format!("the environment variable {name} is not set"),
-                "set it, or write `$${` for a plain `${`".to_owned(),
+                "set it, or write `$${` for a plain `${`",
             )),
         }
         rest = after;
@@ -78,12 +81,12 @@ mod tests {
     }
 
     fn text(input: &str) -> String {
-        substitute(input, &environment).ok().unwrap().text
+        substitute(input, "a", &environment).ok().unwrap().text
     }
 
     #[test]
     fn names_are_replaced_and_told_as_secrets() {
-        let done = substitute("a ${KEY} b ${KEY}", &environment).ok().unwrap();
+        let done = substitute("a ${KEY} b ${KEY}", "a", &environment).ok().unwrap();
         assert_eq!(done.text, "a s3cret b s3cret");
         assert_eq!(done.secrets, ["s3cret", "s3cret"]);
     }
@@ -101,15 +104,16 @@ mod tests {
 
     #[test]
     fn every_name_that_is_not_set_is_told() {
-        let faults = substitute("${ONE}${TWO}", &environment).err().unwrap();
+        let faults = substitute("${ONE}${TWO}", "a", &environment).err().unwrap();
         assert_eq!(faults.len(), 2);
-        assert!(faults[0].0.contains("ONE") && faults[1].0.contains("TWO"));
+        assert!(faults[0].message.contains("ONE") && faults[1].message.contains("TWO"));
+        assert!(faults.iter().all(|fault| fault.path == "a"));
     }
 
     #[test]
     fn a_malformed_name_is_a_fault() {
         for input in ["${", "${}", "${A B}", "${1A}", "x ${KEY"] {
-            assert!(substitute(input, &environment).is_err(), "{input}");
+            assert!(substitute(input, "a", &environment).is_err(), "{input}");
         }
     }
 }

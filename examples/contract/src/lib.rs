@@ -6,8 +6,11 @@
 //! does the page in `examples/browser`.
 //!
 //! ```text
-//! environment   `${NAME}` in a configuration
+//! configuration values of the environment put in, and which are secret by origin or name
+//! schema        which of its values a source's own schema marks as secret
+//! environment   `${NAME}` in a text
 //! secret_key    which keys of a configuration have secrets for values
+//! fault         what is wrong with a configuration, and what to do about it
 //! request       what a source may send: method, headers, how long a URL may be
 //! batch         whether a batch is one of the contract
 //! error_kind    what a host does after each kind of error
@@ -20,10 +23,13 @@
 #![allow(clippy::missing_errors_doc, clippy::must_use_candidate)]
 
 pub mod batch;
+pub mod configuration;
 pub mod environment;
 pub mod error_kind;
+pub mod fault;
 pub mod printable;
 pub mod redact;
 pub mod request;
+pub mod schema;
 pub mod secret_key;
 pub mod wait;

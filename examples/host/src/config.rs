@@ -3,7 +3,6 @@
 pub(crate) mod fault;
 mod files;
 mod output;
-mod schema;
 mod section;
 mod source;
 mod values;
@@ -20,8 +19,8 @@ use crate::config::section::Section;
 use crate::machine::disk::{self, folder};
 use crate::machine::shortage::Shortage;
 pub(crate) use output::{OutputConfig, OutputTarget};
-pub(crate) use schema::SCHEMA_BYTES_MAX;
 pub(crate) use source::SourceConfig;
+pub(crate) use source_contract::schema::SCHEMA_BYTES_MAX;
 
 /// The host's configuration, as far as it can be checked by itself.
 #[derive(Debug)]

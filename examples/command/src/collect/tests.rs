@@ -7,7 +7,6 @@ use std::path::Path;
 
 use super::*;
 use crate::batch::tests::batch;
-use crate::config::Fault;
 use crate::state::tests::scratch;
 
 /// What a poll gives.
@@ -20,10 +19,6 @@ struct Script<'a> {
 }
 
 impl Source for Script<'_> {
-    fn validate(&self, _: &str) -> Result<(), Vec<Fault>> {
-        Ok(())
-    }
-
     fn poll(&mut self, config: &str, cursor: Option<&str>) -> Polled {
         assert_eq!(config, "{}");
         self.cursors.push(cursor.map(ToOwned::to_owned));

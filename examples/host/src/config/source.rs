@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::CertificateDer;
 use source_contract::environment::Lookup;
 use source_contract::redact::Redactor;
+use source_contract::schema;
 use url::Url;
 
 use crate::config::fault::Fault;
 use crate::config::files::Files;
 use crate::config::section::Section;
-use crate::config::{schema, values};
+use crate::config::values;
 use crate::egress::{AddressRange, Origin};
 
 /// One source.
@@ -110,12 +111,7 @@ impl SourceConfig {
     /// Takes what the component's own schema marks as secret for secret. A schema that cannot be read
     /// marks nothing.
     pub(crate) fn heed(&mut self, schema: &str) {
-        let (Ok(schema), Ok(config)) =
-            (serde_json::from_str(schema), serde_json::from_str(&self.config))
-        else {
-            return;
-        };
-        self.redactor.add(schema::secrets(&schema, &config));
+        self.redactor.add(schema::secrets(schema, &self.config).unwrap_or_default());
     }
 }
 

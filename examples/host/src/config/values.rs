@@ -1,5 +1,6 @@
 //! Turns a source's own configuration into JSON, with values of the environment put in.
 
+use source_contract::configuration::{entry, fill_in, member};
 use source_contract::environment::{Lookup, substitute};
 use source_contract::secret_key::is_secret_key;
 use toml::{Table, Value};
@@ -14,8 +15,12 @@ pub(super) fn to_json(
     secrets: &mut Vec<String>,
     faults: &mut Vec<Fault>,
 ) -> String {
-    let mut conversion = Conversion { environment, secrets, faults };
-    conversion.object(table, path, false).to_string()
+    let mut config = object(table, path, faults);
+    match fill_in(&mut config, path, environment) {
+        Ok(found) => secrets.extend(found),
+        Err(found) => faults.extend(found),
+    }
+    config.to_string()
 }
 
 /// Whether a key of a source stands in the table itself, and does not come from the environment.
@@ -41,71 +46,74 @@ pub(super) fn substituted(
     secrets: &mut Vec<String>,
     faults: &mut Vec<Fault>,
 ) -> Option<String> {
-    match substitute(text, environment) {
+    match substitute(text, path, environment) {
         Ok(done) => {
             secrets.extend(done.secrets);
             Some(done.text)
         }
         Err(found) => {
-            let at_path = |(message, remedy)| Fault::new(path, message, remedy);
-            faults.extend(found.into_iter().map(at_path));
+            faults.extend(found);
             None
         }
     }
 }
 
-struct Conversion<'a> {
-    environment: Lookup<'a>,
-    secrets: &'a mut Vec<String>,
-    faults: &'a mut Vec<Fault>,
+/// A value as JSON has it.
+fn json(value: Value, path: &str, faults: &mut Vec<Fault>) -> serde_json::Value {
+    match value {
+        Value::String(text) => text.into(),
+        Value::Integer(number) => number.into(),
+        Value::Float(number) if number.is_finite() => number.into(),
+        Value::Float(_) => {
+            faults.push(Fault::new(
+                path,
+                "JSON has no such number",
+                "write a finite number, or put it in quotes",
+            ));
+            serde_json::Value::Null
+        }
+        Value::Boolean(flag) => flag.into(),
+        // JSON has no dates: the component gets the text, which is RFC 3339 if it has an offset.
+        Value::Datetime(date) => date.to_string().into(),
+        Value::Array(entries) => {
+            let entries = entries.into_iter().enumerate();
+            entries.map(|(index, value)| json(value, &entry(path, index), faults)).collect()
+        }
+        Value::Table(table) => object(table, path, faults),
+    }
 }
 
-impl Conversion<'_> {
-    fn object(&mut self, table: Table, path: &str, secret: bool) -> serde_json::Value {
-        let members = table.into_iter().map(|(key, value)| {
-            let path = format!("{path}.{}", source_contract::printable::printable(&key));
-            let value = self.value(value, &path, secret || is_secret_key(&key));
-            (key, value)
-        });
-        members.collect::<serde_json::Map<_, _>>().into()
+fn object(table: Table, path: &str, faults: &mut Vec<Fault>) -> serde_json::Value {
+    let members = table.into_iter().map(|(name, value)| {
+        let value = json(value, &member(path, &name), faults);
+        (name, value)
+    });
+    members.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn whatever_stands_under_the_name_of_a_secret_is_one() {
+        let table = "pin = 12.5\npassword = 2026-01-02\nuser = 1.5\ntoken = [{a = 7}]";
+        let (mut secrets, mut faults) = (Vec::new(), Vec::new());
+        let table = table.parse().unwrap();
+        let json = to_json(table, "config", &|_| None, &mut secrets, &mut faults);
+        assert_eq!(json, r#"{"password":"2026-01-02","pin":12.5,"token":[{"a":7}],"user":1.5}"#);
+        assert_eq!(secrets, ["2026-01-02", "12.5", "7"]);
+        assert!(faults.is_empty(), "{faults:?}");
     }
 
-    fn value(&mut self, value: Value, path: &str, secret: bool) -> serde_json::Value {
-        match value {
-            Value::String(text) => {
-                let text = substituted(&text, path, self.environment, self.secrets, self.faults)
-                    .unwrap_or_default();
-                if secret {
-                    self.secrets.push(text.clone());
-                }
-                text.into()
-            }
-            Value::Integer(number) => {
-                if secret {
-                    self.secrets.push(number.to_string());
-                }
-                number.into()
-            }
-            Value::Float(number) if number.is_finite() => number.into(),
-            Value::Float(_) => {
-                self.faults.push(Fault::new(
-                    path,
-                    "JSON has no such number",
-                    "write a finite number, or put it in quotes",
-                ));
-                serde_json::Value::Null
-            }
-            Value::Boolean(flag) => flag.into(),
-            // JSON has no dates: the component gets the text, which is RFC 3339 if it has an offset.
-            Value::Datetime(date) => date.to_string().into(),
-            Value::Array(entries) => {
-                let entries = entries
-                    .into_iter()
-                    .enumerate()
-                    .map(|(index, entry)| self.value(entry, &format!("{path}[{index}]"), secret));
-                entries.collect::<Vec<_>>().into()
-            }
-            Value::Table(table) => self.object(table, path, secret),
-        }
+    #[test]
+    fn every_fault_is_told_with_its_path() {
+        let (mut secrets, mut faults) = (Vec::new(), Vec::new());
+        let table = "a = [1, nan]\nb.c = \"${NONE}\"".parse().unwrap();
+        to_json(table, "config", &|_| None, &mut secrets, &mut faults);
+        let paths: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        assert_eq!(paths, ["config.a[1]", "config.b.c"]);
     }
 }

@@ -1,13 +1,27 @@
-//! Which values of a component's configuration its own schema marks as secret: those that are
-//! `writeOnly`, or of the format `password`.
+//! Which values of a configuration the source's own schema marks as secret: those that are `writeOnly`,
+//! or of the format `password`.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The values of `config` that the JSON Schema marks. The schema is a component's: what it says is
-/// followed for so many steps and no further.
-pub(super) fn secrets(schema: &Value, config: &Value) -> Vec<String> {
+/// The values of a configuration that its JSON Schema marks. A schema that cannot be read marks
+/// nothing; the error says that it is larger than what is looked at.
+pub fn secrets(schema: &str, config: &str) -> Result<Vec<String>, String> {
+    if schema.len() > SCHEMA_BYTES_MAX {
+        let bytes = schema.len();
+        return Err(format!(
+            "its schema has {bytes} bytes; at most {SCHEMA_BYTES_MAX} are allowed"
+        ));
+    }
+    Ok(match (serde_json::from_str(schema), serde_json::from_str(config)) {
+        (Ok(schema), Ok(config)) => marked(&schema, &config),
+        _ => Vec::new(),
+    })
+}
+
+/// The schema is a component's: what it says is followed for so many steps and no further.
+fn marked(schema: &Value, config: &Value) -> Vec<String> {
     let (taken, secrets) = (BTreeSet::new(), Vec::new());
     let mut search = Search { root: schema, steps_left: STEPS_MAX, taken, secrets };
     search.look(schema, config, 0);
@@ -90,8 +104,8 @@ fn members(value: &Value) -> impl Iterator<Item = &Value> {
 const STEPS_MAX: u32 = 100_000;
 const DEPTH_MAX: u32 = 64;
 const LINK_BYTES_MAX: usize = 1_024;
-/// Largest schema of a component, in bytes.
-pub(crate) const SCHEMA_BYTES_MAX: usize = 1 << 20;
+/// Largest schema of a source, in bytes.
+pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -123,9 +137,22 @@ mod tests {
             "list": [{"one": "s4", "two": "u"}, {"one": "s5"}], "pair": ["q", "s6"],
             "named": {"any": "s7"}, "whole": {"a": ["s8", 9], "b": true, "c": null}, "open": "o",
         });
-        let mut found = secrets(&schema, &config);
+        let mut found = marked(&schema, &config);
         found.sort();
         assert_eq!(found, ["9", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"]);
+    }
+
+    #[test]
+    fn a_schema_that_cannot_be_read_marks_nothing_and_one_that_is_too_large_is_refused() {
+        let marks = r#"{"properties": {"a": {"writeOnly": true}}}"#;
+        let config = r#"{"a": "s1"}"#;
+        assert_eq!(secrets(marks, config), Ok(vec!["s1".to_owned()]));
+        for unread in ["", "{", "no schema"] {
+            assert_eq!(secrets(unread, config), Ok(Vec::new()), "{unread}");
+        }
+        let padded = |bytes: usize| format!("{marks}{}", " ".repeat(bytes - marks.len()));
+        assert!(secrets(&padded(SCHEMA_BYTES_MAX), config).is_ok());
+        assert!(secrets(&padded(SCHEMA_BYTES_MAX + 1), config).is_err());
     }
 
     #[test]
@@ -136,16 +163,16 @@ mod tests {
             "additionalProperties": {"$ref": "#"},
         });
         let config = json!([[[[["a", "b"], "c"], "d"], "e"], "f"]);
-        assert!(secrets(&round, &config).is_empty());
+        assert!(marked(&round, &config).is_empty());
         // Nor do lists of what is no schema, gone through again and again.
         let wide = vec![json!({"$ref": "#"}), json!({"$ref": "#"})].into_iter();
         let wide = json!({"allOf": wide.chain(vec![json!(0); 100_000]).collect::<Vec<_>>()});
         let begun = std::time::Instant::now();
-        assert!(secrets(&wide, &config).is_empty());
+        assert!(marked(&wide, &config).is_empty());
         assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
         for odd in [json!(true), json!([1]), json!("x"), json!({"properties": 1, "$ref": "#/%zz"})]
         {
-            assert!(secrets(&odd, &config).is_empty());
+            assert!(marked(&odd, &config).is_empty());
         }
     }
 }
