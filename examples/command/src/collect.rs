@@ -115,7 +115,7 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
         let batch = self.source.poll(&self.config, cursor)?;
         let lines = batch::lines(&batch).map_err(|message| PollError {
             kind: ErrorKind::Protocol,
-            code: "broken_contract".to_owned(),
+            code: error_kind::COMPONENT_FAILED.to_owned(),
             message,
             retry_after_ms: None,
             notices: Vec::new(),

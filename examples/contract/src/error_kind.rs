@@ -53,6 +53,9 @@ impl ErrorKind {
     }
 }
 
+/// The code of a protocol error that a host tells of a component which failed: it trapped, met a limit,
+/// or gave what is no batch of the contract.
+pub const COMPONENT_FAILED: &str = "component_failed";
 /// Transient and protocol errors in a row that end a source which is only to catch up.
 const ERRORS_MAX: u32 = 10;
 

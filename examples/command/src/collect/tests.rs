@@ -200,7 +200,7 @@ fn a_batch_that_breaks_the_contract_is_an_error_and_nothing_of_it_goes_out() {
     let outcome = run(&dir, true, vec![Ok(batch("1", &["{}", "[]"])), Ok(caught_up("2"))]);
     assert_eq!((outcome.ok, outcome.text.as_str()), (true, ""));
     assert_eq!(outcome.cursors, [None, None]);
-    assert!(outcome.log.contains("protocol broken_contract"), "{}", outcome.log);
+    assert!(outcome.log.contains("protocol component_failed"), "{}", outcome.log);
     fs::remove_dir_all(dir).unwrap();
 }
 

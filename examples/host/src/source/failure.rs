@@ -8,7 +8,7 @@ use crate::sandbox::CallFailure;
 
 /// A fault of the component as an error of the contract.
 pub(crate) fn protocol(message: String) -> PollError {
-    error(ErrorKind::Protocol, "component_failed", message)
+    error(ErrorKind::Protocol, error_kind::COMPONENT_FAILED, message)
 }
 
 /// A call that came to no end of its own as an error of the contract.
