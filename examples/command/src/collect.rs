@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use source_contract::error_kind;
-use source_contract::wait::{self, Backoff};
+use source_contract::wait::{self, Backoff, Pace, Polled};
 
 use crate::batch;
 use crate::bindings::{Batch, ErrorKind, PollError, Stats};
@@ -47,8 +47,7 @@ struct Run {
     polls: Backoff,
     deliveries: Backoff,
     errors: u32,
-    /// Batches without an event in a row.
-    empty: u32,
+    pace: Pace,
 }
 
 impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
@@ -104,10 +103,14 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
         if self.until_caught_up && !batch.more {
             return Err(End::CaughtUp);
         }
-        let moved = !batch.events.is_empty() || run.cursor.as_ref() != Some(&batch.cursor);
-        let empty = if batch.events.is_empty() { run.empty.saturating_add(1) } else { 0 };
-        *run = Run { cursor: Some(batch.cursor), empty, ..Run::default() };
-        Ok(wait::after_batch(batch.more, moved, empty, batch.next_poll_ms))
+        let wait = run.pace.next(Polled {
+            events: batch.events.len(),
+            same_cursor: run.cursor.as_ref() == Some(&batch.cursor),
+            more: batch.more,
+            next_poll_ms: batch.next_poll_ms,
+        });
+        *run = Run { cursor: Some(batch.cursor), pace: run.pace, ..Run::default() };
+        Ok(wait)
     }
 
     /// One page, and its lines. What breaks the contract is an error of it.

@@ -35,6 +35,36 @@ pub fn chance(random: Option<u32>) -> f64 {
     f64::from(random.unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX)
 }
 
+/// How fast one source is polled as long as all goes well.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    /// Batches without an event, one after the other.
+    empty_in_a_row: u32,
+}
+
+/// What a batch was, as far as the wait after it goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Polled {
+    /// How many events it had.
+    pub events: usize,
+    /// Whether its cursor was the one that was handed in.
+    pub same_cursor: bool,
+    /// Whether there is more at once.
+    pub more: bool,
+    /// The source's own wish.
+    pub next_poll_ms: u64,
+}
+
+impl Pace {
+    /// The wait after one more batch.
+    pub fn next(&mut self, batch: Polled) -> Duration {
+        let is_empty = batch.events == 0;
+        self.empty_in_a_row = if is_empty { self.empty_in_a_row.saturating_add(1) } else { 0 };
+        let moved = !(is_empty && batch.same_cursor);
+        after_batch(batch.more, moved, self.empty_in_a_row, batch.next_poll_ms)
+    }
+}
+
 /// The wait after a batch. `moved`: it had events or another cursor; `empty_in_a_row`: batches without an
 /// event up to it, one after the other.
 pub fn after_batch(more: bool, moved: bool, empty_in_a_row: u32, next_poll_ms: u64) -> Duration {
@@ -132,6 +162,21 @@ mod tests {
         assert_eq!(after_batch(false, true, 0, 0), IDLE_MIN);
         assert_eq!(after_batch(true, false, 0, 0), IDLE_MIN);
         assert_eq!(after_batch(true, true, EMPTY_MAX + 1, 0), EMPTY_MIN);
+    }
+
+    #[test]
+    fn a_batch_moves_with_an_event_or_another_cursor_and_empty_ones_are_counted_until_an_event() {
+        let polled =
+            |events, same_cursor| Polled { events, same_cursor, more: true, next_poll_ms: 0 };
+        let mut pace = Pace::default();
+        assert_eq!(pace.next(polled(0, true)), IDLE_MIN);
+        assert_eq!(pace.next(polled(1, true)), Duration::ZERO);
+        for _ in 0..EMPTY_MAX {
+            assert_eq!(pace.next(polled(0, false)), Duration::ZERO);
+        }
+        assert_eq!(pace.next(polled(0, false)), EMPTY_MIN);
+        assert_eq!(pace.next(polled(1, false)), Duration::ZERO);
+        assert_eq!(pace.next(polled(0, false)), Duration::ZERO);
     }
 
     #[test]
