@@ -79,17 +79,19 @@ fn write_out(queue: &Queue, looks: Looks) {
     let own = Arc::<Queue>::default();
     let teller = Dispatch::new(looks.subscriber(looks.into_queue(&own)));
     loop {
-        let line = queue.next();
-        let mut refused = line.left_out;
+        let next = queue.next();
+        let mut refused = next.left_out;
         if refused > 0 {
             tracing::dispatcher::with_default(&teller, || {
                 tracing::warn!("{refused} lines of the log were left out: nobody read them");
             });
-            if stderr.write_line(&own.next().text).is_ok() {
+            if own.next().line.is_some_and(|line| stderr.write_line(&line).is_ok()) {
                 refused = 0;
             }
         }
-        if !line.text.is_empty() && (refused > 0 || stderr.write_line(&line.text).is_err()) {
+        if let Some(line) = next.line
+            && (refused > 0 || stderr.write_line(&line).is_err())
+        {
             refused += 1;
         }
         queue.written(refused);
@@ -106,7 +108,7 @@ struct Looks {
 impl Looks {
     fn into_queue(self, queue: &Arc<Queue>) -> BoxMakeWriter {
         let queue = Arc::clone(queue);
-        BoxMakeWriter::new(move || Line { queue: Arc::clone(&queue), looks: self })
+        BoxMakeWriter::new(move || LineWriter { queue: Arc::clone(&queue), looks: self })
     }
 
     fn subscriber(self, writer: BoxMakeWriter) -> impl Subscriber + Send + Sync {
@@ -137,12 +139,12 @@ impl Looks {
 }
 
 /// Takes one line, which is written as a whole.
-struct Line {
+struct LineWriter {
     queue: Arc<Queue>,
     looks: Looks,
 }
 
-impl Write for Line {
+impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.queue.push(self.looks.escaped(&String::from_utf8_lossy(line)).into_bytes());
         Ok(line.len())

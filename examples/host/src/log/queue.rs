@@ -13,7 +13,7 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Line>,
+    waiting: VecDeque<Waiting>,
     bytes: usize,
     /// Lines that found no room, or were not taken, since the last one that was.
     left_out: u64,
@@ -27,29 +27,35 @@ struct State {
     moved: Option<Instant>,
 }
 
+/// A line that waits, and how many were left out before it.
+struct Waiting {
+    left_out: u64,
+    line: Vec<u8>,
+}
+
 /// What is to be written next.
-pub(super) struct Line {
-    /// So many were left out before it.
+pub(super) struct Next {
+    /// So many lines were left out before it.
     pub(super) left_out: u64,
-    /// Empty: there is only that to be told.
-    pub(super) text: Vec<u8>,
+    /// None: there is only that to be told.
+    pub(super) line: Option<Vec<u8>>,
 }
 
 impl Queue {
     /// Takes a line, or counts it if there is no room.
-    pub(super) fn push(&self, text: Vec<u8>) {
+    pub(super) fn push(&self, line: Vec<u8>) {
         let mut state = self.state();
         // Once it was full, half of it has to be free: so that one line tells of many.
         let part = if state.left_out > 0 && !state.refused { 2 } else { 1 };
         let full = state.waiting.len() >= LINES_MAX / part
-            || state.bytes.saturating_add(text.len()) > BYTES_MAX / part;
+            || state.bytes.saturating_add(line.len()) > BYTES_MAX / part;
         if full && !state.unbounded && !state.waiting.is_empty() {
             state.left_out += 1;
             return;
         }
-        state.bytes += text.len();
+        state.bytes += line.len();
         let left_out = std::mem::take(&mut state.left_out);
-        state.waiting.push_back(Line { left_out, text });
+        state.waiting.push_back(Waiting { left_out, line });
         self.changed.notify_all();
     }
 
@@ -61,17 +67,17 @@ impl Queue {
     }
 
     /// Waits for what is to be written next.
-    pub(super) fn next(&self) -> Line {
+    pub(super) fn next(&self) -> Next {
         let mut state = self.state();
         loop {
-            if let Some(line) = state.waiting.pop_front() {
-                state.bytes -= line.text.len();
+            if let Some(Waiting { left_out, line }) = state.waiting.pop_front() {
+                state.bytes -= line.len();
                 state.writing = true;
-                return line;
+                return Next { left_out, line: Some(line) };
             }
             if state.left_out > 0 && !state.refused {
                 state.writing = true;
-                return Line { left_out: std::mem::take(&mut state.left_out), text: Vec::new() };
+                return Next { left_out: std::mem::take(&mut state.left_out), line: None };
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -107,7 +113,9 @@ impl Queue {
     }
 }
 
+/// Some lines of each source, where there are a thousand.
 const LINES_MAX: usize = 4_096;
+/// What they take of the memory.
 const BYTES_MAX: usize = 1 << 20;
 
 #[cfg(test)]
@@ -126,13 +134,13 @@ mod tests {
         }
         for number in 0..LINES_MAX / 2 {
             let next = queue.next();
-            assert_eq!((next.left_out, next.text), (0, line(number)));
+            assert_eq!((next.left_out, next.line), (0, Some(line(number))));
             queue.written(0);
             // Too little room yet for another gap to be worth a line.
             queue.push(line(number));
         }
         for number in LINES_MAX / 2..LINES_MAX {
-            assert_eq!(queue.next().text, line(number));
+            assert_eq!(queue.next().line, Some(line(number)));
             queue.written(0);
             if number == LINES_MAX / 2 {
                 queue.push(b"after\n".to_vec());
@@ -140,7 +148,7 @@ mod tests {
         }
         let next = queue.next();
         let left_out = u64::try_from(LINES_MAX / 2).ok().map(|more| 7 + more);
-        assert_eq!((Some(next.left_out), next.text), (left_out, b"after\n".to_vec()));
+        assert_eq!((Some(next.left_out), next.line), (left_out, Some(b"after\n".to_vec())));
     }
 
     #[test]
@@ -148,11 +156,11 @@ mod tests {
         let queue = Queue::default();
         queue.push(vec![b'x'; 2 * BYTES_MAX]);
         queue.push(line(1));
-        assert_eq!(queue.next().text.len(), 2 * BYTES_MAX);
+        assert_eq!(queue.next().line.map(|line| line.len()), Some(2 * BYTES_MAX));
         queue.written(0);
         // Nothing waits: what was left out is told at once.
         let next = queue.next();
-        assert_eq!((next.left_out, next.text.len()), (1, 0));
+        assert_eq!((next.left_out, next.line), (1, None));
     }
 
     #[test]
@@ -161,7 +169,7 @@ mod tests {
         queue.unbounded(|| (0..3 * LINES_MAX).for_each(|number| queue.push(line(number))));
         for number in 0..3 * LINES_MAX {
             let next = queue.next();
-            assert_eq!((next.left_out, next.text), (0, line(number)));
+            assert_eq!((next.left_out, next.line), (0, Some(line(number))));
         }
     }
 
@@ -175,7 +183,7 @@ mod tests {
         queue.drain(Duration::from_hours(1));
         queue.push(line(2));
         let next = queue.next();
-        assert_eq!((next.left_out, next.text), (1, line(2)));
+        assert_eq!((next.left_out, next.line), (1, Some(line(2))));
     }
 
     #[test]
@@ -183,6 +191,6 @@ mod tests {
         let queue = Queue::default();
         queue.push(line(1));
         queue.drain(Duration::from_millis(1));
-        assert_eq!(queue.next().text, line(1));
+        assert_eq!(queue.next().line, Some(line(1)));
     }
 }
