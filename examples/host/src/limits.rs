@@ -1,5 +1,7 @@
 //! What components, their calls and their requests may cost, and how a limit of time is kept.
 
+pub(crate) mod waited;
+
 use std::time::Duration;
 
 use tokio::time::Instant;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use crate::limits::waited::Waited;
 use crate::limits::within;
 
 /// One place of those that the process has. Dropped, it is free for the next.
@@ -23,9 +24,8 @@ pub(crate) struct Room {
 struct Taken {
     /// The place, and when it came.
     held: Option<(Place, Instant)>,
-    /// Time that was spent waiting for places, and the wait that goes on.
-    waited: Duration,
-    waiting_since: Option<Instant>,
+    /// For places.
+    waited: Waited,
 }
 
 impl Room {
@@ -34,7 +34,7 @@ impl Room {
         if self.taken().held.is_some() {
             return;
         }
-        self.taken().waiting_since = Some(Instant::now());
+        self.taken().waited.begin();
         let waiting = Waiting(self);
         let place = PLACES.acquire().await.ok();
         drop(waiting);
@@ -63,8 +63,7 @@ impl Room {
 
     /// How long it has waited for places so far.
     pub(crate) fn waited(&self) -> Duration {
-        let taken = self.taken();
-        taken.waited + taken.waiting_since.map_or(Duration::ZERO, |since| since.elapsed())
+        self.taken().waited.sum()
     }
 
     fn taken(&self) -> std::sync::MutexGuard<'_, Taken> {
@@ -77,15 +76,13 @@ struct Waiting<'a>(&'a Room);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut taken = self.0.taken();
-        if let Some(since) = taken.waiting_since.take() {
-            taken.waited += since.elapsed();
-        }
+        self.0.taken().waited.end();
     }
 }
 
 /// The largest reply that needs no place, in bytes, decoded.
 pub(crate) const SMALL_BYTES_MAX: usize = 1 << 20;
+/// Each may be of 16 MiB, and takes its component several times as much.
 const PLACES_MAX: usize = 4;
 /// Less than servers commonly wait for whoever does not read on.
 const HELD_FOR_MAX: Duration = Duration::from_secs(45);

@@ -5,9 +5,11 @@
 //! tick of the engine or more.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::limits::waited::Waited;
 
 /// The threads that are for calls that compute for long.
 #[derive(Clone)]
@@ -37,8 +39,7 @@ pub(crate) struct Turn {
 #[derive(Default)]
 struct State {
     place: Option<OwnedSemaphorePermit>,
-    waited: Duration,
-    waits_since: Option<Instant>,
+    waited: Waited,
 }
 
 impl Turn {
@@ -55,14 +56,13 @@ impl Turn {
             {
                 let mut state = turn.state();
                 state.place = None;
-                state.waits_since = Some(Instant::now());
+                state.waited.begin();
             }
             // Whoever has the lane to itself lets the other tasks of this thread go first, too.
             tokio::task::yield_now().await;
             let place = Arc::clone(&turn.lane.places).acquire_owned().await;
             let mut state = turn.state();
-            let waited = state.waits_since.take().map_or(Duration::ZERO, |at| at.elapsed());
-            state.waited += waited;
+            state.waited.end();
             // Nobody closes the lane.
             state.place = place.ok();
         }
@@ -75,8 +75,7 @@ impl Turn {
 
     /// How long the call has waited for its turns, so far.
     pub(crate) fn waited(&self) -> Duration {
-        let state = self.state();
-        state.waited + state.waits_since.map_or(Duration::ZERO, |at| at.elapsed())
+        self.state().waited.sum()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
