@@ -4,6 +4,7 @@ mod body;
 mod error;
 mod proxy;
 mod resolver;
+mod roots;
 pub(crate) mod room;
 mod tls;
 
@@ -24,7 +25,7 @@ use crate::http::resolver::{JudgingResolver, Lookup, system_lookup};
 use crate::http::room::{Room, SMALL_BYTES_MAX};
 use crate::http::tls::NoCertificate;
 use crate::limits::HttpLimits;
-pub(crate) use tls::read_roots;
+pub(crate) use roots::read_roots;
 
 /// Why a source can have no client.
 #[derive(Clone, Debug, PartialEq, Eq)]
