@@ -1,6 +1,6 @@
 //! State in an `SQLite` file.
 
-mod fault;
+mod error;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Transaction};
 
 use crate::machine::disk::{self, FileId, beside, remedy};
-use crate::state::sqlite::fault::{Fault, LOCKED};
+use crate::state::sqlite::error::{DatabaseError, LOCKED};
 use crate::state::sqlite::tables::Held;
 use crate::state::{CommitError, CursorChange, Mark, State, StateError, StoredCursor, lock};
 
@@ -49,11 +49,11 @@ impl SqliteState {
             Err(error) if error.kind() == ErrorKind::NotFound => make(path)?,
             Err(error) => return Err(unusable(path, &error)),
         };
-        judge(path, &found)?;
+        check_form(path, &found)?;
         disk::warn_if_open_to_all("the state", path, &found);
         let mut state = Self {
             path: path.to_owned(),
-            connection: connect(path)?,
+            connection: connect(path, WRITABLE).map_err(|error| error.at(path))?,
             held: Held::default(),
             is_known: true,
             beside: [None; 2],
@@ -68,17 +68,18 @@ impl SqliteState {
     /// The cursors of a file beside a running host. None if there is no file yet.
     pub fn read(path: &Path) -> Result<Option<BTreeMap<String, StoredCursor>>, StateError> {
         match disk::open(path, OpenOptions::new().read(true)) {
-            Ok((_, found)) => judge(path, &found)?,
+            Ok((_, found)) => check_form(path, &found)?,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unusable(path, &error)),
         }
         // A reader that may not write leaves files behind that only a writer removes: SQLite itself
         // goes down to reading where the file cannot be written.
-        let read = |connection: Connection| -> Result<_, Fault> {
+        let read = |opened: &Path, flags: OpenFlags| {
+            let connection = connect(opened, flags)?;
             tables::check_version(&connection)?;
-            Ok(tables::cursors(&connection)?)
+            Ok::<_, DatabaseError>(tables::cursors(&connection)?)
         };
-        let found = connect(path).and_then(|connection| read(connection).map_err(|e| e.at(path)));
+        let found = read(path, WRITABLE).map_err(|error| error.at(path));
         if found.is_ok() || beside(path, "-wal").exists() {
             return found.map(Some);
         }
@@ -91,14 +92,12 @@ impl SqliteState {
         };
         url.set_query(Some("immutable=1"));
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        let unchanging = connect_with(path, Path::new(url.as_str()), flags)
-            .and_then(|connection| read(connection).map_err(|error| error.at(path)));
         // The first error says what is wrong where this does not help either.
-        unchanging.or(found).map(Some)
+        read(Path::new(url.as_str()), flags).or(found).map(Some)
     }
 
     /// Sets a fresh connection up, and tells what the file holds.
-    fn begin(&mut self) -> Result<Held, Fault> {
+    fn begin(&mut self) -> Result<Held, DatabaseError> {
         tables::check_version(&self.connection)?;
         // Where the file system cannot do it, SQLite stays with its older journal: as safe.
         self.connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
@@ -120,14 +119,14 @@ impl SqliteState {
     /// Opens the file anew, as whoever comes next would, and tells what it holds: a commit that is
     /// reported as failed can stand in `SQLite`'s log all the same, and counts when that is read again.
     /// `SQLite` also writes into a log that was removed; what is in there it takes over when it closes.
-    fn reopen(&mut self) -> Result<Held, Fault> {
+    fn reopen(&mut self) -> Result<Held, DatabaseError> {
         self.check_file()?;
         self.connection = Connection::open_in_memory()?;
-        self.connection = connect_to(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        self.connection = connect(&self.path, WRITABLE)?;
         self.begin()
     }
 
-    fn check_file(&self) -> Result<(), Fault> {
+    fn check_file(&self) -> Result<(), DatabaseError> {
         self.id.check(&self.path).map_err(|why| format!("{why}; {PUT_BACK}").into())
     }
 
@@ -155,7 +154,7 @@ impl SqliteState {
             // What was lost is not forgotten until it stands there again.
             self.is_known = !has_lost;
         }
-        let not_stored = |error: Fault| CommitError::NotStored(error.at(&path));
+        let not_stored = |error: DatabaseError| CommitError::NotStored(error.at(&path));
         self.check_file().map_err(not_stored)?;
         let transaction = self.connection.transaction().map_err(|e| not_stored(e.into()))?;
         if has_lost {
@@ -165,7 +164,7 @@ impl SqliteState {
         }
         write(&transaction).map_err(|error| not_stored(error.into()))?;
         if let Err(error) = transaction.commit() {
-            let error = Fault::from(error).at(&path);
+            let error = DatabaseError::from(error).at(&path);
             self.is_known = false;
             match self.reopen() {
                 Ok(found) if found == wanted => {
@@ -185,11 +184,12 @@ impl SqliteState {
 
 impl State for SqliteState {
     fn cursors(&self) -> Result<BTreeMap<String, StoredCursor>, StateError> {
-        tables::cursors(&self.connection).map_err(|error| Fault::from(error).at(&self.path))
+        tables::cursors(&self.connection).map_err(|error| DatabaseError::from(error).at(&self.path))
     }
 
     fn mark(&self, output: &str) -> Result<Option<String>, StateError> {
-        tables::mark(&self.connection, output).map_err(|error| Fault::from(error).at(&self.path))
+        tables::mark(&self.connection, output)
+            .map_err(|error| DatabaseError::from(error).at(&self.path))
     }
 
     fn check(&self) -> Result<(), StateError> {
@@ -253,9 +253,9 @@ fn make(path: &Path) -> Result<(File, Metadata), StateError> {
         std::fs::remove_file(&new).map_err(error)?;
         return Err(StateError::new(path, "was made by another host a moment ago; start again"));
     }
-    let made = connect(&new)?;
-    tables::make(&made).map_err(|error| Fault::from(error).at(&new))?;
-    made.close().map_err(|(_, error)| Fault::from(error).at(&new))?;
+    let made = connect(&new, WRITABLE).map_err(|error| error.at(&new))?;
+    tables::make(&made).map_err(|error| DatabaseError::from(error).at(&new))?;
+    made.close().map_err(|(_, error)| DatabaseError::from(error).at(&new))?;
     FileId::of(&found).check(&new).map_err(|why| StateError::new(&new, why))?;
     std::fs::rename(&new, path)
         .and_then(|()| disk::sync_folder(path))
@@ -265,7 +265,7 @@ fn make(path: &Path) -> Result<(File, Metadata), StateError> {
 }
 
 /// Whether a file can be a state, before anything is made of it.
-fn judge(path: &Path, found: &Metadata) -> Result<(), StateError> {
+fn check_form(path: &Path, found: &Metadata) -> Result<(), StateError> {
     let why = if found.len() == 0 {
         "is empty: a power cut, or a copy that broke off, may have emptied it; bring it back from a \
          copy, or remove it to begin anew, when everything comes again"
@@ -281,15 +281,7 @@ fn judge(path: &Path, found: &Metadata) -> Result<(), StateError> {
     Err(StateError::new(path, why))
 }
 
-fn connect(path: &Path) -> Result<Connection, StateError> {
-    connect_with(path, path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-}
-
-fn connect_with(path: &Path, opened: &Path, flags: OpenFlags) -> Result<Connection, StateError> {
-    connect_to(opened, flags).map_err(|error| Fault::from(error).at(path))
-}
-
-fn connect_to(opened: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+fn connect(opened: &Path, flags: OpenFlags) -> Result<Connection, DatabaseError> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(opened, flags)?;
     connection.busy_timeout(BUSY_FOR_MAX)?;
@@ -300,8 +292,10 @@ fn unusable(path: &Path, error: &io::Error) -> StateError {
     StateError::new(path, format!("cannot be opened: {error}{}", remedy(error)))
 }
 
+const WRITABLE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE;
 const PUT_BACK: &str =
     "put it back, or stop the host: what is delivered from now on could not be remembered";
 /// The end waits for it twice, and no longer than four seconds.
 const BUSY_FOR_MAX: Duration = Duration::from_millis(1_500);
+/// What `SQLite`'s log may keep of the disk once all of it is in the file.
 const JOURNAL_BYTES_MAX: i64 = 16 << 20;

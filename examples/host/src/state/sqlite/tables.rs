@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 use crate::state::StoredCursor;
-use crate::state::sqlite::fault::Fault;
+use crate::state::sqlite::error::DatabaseError;
 
 /// What a state holds.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(super) fn store_mark(
 }
 
 /// Whether the file is a state that this host can read.
-pub(super) fn check_version(connection: &Connection) -> Result<(), Fault> {
+pub(super) fn check_version(connection: &Connection) -> Result<(), DatabaseError> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
     if application != APPLICATION_ID {

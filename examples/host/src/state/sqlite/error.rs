@@ -6,29 +6,29 @@ use crate::machine::shortage::Shortage;
 use crate::state::StateError;
 
 /// What is wrong with a state whose path is told elsewhere.
-pub(super) struct Fault(String);
+pub(super) struct DatabaseError(String);
 
-impl Fault {
+impl DatabaseError {
     /// The same, with the path.
     pub(super) fn at(self, path: &Path) -> StateError {
         StateError::new(path, self.0)
     }
 }
 
-impl From<String> for Fault {
+impl From<String> for DatabaseError {
     fn from(why: String) -> Self {
         Self(why)
     }
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for DatabaseError {
     fn from(error: rusqlite::Error) -> Self {
-        Self(told(&error))
+        Self(in_words(&error))
     }
 }
 
 /// The database's errors in words, with what to do about the common ones.
-fn told(error: &rusqlite::Error) -> String {
+fn in_words(error: &rusqlite::Error) -> String {
     use rusqlite::ErrorCode;
     let remedy = match error.sqlite_error_code() {
         // SQLite does not tell that this is why.
