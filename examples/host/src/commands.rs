@@ -75,7 +75,7 @@ impl Cli {
             Command::Run { log_format, .. } => *log_format,
             _ => LogFormat::Text,
         });
-        process::shut();
+        process::keep_memory_private();
         match self.command {
             Command::Run { config, until_caught_up, .. } => {
                 within_runtime(run::run(&config, until_caught_up, Limits::default()))

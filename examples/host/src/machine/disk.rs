@@ -1,5 +1,7 @@
-//! Files: others can remove, replace, link, or open them to everyone while the host runs, and a disk
-//! may take nothing more.
+//! Files, as they are on a machine that others use.
+//!
+//! They can be removed, replaced, linked, or opened to everyone while the host runs, and a disk may take
+//! nothing more.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};

@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::machine::shortage::{self, Shortage};
 
 /// Keeps the keys that it holds out of dumps, and from other processes of the same user.
-pub(crate) fn shut() {
+pub(crate) fn keep_memory_private() {
     let mut outcome = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     // Where a program takes the dumps the limit does not count.
     #[cfg(target_os = "linux")]
@@ -45,12 +45,12 @@ pub(crate) fn open_files(sources: usize) {
 /// The threads that all else runs on. The error says what to do about it.
 pub(crate) fn runtime() -> Result<Runtime, String> {
     // Where tokio can open none, it panics.
-    spare_files().map_err(|error| match Shortage::of(&error) {
+    can_open_files().map_err(|error| match Shortage::of(&error) {
         Some(shortage) => format!("the host cannot begin: {error}; {}", shortage.remedy()),
         None => format!("the host cannot begin: {error}"),
     })?;
     let threads = processors() + THREADS_SPARE;
-    spare(threads + THREADS_OF_HOST).map_err(|error| shortage::no_thread(&error))?;
+    can_start_threads(threads + THREADS_OF_HOST).map_err(|error| shortage::no_thread(&error))?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(threads)
         .event_interval(TURNS_WITHOUT_SOCKETS)
@@ -73,13 +73,13 @@ pub(crate) fn processors() -> usize {
 }
 
 /// Whether the files that the runtime needs can be opened.
-fn spare_files() -> io::Result<()> {
+fn can_open_files() -> io::Result<()> {
     let open = |_| std::fs::File::open("/dev/null");
     (0..FILES_OF_RUNTIME).map(open).collect::<io::Result<Vec<_>>>().map(drop)
 }
 
 /// Whether so many threads can be started: where tokio cannot start its own, it panics.
-fn spare(threads: usize) -> io::Result<()> {
+fn can_start_threads(threads: usize) -> io::Result<()> {
     std::thread::scope(|scope| {
         // Dropped at the end, or at an error: then all of them end.
         let mut waiting = Vec::new();
