@@ -39,7 +39,9 @@ fn is_object(body: &str) -> bool {
 
 /// The longest cursor that is stored.
 pub const CURSOR_BYTES_MAX: usize = 2 << 20;
+/// Many times the rows of any page.
 const EVENTS_MAX: usize = 100_000;
+/// The longest id of an event that the contract allows.
 const ID_BYTES_MAX: usize = 4 << 10;
 
 #[cfg(test)]

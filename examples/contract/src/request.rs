@@ -1,10 +1,10 @@
-//! Judges what a source wants to send, as far as it is the same wherever it goes.
+//! What a source may send, as far as it is the same wherever it goes.
 
 use http::Method;
 use http::header::{HeaderName, HeaderValue};
 
 /// Whether a URL is short enough. The error says why it may not be sent.
-pub fn judge_url_length(url: &str) -> Result<(), String> {
+pub fn check_url_length(url: &str) -> Result<(), String> {
     if url.len() > URL_BYTES_MAX {
         return Err(format!("the URL is longer than {URL_BYTES_MAX} bytes"));
     }
@@ -12,7 +12,7 @@ pub fn judge_url_length(url: &str) -> Result<(), String> {
 }
 
 /// The method of a request. The error says why it may not be sent.
-pub fn judge_method(method: &str) -> Result<Method, String> {
+pub fn read_method(method: &str) -> Result<Method, String> {
     let is_plain = method.bytes().all(|byte| byte.is_ascii_uppercase());
     if is_plain
         && !DENIED_METHODS.contains(&method)
@@ -20,12 +20,15 @@ pub fn judge_method(method: &str) -> Result<Method, String> {
     {
         return Ok(method);
     }
-    Err("the method is not one that may be used".to_owned())
+    Err(format!(
+        "the method is not one that may be used: write it in capitals; {} are never sent",
+        DENIED_METHODS.join(", ")
+    ))
 }
 
 /// The headers of a request, in their order: without those that its transport writes itself. The error
 /// says why they may not be sent, and repeats no value.
-pub fn judge_headers<'a>(
+pub fn read_headers<'a>(
     headers: impl ExactSizeIterator<Item = (&'a str, &'a str)> + Clone,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
     let bytes: usize = headers.clone().map(|(name, value)| name.len() + value.len()).sum();
@@ -34,10 +37,10 @@ pub fn judge_headers<'a>(
             "the request has more than {HEADERS_MAX} headers or {HEADER_BYTES_MAX} bytes of them"
         ));
     }
-    headers.map(|(name, value)| judge_header(name, value)).collect()
+    headers.map(|(name, value)| read_header(name, value)).collect()
 }
 
-fn judge_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+fn read_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let name = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| "a header's name is not valid".to_owned())?;
     if TRANSPORT_HEADERS.contains(&name.as_str()) || name.as_str().starts_with("proxy-") {
@@ -66,8 +69,11 @@ const TRANSPORT_HEADERS: [&str; 10] = [
     "transfer-encoding",
     "upgrade",
 ];
+/// Twice what servers commonly take.
 const URL_BYTES_MAX: usize = 16 << 10;
+/// Many times what an API asks for.
 const HEADERS_MAX: usize = 64;
+/// Names and values of all headers together: more than servers commonly take.
 const HEADER_BYTES_MAX: usize = 64 << 10;
 
 #[cfg(test)]
@@ -77,14 +83,14 @@ mod tests {
     use super::*;
 
     fn headers(headers: &[(&str, &str)]) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
-        judge_headers(headers.iter().copied())
+        read_headers(headers.iter().copied())
     }
 
     #[test]
     fn methods_are_in_upper_case_and_neither_open_a_tunnel_nor_echo() {
-        assert_eq!(judge_method("PATCH"), Ok(Method::PATCH));
+        assert_eq!(read_method("PATCH"), Ok(Method::PATCH));
         for method in ["", "get", "CONNECT", "TRACE", "TRACK", "trace", "G T", "M\u{c9}"] {
-            assert!(judge_method(method).is_err(), "{method}");
+            assert!(read_method(method).is_err(), "{method}");
         }
     }
 
@@ -97,11 +103,11 @@ mod tests {
 
     #[test]
     fn headers_keep_their_order_and_their_values_are_not_shown() {
-        let judged = headers(&[("User-Agent", "mine"), ("X-A", "1"), ("x-a", "s3cret")]).unwrap();
-        let names: Vec<&str> = judged.iter().map(|(name, _)| name.as_str()).collect();
+        let read = headers(&[("User-Agent", "mine"), ("X-A", "1"), ("x-a", "s3cret")]).unwrap();
+        let names: Vec<&str> = read.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["user-agent", "x-a", "x-a"]);
-        assert_eq!(judged[2].1, "s3cret");
-        assert!(!format!("{judged:?}").contains("s3cret"));
+        assert_eq!(read[2].1, "s3cret");
+        assert!(!format!("{read:?}").contains("s3cret"));
     }
 
     #[test]
@@ -117,7 +123,7 @@ mod tests {
         assert!(headers(&[("x", "y"); HEADERS_MAX + 1]).is_err());
         assert!(headers(&[("x", &"v".repeat(HEADER_BYTES_MAX - 1))]).is_ok());
         assert!(headers(&[("x", &"v".repeat(HEADER_BYTES_MAX))]).is_err());
-        assert!(judge_url_length(&"u".repeat(URL_BYTES_MAX)).is_ok());
-        assert!(judge_url_length(&"u".repeat(URL_BYTES_MAX + 1)).is_err());
+        assert!(check_url_length(&"u".repeat(URL_BYTES_MAX)).is_ok());
+        assert!(check_url_length(&"u".repeat(URL_BYTES_MAX + 1)).is_err());
     }
 }

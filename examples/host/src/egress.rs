@@ -108,8 +108,8 @@ impl AllowList {
         self.origins.iter().any(Origin::is_https)
     }
 
-    /// Judges a URL by its origin. An address in it is a host like any other.
-    pub fn judge_url(&self, url: &Url) -> Result<(), EgressError> {
+    /// Whether a URL may be asked for, by its origin. An address in it is a host like any other.
+    pub fn check_url(&self, url: &Url) -> Result<(), EgressError> {
         let origin =
             Origin::of(url).map_err(|why| EgressError::Denied(format!("the URL {why}")))?;
         if self.origins.contains(&origin) {
@@ -122,7 +122,7 @@ impl AllowList {
     }
 
     /// The addresses that may be dialled for a name, out of those it resolved to.
-    pub fn judge_addresses(
+    pub fn dialable(
         &self,
         name: &str,
         addresses: impl IntoIterator<Item = SocketAddr>,
@@ -176,12 +176,12 @@ mod tests {
     }
 
     fn judge(entries: &[&str], url: &str) -> bool {
-        allow(entries).judge_url(&Url::parse(url).unwrap()).is_ok()
+        allow(entries).check_url(&Url::parse(url).unwrap()).is_ok()
     }
 
     fn dial(entry: &str, name: &str, address: &str) -> bool {
         let address = SocketAddr::new(address.parse().unwrap(), 0);
-        allow(&[entry]).judge_addresses(name, [address]).is_ok()
+        allow(&[entry]).dialable(name, [address]).is_ok()
     }
 
     #[test]
@@ -319,7 +319,7 @@ mod tests {
         let ranges = ["198.18.0.0/15", "fd00::/8"].map(|entry| AddressRange::parse(entry).unwrap());
         let list = AllowList::new(origins.to_vec(), ranges.to_vec());
         let dial = |name: &str, address: &str| {
-            list.judge_addresses(name, [SocketAddr::new(address.parse().unwrap(), 0)]).is_ok()
+            list.dialable(name, [SocketAddr::new(address.parse().unwrap(), 0)]).is_ok()
         };
         for address in ["198.18.0.1", "198.19.255.255", "::ffff:198.18.0.1", "fd00::1", "1.1.1.1"] {
             assert!(dial("a.example", address), "{address}");
@@ -335,7 +335,7 @@ mod tests {
     fn a_refused_address_is_told_with_the_entry_that_allows_it() {
         let told = |entry: &str, name: &str, address: &str| {
             let address = SocketAddr::new(address.parse().unwrap(), 0);
-            allow(&[entry]).judge_addresses(name, [address]).unwrap_err().to_string()
+            allow(&[entry]).dialable(name, [address]).unwrap_err().to_string()
         };
         assert_eq!(
             told("https://a.example", "a.example", "198.18.0.7"),
@@ -348,13 +348,13 @@ mod tests {
     #[test]
     fn refused_addresses_are_left_out_beside_good_ones() {
         let both = ["10.0.0.1", "1.1.1.1"].map(|ip| SocketAddr::new(ip.parse().unwrap(), 0));
-        let kept = allow(&["https://a.example"]).judge_addresses("a.example", both).unwrap();
+        let kept = allow(&["https://a.example"]).dialable("a.example", both).unwrap();
         assert_eq!(kept, [both[1]]);
     }
 
     #[test]
     fn a_name_without_addresses_is_a_matter_of_dns() {
-        let error = allow(&["https://a.example"]).judge_addresses("a.example", []).unwrap_err();
+        let error = allow(&["https://a.example"]).dialable("a.example", []).unwrap_err();
         assert!(matches!(error, EgressError::Dns(_)));
     }
 }

@@ -4,8 +4,8 @@ mod body;
 mod error;
 mod proxy;
 mod resolver;
-mod roots;
 pub(crate) mod room;
+mod roots;
 mod tls;
 
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Method, StatusCode, redirect, retry};
 use rustls::pki_types::CertificateDer;
-use source_contract::request::{judge_headers, judge_method, judge_url_length};
+use source_contract::request::{check_url_length, read_headers, read_method};
 use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
 use crate::egress::AllowList;
 use crate::http::body::{Body, BodyError};
-use crate::http::error::{http_error, told};
+use crate::http::error::{http_error, in_words};
 use crate::http::resolver::{JudgingResolver, Lookup, system_lookup};
 use crate::http::room::{Room, SMALL_BYTES_MAX};
 use crate::http::tls::NoCertificate;
@@ -83,13 +83,13 @@ impl HttpClient {
             // Shorter than servers commonly wait, so that a connection is not closed under a request.
             .pool_idle_timeout(Duration::from_secs(15));
         // The one name that is looked up for a proxy is its own: a person gave it.
-        let judge = proxy.is_none().then(|| Arc::clone(&allow));
-        builder = builder.dns_resolver(JudgingResolver::new(judge, lookup));
+        let policy = proxy.is_none().then(|| Arc::clone(&allow));
+        builder = builder.dns_resolver(JudgingResolver::new(policy, lookup));
         if let Some(proxy) = proxy {
             let proxy = reqwest::Proxy::all(proxy.clone()).map_err(|_| ClientError::Proxy)?;
             builder = builder.proxy(proxy);
         }
-        let client = builder.build().map_err(|error| ClientError::Other(told(&error)))?;
+        let client = builder.build().map_err(|error| ClientError::Other(in_words(&error)))?;
         Ok(Self { client, allow, proxy: proxy.map(host_and_port), no_certificate, limits })
     }
 
@@ -100,7 +100,7 @@ impl HttpClient {
             Duration::from_millis(timeout_ms.into()).min(self.limits.timeout)
         });
         let allowed = allowed.min(room.patience());
-        let request = self.judge(request).map_err(HttpError::Denied)?;
+        let request = self.outgoing(request).map_err(HttpError::Denied)?;
         let dialled = self.dialled(request.url());
         let exchange = self.exchange(request, &dialled, room);
         room.within(allowed, exchange).await.unwrap_or_else(|| {
@@ -141,7 +141,7 @@ impl HttpClient {
                     && response.url().scheme() == "http"
                     && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED =>
             {
-                Err(no_way(proxy::told_status(response.status())))
+                Err(no_way(proxy::answered(response.status())))
             }
             Ok(response) => Ok(response),
             Err(error) => Err(match proxy::refusal(&self.client, &error).await {
@@ -192,12 +192,12 @@ impl HttpClient {
     }
 
     /// Turns the component's request into one that may be sent. The error says why it may not.
-    fn judge(&self, request: Request) -> Result<reqwest::Request, String> {
-        judge_url_length(&request.url)?;
+    fn outgoing(&self, request: Request) -> Result<reqwest::Request, String> {
+        check_url_length(&request.url)?;
         let url =
             Url::parse(&request.url).map_err(|error| format!("the URL is unusable: {error}"))?;
-        self.allow.judge_url(&url).map_err(|error| error.to_string())?;
-        let method = judge_method(&request.method)?;
+        self.allow.check_url(&url).map_err(|error| error.to_string())?;
+        let method = read_method(&request.method)?;
         if request.body.len() > self.limits.request_bytes_max {
             return Err(format!(
                 "the request body is larger than {} bytes",
@@ -218,7 +218,7 @@ impl HttpClient {
 fn headers(given: &[Header]) -> Result<HeaderMap, String> {
     let given = given.iter().map(|header| (header.name.as_str(), header.value.as_str()));
     let mut headers = HeaderMap::new();
-    for (name, value) in judge_headers(given)? {
+    for (name, value) in read_headers(given)? {
         headers.append(name, value);
     }
     headers.insert(ACCEPT_ENCODING, body::ACCEPTED);

@@ -11,14 +11,14 @@ use crate::bindings::exports::pipeline::source::http::{Header, HttpError, Reques
 use crate::body::{Body, BodyError};
 use crate::deadline::{Deadline, Expired};
 use crate::failure::{broke, http_error};
-use crate::request::{Judged, judge};
+use crate::request::{self, Parts};
 
 /// Makes one exchange, once. Redirects are given back as they are.
 pub(crate) fn send(request: Request) -> Result<Response, HttpError> {
     let allowed_ms = request.timeout_ms.map_or(TIMEOUT_MS, |wish| TIMEOUT_MS.min(wish.into()));
-    let judged = judge(request).map_err(HttpError::Denied)?;
-    let exchange = Exchange { dialled: judged.dialled(), deadline: Deadline::after_ms(allowed_ms) };
-    exchange.make(judged)
+    let parts = request::read(request).map_err(HttpError::Denied)?;
+    let exchange = Exchange { dialled: parts.dialled(), deadline: Deadline::after_ms(allowed_ms) };
+    exchange.make(parts)
 }
 
 struct Exchange {
@@ -27,8 +27,8 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn make(&self, judged: Judged) -> Result<Response, HttpError> {
-        let (request, body) = outgoing(judged)?;
+    fn make(&self, parts: Parts) -> Result<Response, HttpError> {
+        let (request, body) = outgoing(parts)?;
         let sending = match &body {
             Some(_) => Some(request.body().map_err(|()| self.misused("it gives no body"))?),
             None => None,
@@ -190,23 +190,23 @@ impl Exchange {
 }
 
 /// The request as WASI wants it, and the body that is still to be written.
-fn outgoing(judged: Judged) -> Result<(OutgoingRequest, Option<Vec<u8>>), HttpError> {
+fn outgoing(parts: Parts) -> Result<(OutgoingRequest, Option<Vec<u8>>), HttpError> {
     let refused =
         |what: &str| HttpError::Denied(format!("the runtime does not take the request's {what}"));
-    let headers = Fields::from_list(&judged.headers).map_err(|error| match error {
+    let headers = Fields::from_list(&parts.headers).map_err(|error| match error {
         HeaderError::InvalidSyntax => refused("headers: one is not valid"),
         HeaderError::Forbidden => refused("headers: one is forbidden there"),
         HeaderError::Immutable => refused("headers"),
     })?;
     let request = OutgoingRequest::new(headers);
-    let scheme = if judged.tls { Scheme::Https } else { Scheme::Http };
-    request.set_method(&method(judged.method)).map_err(|()| refused("method"))?;
+    let scheme = if parts.tls { Scheme::Https } else { Scheme::Http };
+    request.set_method(&method(parts.method)).map_err(|()| refused("method"))?;
     request.set_scheme(Some(&scheme)).map_err(|()| refused("scheme"))?;
-    request.set_authority(Some(&judged.authority)).map_err(|()| refused("host and port"))?;
+    request.set_authority(Some(&parts.authority)).map_err(|()| refused("host and port"))?;
     request
-        .set_path_with_query(Some(&judged.path_with_query))
+        .set_path_with_query(Some(&parts.path_with_query))
         .map_err(|()| refused("path and query"))?;
-    Ok((request, Some(judged.body).filter(|body| !body.is_empty())))
+    Ok((request, Some(parts.body).filter(|body| !body.is_empty())))
 }
 
 fn method(name: String) -> Method {

@@ -10,7 +10,7 @@ pub(crate) fn http_error(code: &ErrorCode, dialled: &str) -> HttpError {
         ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
             HttpError::Dns(format!(
                 "the name in {dialled} is not resolved: {}; check it, and the runtime's name service",
-                told(code)
+                in_words(code)
             ))
         }
         ErrorCode::DestinationUnavailable
@@ -19,13 +19,13 @@ pub(crate) fn http_error(code: &ErrorCode, dialled: &str) -> HttpError {
         | ErrorCode::ConnectionTimeout
         | ErrorCode::ConnectionLimitReached => HttpError::Connect(format!(
             "no connection to {dialled}: {}; check host and port, and what the runtime may reach",
-            told(code)
+            in_words(code)
         )),
         ErrorCode::TlsProtocolError
         | ErrorCode::TlsCertificateError
         | ErrorCode::TlsAlertReceived(_) => HttpError::Tls(format!(
             "no TLS with {dialled}: {}; check the port, and which authorities the runtime trusts",
-            told(code)
+            in_words(code)
         )),
         ErrorCode::DestinationIpProhibited
         | ErrorCode::HttpRequestDenied
@@ -35,12 +35,12 @@ pub(crate) fn http_error(code: &ErrorCode, dialled: &str) -> HttpError {
         | ErrorCode::HttpRequestHeaderSectionSize(_)
         | ErrorCode::HttpRequestHeaderSize(_) => HttpError::Denied(format!(
             "the runtime does not send this to {dialled}: {}; see what it grants",
-            told(code)
+            in_words(code)
         )),
         ErrorCode::ConnectionReadTimeout
         | ErrorCode::ConnectionWriteTimeout
         | ErrorCode::HttpResponseTimeout => {
-            HttpError::Timeout(format!("no answer of {dialled} in time: {}", told(code)))
+            HttpError::Timeout(format!("no answer of {dialled} in time: {}", in_words(code)))
         }
         ErrorCode::HttpResponseHeaderSectionSize(_)
         | ErrorCode::HttpResponseHeaderSize(_)
@@ -48,7 +48,7 @@ pub(crate) fn http_error(code: &ErrorCode, dialled: &str) -> HttpError {
         | ErrorCode::HttpResponseTrailerSectionSize(_)
         | ErrorCode::HttpResponseTrailerSize(_) => HttpError::TooLarge(format!(
             "the response of {dialled} is larger than the runtime takes: {}",
-            told(code)
+            in_words(code)
         )),
         ErrorCode::ConnectionTerminated
         | ErrorCode::HttpRequestLengthRequired
@@ -62,7 +62,7 @@ pub(crate) fn http_error(code: &ErrorCode, dialled: &str) -> HttpError {
         | ErrorCode::HttpProtocolError
         | ErrorCode::LoopDetected
         | ErrorCode::ConfigurationError
-        | ErrorCode::InternalError(_) => broke(dialled, &told(code)),
+        | ErrorCode::InternalError(_) => broke(dialled, &in_words(code)),
     }
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn broke(dialled: &str, why: &str) -> HttpError {
 }
 
 /// What the runtime says, by WASI's own names.
-fn told(code: &ErrorCode) -> String {
+fn in_words(code: &ErrorCode) -> String {
     let (name, more) = match code {
         ErrorCode::DnsTimeout => ("DNS-timeout", None),
         ErrorCode::DnsError(payload) => ("DNS-error", payload.rcode.clone()),

@@ -1,14 +1,14 @@
-//! Judges what a source wants to send, and takes it apart as WASI wants it.
+//! What a source wants to send: whether it may be sent, and its parts as WASI wants them.
 
 use http::header::USER_AGENT;
 use http::uri::{Scheme, Uri};
-use source_contract::request::{judge_headers, judge_method, judge_url_length};
+use source_contract::request::{check_url_length, read_headers, read_method};
 
 use crate::bindings::exports::pipeline::source::http::{Header, Request};
 
-/// A request that may be sent.
+/// The parts of a request that may be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Judged {
+pub(crate) struct Parts {
     pub(crate) method: String,
     /// `https`, not `http`.
     pub(crate) tls: bool,
@@ -20,7 +20,7 @@ pub(crate) struct Judged {
     pub(crate) body: Vec<u8>,
 }
 
-impl Judged {
+impl Parts {
     /// Host and port, for messages: a path or a query may hold a secret.
     pub(crate) fn dialled(&self) -> String {
         let port = if self.tls { 443 } else { 80 };
@@ -34,13 +34,13 @@ impl Judged {
 }
 
 /// Takes a request apart. The error says why it may not be sent.
-pub(crate) fn judge(request: Request) -> Result<Judged, String> {
-    judge_url_length(&request.url)?;
+pub(crate) fn read(request: Request) -> Result<Parts, String> {
+    check_url_length(&request.url)?;
     if request.body.len() > BODY_BYTES_MAX {
         return Err(format!("the request body is larger than {BODY_BYTES_MAX} bytes"));
     }
     let method = request.method;
-    judge_method(&method)?;
+    read_method(&method)?;
     let uri: Uri = request.url.parse().map_err(|error| format!("the URL is unusable: {error}"))?;
     let scheme = uri.scheme().ok_or("the URL has no scheme: use https:// or http://")?;
     let tls = *scheme == Scheme::HTTPS;
@@ -66,7 +66,7 @@ pub(crate) fn judge(request: Request) -> Result<Judged, String> {
     if !request.body.is_empty() || !matches!(method.as_str(), "GET" | "HEAD") {
         headers.push(("content-length".to_owned(), request.body.len().to_string().into_bytes()));
     }
-    Ok(Judged {
+    Ok(Parts {
         tls,
         authority: authority.as_str().to_owned(),
         path_with_query: format!("{slash}{path}"),
@@ -79,7 +79,7 @@ pub(crate) fn judge(request: Request) -> Result<Judged, String> {
 /// The headers of a request, with those that are added here.
 fn headers(given: &[Header]) -> Result<Vec<(String, Vec<u8>)>, String> {
     let given = given.iter().map(|header| (header.name.as_str(), header.value.as_str()));
-    let given = judge_headers(given)?;
+    let given = read_headers(given)?;
     let has_agent = given.iter().any(|(name, _)| name == USER_AGENT);
     let given = given.into_iter();
     let mut headers: Vec<(String, Vec<u8>)> =
@@ -112,12 +112,12 @@ mod tests {
         }
     }
 
-    fn get(url: &str) -> Result<Judged, String> {
-        judge(request("GET", url, &[], b""))
+    fn get(url: &str) -> Result<Parts, String> {
+        read(request("GET", url, &[], b""))
     }
 
-    fn header<'a>(judged: &'a Judged, wanted: &str) -> Vec<&'a str> {
-        let named = judged.headers.iter().filter(|(name, _)| name == wanted);
+    fn header<'a>(parts: &'a Parts, wanted: &str) -> Vec<&'a str> {
+        let named = parts.headers.iter().filter(|(name, _)| name == wanted);
         named.map(|(_, value)| std::str::from_utf8(value).unwrap()).collect()
     }
 
@@ -130,10 +130,10 @@ mod tests {
             ("http://[::1]/a#fragment", false, "[::1]", "/a", "[::1]:80"),
             ("HTTPS://[::1]:8443/", true, "[::1]:8443", "/", "[::1]:8443"),
         ] {
-            let judged = get(url).unwrap();
-            assert_eq!((judged.tls, judged.authority.as_str()), (tls, authority), "{url}");
-            assert_eq!(judged.path_with_query, path, "{url}");
-            assert_eq!(judged.dialled(), dialled, "{url}");
+            let parts = get(url).unwrap();
+            assert_eq!((parts.tls, parts.authority.as_str()), (tls, authority), "{url}");
+            assert_eq!(parts.path_with_query, path, "{url}");
+            assert_eq!(parts.dialled(), dialled, "{url}");
         }
     }
 
@@ -169,35 +169,35 @@ mod tests {
 
     #[test]
     fn a_method_that_may_not_be_used_is_refused() {
-        assert!(judge(request("PATCH", "https://api.example/", &[], b"")).is_ok());
-        assert!(judge(request("TRACE", "https://api.example/", &[], b"")).is_err());
+        assert!(read(request("PATCH", "https://api.example/", &[], b"")).is_ok());
+        assert!(read(request("TRACE", "https://api.example/", &[], b"")).is_err());
     }
 
     #[test]
     fn what_belongs_to_the_transport_is_added_and_not_taken() {
-        let judged = get("https://api.example/").unwrap();
-        assert_eq!(header(&judged, "accept-encoding"), ["gzip"]);
-        assert_eq!(header(&judged, "content-length"), [""; 0]);
-        assert!(header(&judged, "user-agent")[0].starts_with("wasi-http-adapter/"));
-        let refused = judge(request("GET", "https://api.example/", &[("Host", "x")], b""));
+        let parts = get("https://api.example/").unwrap();
+        assert_eq!(header(&parts, "accept-encoding"), ["gzip"]);
+        assert_eq!(header(&parts, "content-length"), [""; 0]);
+        assert!(header(&parts, "user-agent")[0].starts_with("wasi-http-adapter/"));
+        let refused = read(request("GET", "https://api.example/", &[("Host", "x")], b""));
         assert!(refused.unwrap_err().contains("transport"));
     }
 
     #[test]
     fn a_body_tells_its_length() {
-        let judged = judge(request("POST", "https://api.example/", &[], b"12345")).unwrap();
-        assert_eq!(header(&judged, "content-length"), ["5"]);
-        let empty = judge(request("POST", "https://api.example/", &[], b"")).unwrap();
+        let parts = read(request("POST", "https://api.example/", &[], b"12345")).unwrap();
+        assert_eq!(header(&parts, "content-length"), ["5"]);
+        let empty = read(request("POST", "https://api.example/", &[], b"")).unwrap();
         assert_eq!(header(&empty, "content-length"), ["0"]);
         let large = vec![0; BODY_BYTES_MAX + 1];
-        assert!(judge(request("POST", "https://api.example/", &[], &large)).is_err());
+        assert!(read(request("POST", "https://api.example/", &[], &large)).is_err());
     }
 
     #[test]
     fn a_user_agent_of_the_source_stays() {
         let headers = [("User-Agent", "mine"), ("X-A", "1"), ("x-a", "2")];
-        let judged = judge(request("GET", "https://api.example/", &headers, b"")).unwrap();
-        assert_eq!(header(&judged, "user-agent"), ["mine"]);
-        assert_eq!(header(&judged, "x-a"), ["1", "2"]);
+        let parts = read(request("GET", "https://api.example/", &headers, b"")).unwrap();
+        assert_eq!(header(&parts, "user-agent"), ["mine"]);
+        assert_eq!(header(&parts, "x-a"), ["1", "2"]);
     }
 }

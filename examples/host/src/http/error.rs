@@ -17,7 +17,7 @@ pub(super) fn http_error(error: &reqwest::Error, dialled: &str, was_asked: bool)
     let text = if !error.is_connect() && causes(error).any(is_cut) {
         "the other side hung up".to_owned()
     } else {
-        told(error)
+        in_words(error)
     };
     for cause in causes(error) {
         if let Some(shortage) = cause.downcast_ref().and_then(Shortage::of) {
@@ -141,7 +141,7 @@ fn causes<'a>(error: &'a Cause) -> impl Iterator<Item = &'a Cause> {
 }
 
 /// The bottom of an error, in words. Upper layers repeat the URL, whose query may hold a secret.
-pub(super) fn told(error: &reqwest::Error) -> String {
+pub(super) fn in_words(error: &reqwest::Error) -> String {
     causes(error)
         .skip(1)
         .last()

@@ -5,14 +5,14 @@ use std::time::Duration;
 use reqwest::{Method, Request, StatusCode};
 use url::Url;
 
-use crate::http::error::told;
+use crate::http::error::in_words;
 
 /// Why a proxy made no way, and what to do; none if it is not the proxy's doing. The client keeps the
 /// proxy's status to itself: so the proxy is asked once more, by a request that shows it.
 pub(super) async fn refusal(client: &reqwest::Client, error: &reqwest::Error) -> Option<String> {
-    match told(error).as_str() {
+    match in_words(error).as_str() {
         REFUSED => {}
-        UNAUTHORIZED => return Some(told_status(StatusCode::PROXY_AUTHENTICATION_REQUIRED)),
+        UNAUTHORIZED => return Some(answered(StatusCode::PROXY_AUTHENTICATION_REQUIRED)),
         HUNG_UP => return Some(format!("the proxy hung up; {NO_PROXY}")),
         TOO_LONG => return Some(format!("the proxy's answer is no HTTP; {NO_PROXY}")),
         _ => return None,
@@ -22,8 +22,10 @@ pub(super) async fn refusal(client: &reqwest::Client, error: &reqwest::Error) ->
         Ok(Ok(response)) if response.status().is_success() => {
             "the proxy refused, and a moment later it did not; it may work the next time".to_owned()
         }
-        Ok(Ok(response)) => told_status(response.status()),
-        Ok(Err(error)) => format!("the proxy's answer is no HTTP ({}); {NO_PROXY}", told(&error)),
+        Ok(Ok(response)) => answered(response.status()),
+        Ok(Err(error)) => {
+            format!("the proxy's answer is no HTTP ({}); {NO_PROXY}", in_words(&error))
+        }
         Err(_) => "the proxy refused, and did not answer when it was asked why".to_owned(),
     })
 }
@@ -36,7 +38,7 @@ fn connect(target: &Url) -> Option<Request> {
 }
 
 /// The status of a proxy that makes no way, and what to do.
-pub(super) fn told_status(status: StatusCode) -> String {
+pub(super) fn answered(status: StatusCode) -> String {
     let remedy = match status.as_u16() {
         407 => {
             "it wants a user and a password (basic authentication), or others than it was given: \

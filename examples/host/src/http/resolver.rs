@@ -57,7 +57,7 @@ impl Resolve for JudgingResolver {
                 EgressError::Dns(format!("{name} could not be resolved: {error}; {remedy}"))
             })?;
             let addresses = match allow {
-                Some(allow) => allow.judge_addresses(&name, found)?,
+                Some(allow) => allow.dialable(&name, found)?,
                 None => found,
             };
             Ok(Box::new(addresses.into_iter()) as Addrs)

@@ -82,7 +82,7 @@ fn read_and_compile(engine: &Engine, path: &Path) -> Result<Compiled, ComponentE
         _ => ComponentError::unreadable(&error),
     })?;
     let size = bytes.len() as u64;
-    judge(&bytes).map_err(ComponentError::Unusable)?;
+    check_parts(&bytes).map_err(ComponentError::Unusable)?;
     let component = Component::new(engine, &bytes).map_err(|error| {
         ComponentError::of(&error, |error| {
             format!("the file is no WebAssembly component: {}", one_line(error))
@@ -92,7 +92,7 @@ fn read_and_compile(engine: &Engine, path: &Path) -> Result<Compiled, ComponentE
 }
 
 /// Counts what would take the compiler memory out of all proportion to the file.
-fn judge(bytes: &[u8]) -> Result<(), String> {
+fn check_parts(bytes: &[u8]) -> Result<(), String> {
     let (mut functions, mut segments, mut declared) = (0_u64, 0_u64, 0_u64);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload {
@@ -127,6 +127,7 @@ fn judge(bytes: &[u8]) -> Result<(), String> {
 
 /// Components that are compiled at a time, each on as many threads as there are processors.
 const AT_A_TIME_MAX: usize = 2;
+/// A component that carries a whole Python fits in.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 /// Functions, and segments of data, of one component: more than twice as many as a whole Python has. The
 /// compiler takes 5 KiB for a function that does nothing.
