@@ -50,7 +50,7 @@ const TREES: [Tree; 4] = [
     Tree {
         folder: "examples/contract/src",
         floors: &[
-            &["configuration", "schema", "request", "batch", "error_kind", "redact"],
+            &["configuration", "schema", "request", "body", "batch", "error_kind", "redact"],
             &["environment", "secret_key", "wait"],
             &["fault", "printable"],
         ],

@@ -12,6 +12,7 @@
 //! secret_key    which keys of a configuration have secrets for values
 //! fault         what is wrong with a configuration, and what to do about it
 //! request       what a source may send: method, headers, how long a URL may be
+//! body          the body of a reply: its gzip undone, within a bound
 //! batch         whether a batch is one of the contract
 //! error_kind    what a host does after each kind of error
 //! wait          how long to wait after an error, and after a batch
@@ -23,6 +24,7 @@
 #![allow(clippy::missing_errors_doc, clippy::must_use_candidate)]
 
 pub mod batch;
+pub mod body;
 pub mod configuration;
 pub mod environment;
 pub mod error_kind;

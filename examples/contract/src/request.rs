@@ -1,5 +1,7 @@
 //! What a source may send, as far as it is the same wherever it goes.
 
+use std::time::Duration;
+
 use http::Method;
 use http::header::{HeaderName, HeaderValue};
 
@@ -53,6 +55,10 @@ fn read_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Str
     Ok((name, value))
 }
 
+/// The longest time from a request to the last byte of its reply; a source may ask for less.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest body of a request.
+pub const BODY_BYTES_MAX: usize = 4 << 20;
 /// They ask for no resource: the first makes a way for anything; the others repeat the request as it
 /// arrived, with what a proxy adds to it, its credentials among that.
 const DENIED_METHODS: [&str; 3] = ["CONNECT", "TRACE", "TRACK"];

@@ -1,6 +1,5 @@
 //! Makes the HTTP exchanges of one source, within its policy and its limits.
 
-mod body;
 mod error;
 mod proxy;
 mod resolver;
@@ -11,15 +10,17 @@ mod tls;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, USER_AGENT,
+};
 use reqwest::{Method, StatusCode, redirect, retry};
 use rustls::pki_types::CertificateDer;
+use source_contract::body::{Body, BodyError, is_gzip};
 use source_contract::request::{check_url_length, read_headers, read_method};
 use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
 use crate::egress::AllowList;
-use crate::http::body::{Body, BodyError};
 use crate::http::error::{http_error, in_words};
 use crate::http::resolver::{JudgingResolver, Lookup, system_lookup};
 use crate::http::room::{Room, SMALL_BYTES_MAX};
@@ -164,16 +165,19 @@ impl HttpClient {
             BodyError::TooLarge => {
                 HttpError::TooLarge(format!("the response is larger than {bytes_max} bytes"))
             }
+            BodyError::TooManyMembers => {
+                HttpError::TooLarge("the gzip of the response has too many members".to_owned())
+            }
             BodyError::Garbled(why) => {
                 HttpError::Other(format!("the exchange with {dialled} broke: {why}"))
             }
         };
-        let mut body = Body::new(response.headers_mut(), bytes_max);
+        let mut body = collected(response.headers_mut(), bytes_max);
         while let Some(piece) = response.chunk().await.map_err(broke)? {
             // Part by part: a small compressed piece may hold a very large one, and take its time.
             for part in piece.chunks(PART_BYTES) {
                 body.write(part).map_err(unusable)?;
-                if body.len() > SMALL_BYTES_MAX {
+                if body.decoded_bytes() > SMALL_BYTES_MAX {
                     room.enter().await;
                 }
                 tokio::task::consume_budget().await;
@@ -221,9 +225,22 @@ fn headers(given: &[Header]) -> Result<HeaderMap, String> {
     for (name, value) in read_headers(given)? {
         headers.append(name, value);
     }
-    headers.insert(ACCEPT_ENCODING, body::ACCEPTED);
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
     Ok(headers)
+}
+
+/// The body that belongs to these headers. If its gzip is to be undone, the headers that speak of its
+/// form on the way are taken out.
+fn collected(headers: &mut HeaderMap, bytes_max: usize) -> Body {
+    // Of several headers the first counts.
+    let encoding = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    if !encoding.is_some_and(is_gzip) {
+        return Body::plain(bytes_max);
+    }
+    headers.remove(CONTENT_ENCODING);
+    headers.remove(CONTENT_LENGTH);
+    Body::gzip(bytes_max)
 }
 
 /// No more of a URL than this: a proxy's holds a password, and a query may hold a secret.

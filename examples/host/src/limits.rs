@@ -4,6 +4,7 @@ pub(crate) mod waited;
 
 use std::time::Duration;
 
+use source_contract::{body, request};
 use tokio::time::Instant;
 
 /// What a component, each call of it and each of its requests may cost.
@@ -56,9 +57,9 @@ pub struct HttpLimits {
 impl Default for HttpLimits {
     fn default() -> Self {
         Self {
-            timeout: Duration::from_secs(30),
-            response_bytes_max: 16 << 20,
-            request_bytes_max: 4 << 20,
+            timeout: request::TIMEOUT,
+            response_bytes_max: body::BODY_BYTES_MAX,
+            request_bytes_max: request::BODY_BYTES_MAX,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The time that one exchange may take, from its first byte to its last.
 
+use std::time::Duration;
+
 use wasi::clocks::monotonic_clock;
 use wasi::io::poll::{Pollable, poll};
 
 /// When an exchange must have come to its end.
 pub(crate) struct Deadline {
-    allowed_ms: u64,
+    allowed: Duration,
     ends_at: monotonic_clock::Instant,
     passed: Pollable,
 }
@@ -16,14 +18,15 @@ pub(crate) struct Expired;
 
 impl Deadline {
     /// A deadline so far from now.
-    pub(crate) fn after_ms(allowed_ms: u64) -> Self {
-        let ends_at = monotonic_clock::now().saturating_add(allowed_ms.saturating_mul(NANOS_A_MS));
-        Self { allowed_ms, ends_at, passed: monotonic_clock::subscribe_instant(ends_at) }
+    pub(crate) fn after(allowed: Duration) -> Self {
+        let nanos = u64::try_from(allowed.as_nanos()).unwrap_or(u64::MAX);
+        let ends_at = monotonic_clock::now().saturating_add(nanos);
+        Self { allowed, ends_at, passed: monotonic_clock::subscribe_instant(ends_at) }
     }
 
-    /// All that was allowed, in milliseconds.
-    pub(crate) fn allowed_ms(&self) -> u64 {
-        self.allowed_ms
+    /// All that was allowed.
+    pub(crate) fn allowed(&self) -> Duration {
+        self.allowed
     }
 
     /// What is left of it, in nanoseconds.
@@ -43,5 +46,3 @@ impl Deadline {
         Ok(())
     }
 }
-
-const NANOS_A_MS: u64 = 1_000_000;

@@ -1,5 +1,9 @@
 //! Makes one exchange by `wasi:http`.
 
+use std::time::Duration;
+
+use source_contract::body::{BODY_BYTES_MAX, BodyError};
+use source_contract::request::TIMEOUT;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
     Fields, FutureIncomingResponse, HeaderError, IncomingBody, IncomingResponse, Method,
@@ -8,16 +12,17 @@ use wasi::http::types::{
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
 use crate::bindings::exports::pipeline::source::http::{Header, HttpError, Request, Response};
-use crate::body::{Body, BodyError};
+use crate::body::Incoming;
 use crate::deadline::{Deadline, Expired};
 use crate::failure::{broke, http_error};
 use crate::request::{self, Parts};
 
 /// Makes one exchange, once. Redirects are given back as they are.
 pub(crate) fn send(request: Request) -> Result<Response, HttpError> {
-    let allowed_ms = request.timeout_ms.map_or(TIMEOUT_MS, |wish| TIMEOUT_MS.min(wish.into()));
+    let wish = request.timeout_ms.map_or(TIMEOUT, |ms| Duration::from_millis(ms.into()));
     let parts = request::read(request).map_err(HttpError::Denied)?;
-    let exchange = Exchange { dialled: parts.dialled(), deadline: Deadline::after_ms(allowed_ms) };
+    let exchange =
+        Exchange { dialled: parts.dialled(), deadline: Deadline::after(TIMEOUT.min(wish)) };
     exchange.make(parts)
 }
 
@@ -127,13 +132,12 @@ impl Exchange {
     fn read(&self, response: &IncomingResponse) -> Result<Response, HttpError> {
         let mut headers: Vec<Header> =
             response.headers().entries().into_iter().map(header).collect();
-        let codings: Vec<String> = headers
-            .iter()
-            .filter(|header| header.name.eq_ignore_ascii_case("content-encoding"))
-            .map(|header| header.value.clone())
-            .collect();
+        // Of several headers the first counts.
+        let encoding =
+            headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-encoding"));
+        let encoding = encoding.map(|header| header.value.as_str());
         let incoming = response.consume().map_err(|()| self.misused("it gives no body"))?;
-        let body = self.read_body(&incoming, Body::new(&codings, BODY_BYTES_MAX))?;
+        let body = self.read_body(&incoming, Incoming::new(encoding, BODY_BYTES_MAX))?;
         let (body, decoded) = body.finish().map_err(|error| self.unreadable(error))?;
         if decoded {
             // They are of what was sent, not of what is given on.
@@ -146,13 +150,17 @@ impl Exchange {
         Ok(Response { status: response.status(), headers, body })
     }
 
-    fn read_body(&self, incoming: &IncomingBody, mut body: Body) -> Result<Body, HttpError> {
+    fn read_body(
+        &self,
+        incoming: &IncomingBody,
+        mut body: Incoming,
+    ) -> Result<Incoming, HttpError> {
         let stream: InputStream =
             incoming.stream().map_err(|()| self.misused("it gives no stream"))?;
         let readable = stream.subscribe();
         loop {
             match stream.read(PIECE_BYTES) {
-                Ok(piece) => body.push(&piece).map_err(|error| self.unreadable(error))?,
+                Ok(piece) => body.write(&piece).map_err(|error| self.unreadable(error))?,
                 Err(StreamError::Closed) => return Ok(body),
                 Err(StreamError::LastOperationFailed(error)) => {
                     return Err(match http_error_code(&error) {
@@ -171,14 +179,18 @@ impl Exchange {
                 "the response of {} is larger than {BODY_BYTES_MAX} bytes",
                 self.dialled
             )),
-            BodyError::Damaged(why) => broke(&self.dialled, &format!("its gzip is damaged: {why}")),
+            BodyError::TooManyMembers => HttpError::TooLarge(format!(
+                "the gzip of the response of {} has too many members",
+                self.dialled
+            )),
+            BodyError::Garbled(why) => broke(&self.dialled, why),
         }
     }
 
     fn expired(&self, _: &Expired) -> HttpError {
         HttpError::Timeout(format!(
             "no complete response within {} ms from {}",
-            self.deadline.allowed_ms(),
+            self.deadline.allowed().as_millis(),
             self.dialled
         ))
     }
@@ -226,8 +238,5 @@ fn header((name, value): (String, Vec<u8>)) -> Header {
     Header { name, value: String::from_utf8_lossy(&value).into_owned() }
 }
 
-/// Longest time from the call to the last byte of the body; a source may ask for less.
-const TIMEOUT_MS: u64 = 30_000;
-/// Largest body of a response, decoded.
-const BODY_BYTES_MAX: usize = 16 << 20;
+/// What is read of a body at a time.
 const PIECE_BYTES: u64 = 64 << 10;

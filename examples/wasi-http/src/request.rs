@@ -2,7 +2,7 @@
 
 use http::header::USER_AGENT;
 use http::uri::{Scheme, Uri};
-use source_contract::request::{check_url_length, read_headers, read_method};
+use source_contract::request::{BODY_BYTES_MAX, check_url_length, read_headers, read_method};
 
 use crate::bindings::exports::pipeline::source::http::{Header, Request};
 
@@ -92,7 +92,6 @@ fn headers(given: &[Header]) -> Result<Vec<(String, Vec<u8>)>, String> {
 }
 
 const AGENT: &str = concat!("wasi-http-adapter/", env!("CARGO_PKG_VERSION"));
-const BODY_BYTES_MAX: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {
