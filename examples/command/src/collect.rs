@@ -46,7 +46,6 @@ struct Run {
     /// Failed polls, and failed deliveries, in a row.
     polls: Backoff,
     deliveries: Backoff,
-    errors: u32,
     pace: Pace,
 }
 
@@ -145,16 +144,15 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
     /// Tells of a failed poll. The wait after it, unless waiting is of no use.
     fn failed(&mut self, error: &PollError, run: &mut Run) -> Result<Duration, End> {
         self.log.notices(&error.notices);
-        run.errors = run.errors.saturating_add(1);
         let kind = kind(error.kind);
+        let hint = error.retry_after_ms.map(Duration::from_millis);
+        let wait = run.polls.next(kind.wait_max(), hint, self.waits.chance());
         let code = format!("{} {}", kind.name(), self.log.clean(&error.code));
         let message = self.log.clean(&error.message);
-        if self.until_caught_up && kind.ends_catching_up(run.errors) {
+        if self.until_caught_up && kind.ends_catching_up(run.polls.in_a_row()) {
             self.log.error(&code, &format!("{message} (ended, position kept)"));
             return Err(End::Failed);
         }
-        let hint = error.retry_after_ms.map(Duration::from_millis);
-        let wait = run.polls.next(kind.wait_max(), hint, self.waits.chance());
         let message = format!("{message} (next try in {} ms)", wait.as_millis());
         if kind.needs_person() {
             self.log.error(&code, &message);

@@ -67,7 +67,7 @@ impl Pace {
 
 /// The wait after a batch. `moved`: it had events or another cursor; `empty_in_a_row`: batches without an
 /// event up to it, one after the other.
-pub fn after_batch(more: bool, moved: bool, empty_in_a_row: u32, next_poll_ms: u64) -> Duration {
+fn after_batch(more: bool, moved: bool, empty_in_a_row: u32, next_poll_ms: u64) -> Duration {
     // A source that is caught up, or does not move, must not be called in a hurry; nor must one that
     // goes on for ever and finds nothing.
     let least = match (more && moved, empty_in_a_row > EMPTY_MAX) {

@@ -20,7 +20,6 @@ use crate::machine::disk::{self, folder};
 use crate::machine::shortage::Shortage;
 pub(crate) use output::{OutputConfig, OutputTarget};
 pub(crate) use source::SourceConfig;
-pub(crate) use source_contract::schema::SCHEMA_BYTES_MAX;
 
 /// The host's configuration, as far as it can be checked by itself.
 #[derive(Debug)]

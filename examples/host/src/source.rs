@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use source_contract::batch::judge;
-use source_contract::wait::{self, Backoff, SHORT_MAX, after_batch};
+use source_contract::wait::{self, Backoff, Pace, Polled, SHORT_MAX};
 use tokio::sync::watch;
 
 use crate::bindings::{Batch, PollError, Quota};
@@ -66,7 +66,7 @@ impl Source {
             instance: None,
             poll_waits: Backoff::default(),
             delivery_waits: Backoff::default(),
-            empty_in_a_row: 0,
+            pace: Pace::default(),
         };
         loop {
             if let Err(ending) = run.step().await {
@@ -86,8 +86,7 @@ struct Run {
     instance: Option<Instance>,
     poll_waits: Backoff,
     delivery_waits: Backoff,
-    /// Batches without an event.
-    empty_in_a_row: u32,
+    pace: Pace,
 }
 
 impl Run {
@@ -112,9 +111,12 @@ impl Run {
             Ok(polled) => polled,
             Err(error) => return self.poll_failed(error).await,
         };
-        let idle = batch.events.is_empty() && cursor.as_deref() == Some(batch.cursor.as_str());
-        self.empty_in_a_row =
-            if batch.events.is_empty() { self.empty_in_a_row.saturating_add(1) } else { 0 };
+        let polled = Polled {
+            events: batch.events.len(),
+            same_cursor: cursor.as_deref() == Some(batch.cursor.as_str()),
+            more: batch.more,
+            next_poll_ms: batch.next_poll_ms,
+        };
         let summary = Delivered::of(&batch);
         let delivery = Delivery {
             source: self.source.name.clone(),
@@ -137,7 +139,7 @@ impl Run {
         if self.until_caught_up && !batch.more {
             return Err(Ending::CaughtUp);
         }
-        let wait = after_batch(batch.more, !idle, self.empty_in_a_row, batch.next_poll_ms);
+        let wait = self.pace.next(polled);
         self.journal.tell_before(wait);
         self.unless_stopped(tokio::time::sleep(wait)).await
     }

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use source_contract::printable::{Form, escape, printable};
+use source_contract::schema::SCHEMA_BYTES_MAX;
 
 use crate::bindings::Metadata;
 use crate::commands::answer::answer_aside;
 use crate::commands::exit::Exit;
-use crate::config::SCHEMA_BYTES_MAX;
 use crate::limits::CallLimits;
 use crate::sandbox::{CallFailure, ComponentError, Runtime, SourceComponent};
 

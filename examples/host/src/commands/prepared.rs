@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::bindings::Diagnostic;
 use crate::config::fault::Fault;
-use crate::config::{Config, OutputConfig, SCHEMA_BYTES_MAX, SourceConfig};
+use crate::config::{Config, OutputConfig, SourceConfig};
 use crate::egress::AllowList;
 use crate::http::{ClientError, HttpClient};
 use crate::limits::Limits;
@@ -182,14 +182,7 @@ async fn heed_schema(
     source: &mut SourceConfig,
 ) -> Result<(), CallFailure> {
     let schema = instance.describe().await?.config_schema;
-    if schema.len() > SCHEMA_BYTES_MAX {
-        let bytes = schema.len();
-        return Err(CallFailure::Component(format!(
-            "its schema has {bytes} bytes; at most {SCHEMA_BYTES_MAX} are allowed"
-        )));
-    }
-    source.heed(&schema);
-    Ok(())
+    source.heed(&schema).map_err(CallFailure::Component)
 }
 
 /// What a component found, as faults below this path: no more of them than a person reads.

@@ -109,9 +109,10 @@ impl SourceConfig {
     }
 
     /// Takes what the component's own schema marks as secret for secret. A schema that cannot be read
-    /// marks nothing.
-    pub(crate) fn heed(&mut self, schema: &str) {
-        self.redactor.add(schema::secrets(schema, &self.config).unwrap_or_default());
+    /// marks nothing; one that is too large is an error.
+    pub(crate) fn heed(&mut self, schema: &str) -> Result<(), String> {
+        self.redactor.add(schema::secrets(schema, &self.config)?);
+        Ok(())
     }
 }
 
