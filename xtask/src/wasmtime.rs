@@ -21,6 +21,7 @@ pub(crate) fn install() -> Result<()> {
         .args(["--no-default-features", "--features", FEATURES, "--root"])
         .arg(&root)
         // It is to run some minutes of tests: built so, it is there sooner.
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"))
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off"))
     .context("wasmtime cannot be built: cargo tells why")
 }
