@@ -16,8 +16,8 @@ mod bindings {
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bindings::exports::pipeline::source::source as wit;
-use bindings::pipeline::source::http as wit_http;
+use bindings::exports::polling_source::contract::source as wit;
+use bindings::polling_source::contract::http as wit_http;
 
 use crate::api::access_token::TokenCache;
 use crate::check::PendingCheck;
@@ -26,6 +26,8 @@ use crate::contract::http::{HttpError, Request, Response};
 use crate::contract::source;
 use crate::contract::step::{Moment, Step};
 use crate::poll::Pending;
+use crate::row::KIND;
+use crate::timestamp::Second;
 
 struct Component;
 
@@ -36,6 +38,7 @@ impl wit::Guest for Component {
     fn describe() -> wit::Metadata {
         wit::Metadata {
             name: env!("CARGO_PKG_NAME").into(),
+            kinds: vec![KIND.into()],
             version: env!("CARGO_PKG_VERSION").into(),
             config_schema: config::SCHEMA.into(),
         }
@@ -60,6 +63,10 @@ impl wit::Guest for Component {
         let mut tokens = tokens();
         let step = crate::poll(&config, &mut tokens, cursor.as_deref(), moment());
         Ok(drive(step, Pending::reply)?.into())
+    }
+
+    fn explain_cursor(cursor: String) -> Result<Vec<(String, String)>, wit::PollError> {
+        Ok(crate::explain(&cursor)?)
     }
 }
 
@@ -138,10 +145,11 @@ impl From<source::Batch> for wit::Batch {
             next_poll_ms: batch.next_poll_ms,
             notices: batch.notices.into_iter().map(Into::into).collect(),
             stats: batch.stats.into(),
-            progress: wit::Progress {
+            progress: Some(wit::Progress {
                 complete_until: batch.progress.complete_until.unix_nanos(),
                 target: batch.progress.target.unix_nanos(),
-            },
+                newest: batch.progress.newest.map(Second::unix_nanos),
+            }),
             quota: batch.quota.map(Into::into),
         }
     }
@@ -152,6 +160,7 @@ impl From<source::PollError> for wit::PollError {
         Self {
             kind: match error.kind {
                 source::ErrorKind::Transient => wit::ErrorKind::Transient,
+                source::ErrorKind::Throttled => wit::ErrorKind::Throttled,
                 source::ErrorKind::Auth => wit::ErrorKind::Auth,
                 source::ErrorKind::Config => wit::ErrorKind::Config,
                 source::ErrorKind::Cursor => wit::ErrorKind::Cursor,
@@ -181,7 +190,12 @@ impl From<source::Report> for wit::Report {
 
 impl From<source::Event> for wit::Event {
     fn from(event: source::Event) -> Self {
-        Self { id: event.id, time: event.time_unix_nanos, body: event.body }
+        Self {
+            id: event.id,
+            kind: event.kind.into(),
+            time: event.time_unix_nanos,
+            body: event.body,
+        }
     }
 }
 
@@ -206,12 +220,16 @@ impl From<source::Stats> for wit::Stats {
             received_bytes: stats.received_bytes,
             rows: stats.rows,
             duplicates: stats.duplicates,
+            counters: stats
+                .counters()
+                .map(|(name, value)| wit::Counter { name: name.into(), value: value.into() })
+                .into(),
         }
     }
 }
 
 impl From<source::Quota> for wit::Quota {
     fn from(quota: source::Quota) -> Self {
-        Self { remaining: quota.remaining, reset_ms: quota.reset_ms }
+        Self { limit: quota.limit, remaining: quota.remaining, reset_ms: quota.reset_ms }
     }
 }

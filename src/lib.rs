@@ -37,6 +37,7 @@ mod config;
 
 // the machine that answers it,
 mod check;
+mod explain;
 mod poll;
 
 // where collection stands, and what is to be asked,
@@ -70,5 +71,7 @@ pub use contract::source::{
     Batch, Diagnostic, ErrorKind, Event, Level, Notice, PollError, Progress, Quota, Report, Stats,
 };
 pub use contract::step::{Moment, Step};
+pub use explain::explain;
 pub use poll::{Pending, poll};
+pub use row::KIND;
 pub use timestamp::{EventTime, Second};

@@ -73,10 +73,7 @@ pub fn poll<'c>(
     let host = at.second();
     let (origin, cursor) = match cursor.map(Cursor::decode) {
         Some(Ok(cursor)) => (Origin::Stored, cursor),
-        Some(Err(error)) => {
-            let message = error.to_string();
-            return Step::Done(Err(PollError::new(ErrorKind::Cursor, "cursor_refused", message)));
-        }
+        Some(Err(error)) => return Step::Done(Err(error.into())),
         None => {
             let (origin, start) = match config.start {
                 Some(start) => (Origin::Configured, start),
@@ -141,8 +138,8 @@ impl<'c> Poll<'c> {
                 let message = "the API's page token holds a key".to_owned();
                 Err(self.exchange.account.fail(ErrorKind::Protocol, "page_token_refused", message))
             }
-            Reply::Page(page) if self.events_bytes_max(&page) > EVENTS_BYTES_MAX => {
-                let why = "its events would take too much memory";
+            Reply::Page(page) if self.is_too_much(&page) => {
+                let why = "its events would be more than a batch may hold";
                 self.obstructed(Obstacle::TooLarge, why, answer.date, at)
             }
             Reply::Page(page) => self.page(&page, answer.date, at),
@@ -212,9 +209,12 @@ impl<'c> Poll<'c> {
         page.next.as_ref().is_some_and(|token| self.exchange.account.holds_secret(token))
     }
 
-    fn events_bytes_max(&self, page: &Page<'_>) -> usize {
+    /// Whether the events of a page can be more than a batch holds.
+    fn is_too_much(&self, page: &Page<'_>) -> bool {
         let Config { format, keep_original, .. } = self.exchange.config;
-        page.rows.iter().map(|row| format.bytes_max(row, *keep_original)).sum()
+        let events_bytes: usize =
+            page.rows.iter().map(|row| format.bytes_max(row, *keep_original)).sum();
+        events_bytes > if page.rows.len() > 1 { EVENTS_BYTES_MAX } else { EVENT_BYTES_MAX }
     }
 
     fn page(
@@ -256,8 +256,8 @@ impl<'c> Poll<'c> {
         );
         let duplicates = is_new.iter().filter(|is_new| !**is_new).count();
         self.exchange.account.stats.duplicates = u32::try_from(duplicates).unwrap_or(u32::MAX);
-        tell_odd_rows(new_rows.clone(), notices);
-        tell_unreadable_rows(page, new_rows, from, notices);
+        tell_odd_rows(new_rows.clone(), &mut self.exchange.account);
+        tell_unreadable_rows(page, new_rows, from, &mut self.exchange.account);
         Ok(Outcome { events, ..onward.into() }.batch(self.exchange, at.second()))
     }
 
@@ -382,5 +382,7 @@ fn page_request(underway: &Underway, config: &Config) -> Vec<u8> {
 
 /// An earlier question can be refused because the API does not go back so far.
 const START_TOLD_SECS: i64 = 24 * 60 * 60;
-/// The events of a page, beside the page itself, in the 64 MiB of memory that a guest may take. (I5)
-const EVENTS_BYTES_MAX: usize = 24 << 20;
+/// The bound of the contract for the bodies of a batch of several events. (I5)
+const EVENTS_BYTES_MAX: usize = 16 << 20;
+/// One event alone, beside its page, in the 64 MiB of memory that a guest may take. (I5)
+const EVENT_BYTES_MAX: usize = 24 << 20;

@@ -58,7 +58,7 @@ impl<'a> Reply<'a> {
         let status = status(response.status, parsed.as_ref().ok());
         let described = described(response.status, status, failure);
         if matches!(status, 429 | 408 | 425) {
-            return Self::Failed(Cause::over_rate(described));
+            return Self::Failed(Cause::not_executed(status, described));
         }
         if matches!(status, 401 | 403 | 418) && is_foreign(parsed.is_ok(), body) {
             return Self::Failed(Cause::not_the_api(&described));

@@ -12,6 +12,9 @@ use crate::json::written::Written;
 use crate::timestamp::EventTime;
 pub(crate) use key::Key;
 
+/// The kind of every row, as the contract's events have it.
+pub const KIND: &str = "mimecast.ttp.impersonation";
+
 /// A row as it stands in a page.
 pub(crate) struct Row<'a> {
     /// All of it, from brace to brace; or whatever else stood where a row should.

@@ -115,7 +115,7 @@ impl Granted {
         let is_foreign = is_foreign(page.is_some(), body);
         Err(match status {
             400 | 401 | 403 | 418 if is_foreign => NotGranted::Failed(Cause::not_the_api(&told)),
-            429 | 408 | 425 => NotGranted::Failed(Cause::over_rate(told)),
+            429 | 408 | 425 => NotGranted::Failed(Cause::not_executed(status, told)),
             500.. => NotGranted::Failed(Cause::passing(told)),
             _ if failures.iter().any(|failure| failure.retryable) => {
                 NotGranted::Failed(Cause::passing(told))

@@ -248,7 +248,8 @@ impl<'c> Exchange<'c> {
         }
         let retry_after_ms = self.retry_after_ms(cause, answer);
         let message = self.account.redact(&cause.what) + cause.remedy;
-        PollError { retry_after_ms, ..self.account.fail(cause.kind, cause.code, message) }
+        let (kind, code) = cause.kind_and_code(self.account.quota);
+        PollError { retry_after_ms, ..self.account.fail(kind, code, message) }
     }
 
     /// The wait that the API wishes for, where waiting can help.
@@ -257,7 +258,7 @@ impl<'c> Exchange<'c> {
         // Without a `Date`, when it was asked is as near to the API's clock as can be.
         let now = answer.date.unwrap_or(self.made);
         response
-            .filter(|_| cause.kind == ErrorKind::Transient)
+            .filter(|_| matches!(cause.kind, ErrorKind::Transient | ErrorKind::Throttled))
             .and_then(|response| quota::retry_after_ms(response, cause.about == About::Rate, now))
     }
 
@@ -292,6 +293,7 @@ impl<'c> Exchange<'c> {
 
     fn token_request(&mut self, client: &OauthClient, at: Moment) -> Request {
         self.awaits = Awaits::AccessToken;
+        self.account.stats.token_requests += 1;
         self.made = at.second();
         let headers = vec![("content-type", "application/x-www-form-urlencoded".into())];
         self.request(TOKEN_PATH, headers, client.token_form())

@@ -31,6 +31,8 @@ pub struct Event {
     /// The row's own `id` and its time, `ID@UNIX_SECONDS`; without a time that can be read, its `id`; of
     /// a row without one, or with a far too long one, the hex SHA-1 of its text.
     pub id: String,
+    /// What sort of row it is: always [`KIND`](crate::KIND) here.
+    pub kind: &'static str,
     /// Unix time in nanoseconds. None if the row's own time is unreadable.
     pub time_unix_nanos: Option<u64>,
     /// One JSON object on one line.
@@ -61,6 +63,8 @@ pub struct PollError {
 pub enum ErrorKind {
     /// Wait and poll again.
     Transient,
+    /// The API is healthy, and asks for a wait.
+    Throttled,
     /// A person must see to the keys or to what they may do.
     Auth,
     /// A person must change the configuration, or what the host allows.
@@ -129,6 +133,24 @@ pub struct Stats {
     pub rows: u32,
     /// Rows among them that had been delivered before.
     pub duplicates: u32,
+    /// New rows that are not as documented, and were passed on.
+    pub odd_rows: u32,
+    /// New rows that cannot be read, and are no events.
+    pub unreadable_rows: u32,
+    /// Access tokens that were asked for (API 2.0).
+    pub token_requests: u32,
+}
+
+impl Stats {
+    /// What this source alone counts, by the names of the contract's counters.
+    #[must_use]
+    pub const fn counters(&self) -> [(&'static str, u32); 3] {
+        [
+            ("odd_rows", self.odd_rows),
+            ("token_requests", self.token_requests),
+            ("unreadable_rows", self.unreadable_rows),
+        ]
+    }
 }
 
 /// How far collection has come.
@@ -138,11 +160,15 @@ pub struct Progress {
     pub complete_until: Second,
     /// The end of the pass, or of the last one.
     pub target: Second,
+    /// The newest event time delivered, times ahead of the clocks left out.
+    pub newest: Option<Second>,
 }
 
 /// What the API said of its rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
+    /// How many there are when it is full.
+    pub limit: Option<u64>,
     /// Requests that are left.
     pub remaining: u64,
     /// Milliseconds until the quota is filled up again.

@@ -4,11 +4,11 @@ use crate::api::account::Account;
 use crate::api::exchange::Exchange;
 use crate::config::Config;
 use crate::contract::source::{Batch, ErrorKind, Event, Notice, PollError, Progress};
-use crate::notices::Notices;
+use crate::position::cursor::Position;
 use crate::position::underway::Onward;
 use crate::reply::page::Page;
 use crate::reply::quota;
-use crate::row::Row;
+use crate::row::{KIND, Row};
 use crate::timestamp::{EventTime, Second};
 
 /// What a poll came to that went well: events, and where it goes on past them (I1).
@@ -38,7 +38,8 @@ impl Outcome {
         let wait_secs = i64::try_from(next_poll_ms.div_ceil(1_000)).unwrap_or(i64::MAX);
         position.due = host + wait_secs;
         let notices = exchange.account.notices.into_news(&mut position.told, host);
-        let progress = Progress { complete_until: position.watermark, target };
+        let Position { watermark, newest, .. } = *position;
+        let progress = Progress { complete_until: watermark, target, newest };
         Batch {
             events,
             cursor: cursor.encode(),
@@ -55,6 +56,7 @@ impl Outcome {
 pub(super) fn event(row: &Row<'_>, config: &Config) -> Event {
     Event {
         id: row.id(),
+        kind: KIND,
         time_unix_nanos: row.time().and_then(EventTime::unix_nanos),
         body: config.format.body(row, config.keep_original),
     }
@@ -62,12 +64,13 @@ pub(super) fn event(row: &Row<'_>, config: &Config) -> Event {
 
 pub(super) fn tell_odd_rows<'a>(
     new_rows: impl Iterator<Item = &'a Row<'a>>,
-    notices: &mut Notices,
+    account: &mut Account,
 ) {
     let mut oddities = new_rows.filter_map(Row::oddity);
     if let Some(first) = oddities.next() {
         let count = oddities.count() + 1;
-        notices.departs(
+        account.stats.odd_rows = u32::try_from(count).unwrap_or(u32::MAX);
+        account.notices.departs(
             "odd_rows",
             format!("{count} rows are not as documented and were passed on (the first: {first})"),
         );
@@ -79,7 +82,7 @@ pub(super) fn tell_unreadable_rows<'a>(
     page: &Page<'a>,
     new_rows: impl Iterator<Item = &'a Row<'a>>,
     from: Second,
-    notices: &mut Notices,
+    account: &mut Account,
 ) {
     let mut unreadable = new_rows.filter(|row| row.is_unreadable);
     let Some(first) = unreadable.next() else { return };
@@ -87,7 +90,8 @@ pub(super) fn tell_unreadable_rows<'a>(
     let before = page.rows[..place].iter().rev().find_map(Row::time).map(EventTime::second);
     let bytes = first.text.len();
     let count = unreadable.count() + 1;
-    notices.happened(Notice::warn(
+    account.stats.unreadable_rows = u32::try_from(count).unwrap_or(u32::MAX);
+    account.notices.happened(Notice::warn(
         "row_unreadable",
         format!(
             "{count} rows cannot be read and are no events; the first is row {} of its page, {bytes} \

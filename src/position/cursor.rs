@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::config::filters::Filters;
+use crate::contract::source::{ErrorKind, PollError};
 use crate::json::record::{Members, Record, Value};
 use crate::json::value::Json;
 use crate::json::walk::Walk;
@@ -302,6 +303,12 @@ impl Cursor {
             Ok(version)
         });
         read.ok().flatten()
+    }
+}
+
+impl From<CursorError> for PollError {
+    fn from(error: CursorError) -> Self {
+        Self::new(ErrorKind::Cursor, "cursor_refused", error.to_string())
     }
 }
 

@@ -1,7 +1,8 @@
 //! Why a poll or a check ends in an error, as far as one reply tells.
 
 use crate::contract::http::HttpError;
-use crate::contract::source::ErrorKind;
+use crate::contract::source::{ErrorKind, Quota};
+use crate::reply::quota;
 
 /// Why, before it is redacted.
 pub(crate) struct Cause {
@@ -19,7 +20,7 @@ pub(crate) struct Cause {
 pub(crate) enum About {
     /// Nothing.
     Nothing,
-    /// Not executed, since there were too many: the API says when to come again.
+    /// Not executed: the API says when to come again.
     Rate,
     /// Refused for good, for what is in it: an end ahead of the API's clock, or a beginning that it
     /// does not go back to.
@@ -33,6 +34,8 @@ pub(crate) enum About {
 impl Cause {
     /// The code of what did not come from the API.
     pub(crate) const NOT_THE_API: &str = "not_the_api";
+    const PASSING: (ErrorKind, &str) = (ErrorKind::Transient, "api_failed");
+    const THROTTLED: (ErrorKind, &str) = (ErrorKind::Throttled, "rate_limited");
 
     /// The host did not let the request out.
     pub(crate) fn denied(why: &str) -> Self {
@@ -50,14 +53,22 @@ impl Cause {
         Self { about, ..Self::new(ErrorKind::Transient, error.code(), error.to_string()) }
     }
 
-    /// 429, 408, 425.
-    pub(crate) fn over_rate(what: String) -> Self {
-        Self { about: About::Rate, ..Self::new(ErrorKind::Transient, "rate_limited", what) }
+    /// 429, 408, 425: it was not executed.
+    pub(crate) fn not_executed(status: u16, what: String) -> Self {
+        let (kind, code) = if status == 429 { Self::THROTTLED } else { Self::PASSING };
+        Self { about: About::Rate, ..Self::new(kind, code, what) }
+    }
+
+    /// As what it is told while so much of the quota is left: that none is, is why the API fails.
+    pub(crate) fn kind_and_code(&self, quota: Option<Quota>) -> (ErrorKind, &'static str) {
+        let told = (self.kind, self.code);
+        if told == Self::PASSING && quota::is_spent(quota) { Self::THROTTLED } else { told }
     }
 
     /// The API says, or its status does, that it may pass by itself.
     pub(crate) const fn passing(what: String) -> Self {
-        Self::new(ErrorKind::Transient, "api_failed", what)
+        let (kind, code) = Self::PASSING;
+        Self::new(kind, code, what)
     }
 
     /// The same from a gateway that waited for the API in vain.

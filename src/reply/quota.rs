@@ -5,18 +5,19 @@ use crate::contract::http::Response;
 use crate::contract::source::Quota;
 use crate::timestamp::Second;
 
-/// Reads `X-RateLimit-Remaining` and `X-RateLimit-Reset`, the latter in **milliseconds**. API 2.0
-/// also spells them `X-Rate-Limit-*` (the vendor's notes on rate limiting).
+/// Reads `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, the last in
+/// **milliseconds**. API 2.0 also spells them `X-Rate-Limit-*` (the vendor's notes on rate limiting).
 pub(crate) fn quota(response: &Response) -> Option<Quota> {
     let remaining = number(response, ["x-ratelimit-remaining", "x-rate-limit-remaining"])?;
-    Some(Quota { remaining, reset_ms: reset_ms(response).unwrap_or(0) })
+    let limit = number(response, ["x-ratelimit-limit", "x-rate-limit-limit"]);
+    Some(Quota { limit, remaining, reset_ms: reset_ms(response).unwrap_or(0) })
 }
 
 /// How long a response asks its client to wait, in milliseconds: `Retry-After`, which is in
 /// **seconds** or a date by the API's clock (RFC 9110), and the reset time, which every response has,
 /// if the quota is spent. The longer one, at most 15 minutes. (I5)
 pub(crate) fn retry_after_ms(response: &Response, is_refused: bool, now: Second) -> Option<u64> {
-    let is_spent = is_refused || quota(response).is_some_and(|quota| quota.remaining == 0);
+    let is_spent = is_refused || is_spent(quota(response));
     let date = || {
         let date = Second::parse_http_date(response.header("retry-after")?)?;
         u64::try_from(date - now).ok()
@@ -30,9 +31,14 @@ pub(crate) fn retry_after_ms(response: &Response, is_refused: bool, now: Second)
 /// The wait before the next poll while the quota is spent, in milliseconds; zero while it is not.
 pub(crate) fn spent_wait_ms(quota: Option<Quota>) -> u64 {
     match quota {
-        Some(Quota { remaining: 0, reset_ms }) => reset_ms.min(WAIT_MAX_MS),
+        Some(Quota { remaining: 0, reset_ms, .. }) => reset_ms.min(WAIT_MAX_MS),
         _ => 0,
     }
+}
+
+/// Whether no request is left.
+pub(crate) fn is_spent(quota: Option<Quota>) -> bool {
+    quota.is_some_and(|quota| quota.remaining == 0)
 }
 
 fn reset_ms(response: &Response) -> Option<u64> {
@@ -78,10 +84,14 @@ mod tests {
     fn both_spellings_are_read_whatever_their_case() {
         for spelling in ["X-RateLimit", "x-ratelimit", "X-Rate-Limit"] {
             let response = response(&[
+                (&format!("{spelling}-Limit"), "9"),
                 (&format!("{spelling}-Remaining"), "7"),
                 (&format!("{spelling}-Reset"), "1500"),
             ]);
-            assert_eq!(quota(&response), Some(Quota { remaining: 7, reset_ms: 1_500 }));
+            assert_eq!(
+                quota(&response),
+                Some(Quota { limit: Some(9), remaining: 7, reset_ms: 1_500 })
+            );
         }
     }
 
@@ -114,8 +124,8 @@ mod tests {
 
     #[test]
     fn only_a_spent_quota_makes_a_wait() {
-        assert_eq!(spent_wait_ms(Some(Quota { remaining: 0, reset_ms: 40 })), 40);
-        assert_eq!(spent_wait_ms(Some(Quota { remaining: 1, reset_ms: 40 })), 0);
+        assert_eq!(spent_wait_ms(Some(Quota { limit: None, remaining: 0, reset_ms: 40 })), 40);
+        assert_eq!(spent_wait_ms(Some(Quota { limit: None, remaining: 1, reset_ms: 40 })), 0);
         assert_eq!(spent_wait_ms(None), 0);
     }
 }

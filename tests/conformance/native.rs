@@ -1,8 +1,8 @@
 //! A host for the core without WebAssembly. Writes its transcript by the names of the contract.
 
 use mimecast_ttp_source::{
-    Batch, Config, Diagnostic, ErrorKind, HttpError, Level, Notice, PollError, Quota, Report,
-    Request, Response, SCHEMA, Stats, Step, TokenCache, check, poll,
+    Batch, Config, Diagnostic, ErrorKind, HttpError, KIND, Level, Notice, PollError, Quota, Report,
+    Request, Response, SCHEMA, Stats, Step, TokenCache, check, explain, poll,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +17,7 @@ pub(crate) fn transcript(scenario: &Scenario) -> String {
         let outcome = match call.function {
             Function::Describe => json!({
                 "config-schema": SCHEMA,
+                "kinds": [KIND],
                 "name": env!("CARGO_PKG_NAME"),
                 "version": env!("CARGO_PKG_VERSION"),
             }),
@@ -25,6 +26,10 @@ pub(crate) fn transcript(scenario: &Scenario) -> String {
                 Err(faults) => json!({"error": faults.0.iter().map(fault).collect::<Vec<_>>()}),
             },
             Function::Check => outcome(checked(call, &mut tokens, &mut requests), report),
+            Function::ExplainCursor => {
+                let cursor = call.cursor(&cursors).unwrap_or_default();
+                outcome(explain(&cursor), |words| json!(words))
+            }
             Function::Poll => {
                 let cursor = call.cursor(&cursors);
                 outcome(polled(call, cursor.as_deref(), &mut tokens, &mut requests), batch)
@@ -119,7 +124,7 @@ fn outcome<T>(outcome: Result<T, PollError>, shown: impl Fn(&T) -> Value) -> Val
 fn batch(batch: &Batch) -> Value {
     let events = batch.events.iter().map(|event| {
         let time = event.time_unix_nanos.map(|time| time.to_string());
-        json!({"body": event.body, "id": event.id, "time": time})
+        json!({"body": event.body, "id": event.id, "kind": event.kind, "time": time})
     });
     json!({
         "cursor": batch.cursor,
@@ -129,6 +134,7 @@ fn batch(batch: &Batch) -> Value {
         "notices": notices(&batch.notices),
         "progress": {
             "complete-until": batch.progress.complete_until.unix_nanos().to_string(),
+            "newest": batch.progress.newest.map(|time| time.unix_nanos().to_string()),
             "target": batch.progress.target.unix_nanos().to_string(),
         },
         "quota": quota(batch.quota),
@@ -149,6 +155,7 @@ fn report(report: &Report) -> Value {
 fn poll_error(error: &PollError) -> Value {
     let kind = match error.kind {
         ErrorKind::Transient => "transient",
+        ErrorKind::Throttled => "throttled",
         ErrorKind::Auth => "auth",
         ErrorKind::Config => "config",
         ErrorKind::Cursor => "cursor",
@@ -179,12 +186,20 @@ fn notices(notices: &[Notice]) -> Vec<Value> {
 }
 
 fn quota(quota: Option<Quota>) -> Value {
-    let shown = |quota: Quota| json!({"remaining": quota.remaining.to_string(), "reset-ms": quota.reset_ms.to_string()});
+    let shown = |quota: Quota| {
+        json!({
+            "limit": quota.limit.map(|limit| limit.to_string()),
+            "remaining": quota.remaining.to_string(),
+            "reset-ms": quota.reset_ms.to_string(),
+        })
+    };
     quota.map_or(Value::Null, shown)
 }
 
 fn stats(stats: Stats) -> Value {
+    let counter = |(name, value): (&str, u32)| json!({"name": name, "value": value.to_string()});
     json!({
+        "counters": stats.counters().map(counter),
         "duplicates": stats.duplicates,
         "received-bytes": stats.received_bytes.to_string(),
         "requests": stats.requests,

@@ -33,7 +33,8 @@ function transcript(start, calls) {
   const cursors = [];
   return calls.map((call) => {
     world.enter(call);
-    const outcome = outcomeOf(() => source[call.function](...argumentsOf(call, cursors)));
+    const made = source[camel(call.function)];
+    const outcome = outcomeOf(() => made(...argumentsOf(call, cursors)));
     cursors.push(outcome.ok?.cursor);
     const whole = call.function === "describe" ? outcome.ok : outcome;
     const text = Buffer.from(compact(whole));
@@ -58,11 +59,14 @@ function outcomeOf(call) {
 
 function argumentsOf(call, cursors) {
   if (call.function === "describe") return [];
+  if (call.function === "explain-cursor") return [cursorOf(call, cursors)];
   const config = typeof call.config === "string" ? call.config : JSON.stringify(call.config);
-  if (call.function !== "poll") return [config];
-  const { cursor } = call;
-  if (cursor?.of_call !== undefined) return [config, cursors[cursor.of_call]];
-  return [config, cursor === undefined ? undefined : longText(cursor)];
+  return call.function === "poll" ? [config, cursorOf(call, cursors)] : [config];
+}
+
+function cursorOf({ cursor }, cursors) {
+  if (cursor?.of_call !== undefined) return cursors[cursor.of_call];
+  return cursor === undefined ? undefined : longText(cursor);
 }
 
 /** What an instance sees during a call. */
@@ -124,6 +128,11 @@ function longText(text) {
   const { before, each, between, count, after } = text;
   const number = (_, n) => each.replaceAll("{n}", String(n).padStart(8, "0"));
   return before + Array.from({ length: count }, number).join(between) + after;
+}
+
+/** The name by which jco calls a function of the contract. */
+function camel(name) {
+  return name.replace(/-[a-z]/g, (letter) => letter[1].toUpperCase());
 }
 
 /** A value as it stands in a transcript. */

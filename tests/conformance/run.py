@@ -19,11 +19,12 @@ from wasmtime.component import (
     Record,
     RecordType,
     ResultType,
+    TupleType,
     Variant,
 )
 
 OUTCOME_BYTES_MAX = 64 * 1024
-SOURCE = "pipeline:source/source@0.1.0"
+SOURCE = "polling-source:contract/source@0.2.0"
 
 
 def main(component, scenarios, transcripts):
@@ -60,14 +61,20 @@ def transcript(engine, component, calls):
 def arguments(call, cursors):
     if call["function"] == "describe":
         return []
+    if call["function"] == "explain-cursor":
+        return [cursor_of(call, cursors)]
     config = call["config"]
     config = config if isinstance(config, str) else compact(config)
     if call["function"] != "poll":
         return [config]
+    return [config, cursor_of(call, cursors)]
+
+
+def cursor_of(call, cursors):
     cursor = call.get("cursor")
     if isinstance(cursor, dict) and "of_call" in cursor:
-        return [config, cursors[cursor["of_call"]]]
-    return [config, None if cursor is None else long_text(cursor)]
+        return cursors[cursor["of_call"]]
+    return None if cursor is None else long_text(cursor)
 
 
 class World:
@@ -80,7 +87,7 @@ class World:
     def linker(self, engine):
         linker = Linker(engine)
         for interface, name, function in [
-            ("pipeline:source/http@0.1.0", "send", self.send),
+            ("polling-source:contract/http@0.2.0", "send", self.send),
             ("wasi:clocks/wall-clock@0.2.12", "now", self.now),
             ("wasi:random/random@0.2.12", "get-random-bytes", self.get_random_bytes),
         ]:
@@ -141,6 +148,8 @@ def shown(kind, value):
             return None if value is None else shown(kind.payload, value)
         case ListType():
             return [shown(kind.element, element) for element in value]
+        case TupleType():
+            return [shown(*member) for member in zip(kind.elements, value)]
         case RecordType():
             return {name: shown(field, getattr(value, name)) for name, field in kind.fields}
         case ResultType() if isinstance(value, Variant):

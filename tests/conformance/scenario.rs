@@ -40,12 +40,13 @@ pub(crate) struct Call {
 
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Function {
     Describe,
     Validate,
     Check,
     Poll,
+    ExplainCursor,
 }
 
 /// What the host's clock shows, and what its source of randomness gives.

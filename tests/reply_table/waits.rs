@@ -150,13 +150,14 @@ fn a_request_without_a_response_is_transient() {
 fn what_the_api_says_of_its_quota_comes_with_batches_and_with_errors() {
     let limited = |response: Response, remaining: &str| {
         response
+            .header_of("X-RateLimit-Limit", "50")
             .header_of("X-RateLimit-Remaining", remaining)
             .header_of("x-ratelimit-reset", "9000")
     };
-    let quota = |remaining| Some(Quota { remaining, reset_ms: 9_000 });
+    let quota = |remaining| Some(Quota { limit: Some(50), remaining, reset_ms: 9_000 });
     let batch = without_token().poll(limited(no_rows(), "4")).unwrap();
     assert_eq!((batch.quota, batch.next_poll_ms), (quota(4), 60_000));
-    let error = failed(without_token().poll(limited(response(429, ""), "0")), ErrorKind::Transient);
+    let error = failed(without_token().poll(limited(response(429, ""), "0")), ErrorKind::Throttled);
     assert_eq!(error.quota, quota(0));
     assert_eq!(checked(&Ok(limited(no_rows(), "3"))).unwrap().quota, quota(3));
     assert_eq!(without_token().poll(no_rows()).unwrap().quota, None);

@@ -1,22 +1,40 @@
-//! Judges what a source gave as a batch, before anything of it is delivered.
+//! Whether what a source gave as a batch is one of the contract, before anything of it is delivered.
 
-/// Whether a batch, with these ids and bodies of its events, keeps to the contract. The error says how it
-/// does not.
-pub fn judge<'a>(
+use crate::kind::is_kind;
+
+/// An event of the contract, as far as it is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// Its identity.
+    pub id: &'a str,
+    /// What sort of row it is.
+    pub kind: &'a str,
+    /// One JSON object on one line.
+    pub body: &'a str,
+}
+
+/// Whether a batch keeps to the contract. The error says how it does not.
+pub fn check<'a>(
     cursor: &str,
-    events: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
+    events: impl ExactSizeIterator<Item = Event<'a>>,
 ) -> Result<(), String> {
-    if !(1..=CURSOR_BYTES_MAX).contains(&cursor.len()) {
-        let bytes = cursor.len();
-        return Err(format!("the cursor has {bytes} bytes; 1 to {CURSOR_BYTES_MAX} are allowed"));
-    }
-    if events.len() > EVENTS_MAX {
-        let count = events.len();
+    check_cursor(cursor)?;
+    let count = events.len();
+    if count > EVENTS_MAX {
         return Err(format!("the batch has {count} events; at most {EVENTS_MAX} are allowed"));
     }
-    for (index, (id, body)) in events.enumerate() {
+    let mut bytes = 0_usize;
+    for (index, Event { id, kind, body }) in events.enumerate() {
+        bytes = bytes.saturating_add(body.len());
+        if bytes > BODIES_BYTES_MAX && count > 1 {
+            return Err(format!(
+                "the events of the batch have more than {BODIES_BYTES_MAX} bytes, and are several"
+            ));
+        }
         let why = if id.is_empty() || id.len() > ID_BYTES_MAX {
             format!("has an id of {} bytes; 1 to {ID_BYTES_MAX} are allowed", id.len())
+        } else if !is_kind(kind) {
+            "has no kind of the contract".to_owned()
         } else if body.contains(['\n', '\r']) {
             "is more than one line".to_owned()
         } else if !is_object(body) {
@@ -29,6 +47,15 @@ pub fn judge<'a>(
     Ok(())
 }
 
+/// Whether a cursor may be stored. The error says why not.
+pub fn check_cursor(cursor: &str) -> Result<(), String> {
+    let bytes = cursor.len();
+    if (1..=CURSOR_BYTES_MAX).contains(&bytes) {
+        return Ok(());
+    }
+    Err(format!("the cursor has {bytes} bytes; 1 to {CURSOR_BYTES_MAX} are allowed"))
+}
+
 /// Whether a text is one JSON object with nothing around it. What only begins and ends like one could
 /// write the rest of its envelope itself: `{},"source":"another","x":{}`.
 fn is_object(body: &str) -> bool {
@@ -38,9 +65,11 @@ fn is_object(body: &str) -> bool {
 }
 
 /// The longest cursor that is stored.
-pub const CURSOR_BYTES_MAX: usize = 2 << 20;
-/// Many times the rows of any page.
-const EVENTS_MAX: usize = 100_000;
+pub const CURSOR_BYTES_MAX: usize = 1_000_000;
+/// The most events of a batch.
+const EVENTS_MAX: usize = 10_000;
+/// The most bytes of their bodies together, where there are several.
+const BODIES_BYTES_MAX: usize = 16 << 20;
 /// The longest id of an event that the contract allows.
 const ID_BYTES_MAX: usize = 4 << 10;
 
@@ -48,20 +77,48 @@ const ID_BYTES_MAX: usize = 4 << 10;
 mod tests {
     use super::*;
 
-    fn events(count: usize, id: &str) -> Result<(), String> {
-        judge("c", vec![(id, "{}"); count].into_iter())
+    const EVENT: Event<'_> = Event { id: "1", kind: "a.b", body: "{}" };
+
+    fn events(count: usize, event: Event<'_>) -> Result<(), String> {
+        check("c", vec![event; count].into_iter())
     }
 
     fn body(body: &str) -> Result<(), String> {
-        judge("c", [("1", "{}"), ("2", body)].into_iter())
+        check("c", [EVENT, Event { body, ..EVENT }].into_iter())
+    }
+
+    fn id(id: &str) -> Result<(), String> {
+        check("c", [EVENT, Event { id, ..EVENT }].into_iter())
     }
 
     #[test]
     fn a_batch_of_the_contract_is_taken() {
         assert_eq!(body(r#"{"a":"b"}"#), Ok(()));
-        assert_eq!(events(0, ""), Ok(()));
+        assert_eq!(events(0, EVENT), Ok(()));
         // One that cannot be told from none is none to go on from.
-        assert!(judge("", [].into_iter()).is_err());
+        assert!(check("", [].into_iter()).is_err());
+    }
+
+    #[test]
+    fn an_event_without_a_kind_is_refused() {
+        assert!(check("c", [Event { kind: "", ..EVENT }].into_iter()).is_err());
+    }
+
+    #[test]
+    fn bodies_are_bound_together_unless_there_is_one_alone() {
+        let body = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
+        let (half, more, all) = (
+            body(BODIES_BYTES_MAX / 2),
+            body(BODIES_BYTES_MAX / 2 + 1),
+            body(BODIES_BYTES_MAX + 1),
+        );
+        for (bodies, is_taken) in
+            [(vec![&half, &half], true), (vec![&half, &more], false), (vec![&all], true)]
+        {
+            let events = bodies.into_iter().map(|body| Event { body, ..EVENT });
+            let events: Vec<_> = events.collect();
+            assert_eq!(check("c", events.into_iter()).is_ok(), is_taken);
+        }
     }
 
     #[test]
@@ -104,12 +161,12 @@ mod tests {
 
     #[test]
     fn sizes_are_bound() {
-        assert!(judge(&"c".repeat(CURSOR_BYTES_MAX), [].into_iter()).is_ok());
-        assert!(judge(&"c".repeat(CURSOR_BYTES_MAX + 1), [].into_iter()).is_err());
-        assert!(events(EVENTS_MAX, "1").is_ok());
-        assert!(events(EVENTS_MAX + 1, "1").is_err());
-        assert!(events(1, "").is_err());
-        assert!(events(1, &"i".repeat(ID_BYTES_MAX)).is_ok());
-        assert!(events(1, &"i".repeat(ID_BYTES_MAX + 1)).is_err());
+        assert!(check(&"c".repeat(CURSOR_BYTES_MAX), [].into_iter()).is_ok());
+        assert!(check(&"c".repeat(CURSOR_BYTES_MAX + 1), [].into_iter()).is_err());
+        assert!(events(EVENTS_MAX, EVENT).is_ok());
+        assert!(events(EVENTS_MAX + 1, EVENT).is_err());
+        assert!(id("").is_err());
+        assert!(id(&"i".repeat(ID_BYTES_MAX)).is_ok());
+        assert!(id(&"i".repeat(ID_BYTES_MAX + 1)).is_err());
     }
 }

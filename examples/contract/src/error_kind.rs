@@ -9,6 +9,8 @@ use crate::wait::{HINT_MAX, SHORT_MAX};
 pub enum ErrorKind {
     /// It may pass by itself.
     Transient,
+    /// The API is healthy, and asks for a wait.
+    Throttled,
     /// The credentials are refused.
     Auth,
     /// The configuration cannot be used.
@@ -24,6 +26,7 @@ impl ErrorKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Transient => "transient",
+            Self::Throttled => "throttled",
             Self::Auth => "auth",
             Self::Config => "config",
             Self::Cursor => "cursor",
@@ -35,8 +38,13 @@ impl ErrorKind {
     pub fn needs_person(self) -> bool {
         match self {
             Self::Auth | Self::Config | Self::Cursor => true,
-            Self::Transient | Self::Protocol => false,
+            Self::Transient | Self::Throttled | Self::Protocol => false,
         }
+    }
+
+    /// Whether it is a failure. To be told to wait is none.
+    pub fn is_failure(self) -> bool {
+        self != Self::Throttled
     }
 
     /// Whether one that is only to catch up ends after so many errors in a row, this the last.
@@ -47,7 +55,7 @@ impl ErrorKind {
     /// The longest wait after it, the API's own wish aside.
     pub fn wait_max(self) -> Duration {
         match self {
-            Self::Transient => SHORT_MAX,
+            Self::Transient | Self::Throttled => SHORT_MAX,
             Self::Auth | Self::Config | Self::Cursor | Self::Protocol => HINT_MAX,
         }
     }
@@ -68,7 +76,7 @@ mod tests {
         for kind in [ErrorKind::Auth, ErrorKind::Config, ErrorKind::Cursor] {
             assert!(kind.ends_catching_up(1), "{kind:?}");
         }
-        for kind in [ErrorKind::Transient, ErrorKind::Protocol] {
+        for kind in [ErrorKind::Transient, ErrorKind::Throttled, ErrorKind::Protocol] {
             assert!(!kind.ends_catching_up(9) && kind.ends_catching_up(10), "{kind:?}");
         }
     }

@@ -14,6 +14,8 @@
 //! request       what a source may send: method, headers, how long a URL may be
 //! body          the body of a reply: its gzip undone, within a bound
 //! batch         whether a batch is one of the contract
+//! kind          whether the kind of an event is
+//! aside         whether codes, notices and counters are
 //! error_kind    what a host does after each kind of error
 //! wait          how long to wait after an error, and after a batch
 //! redact        what a source says, without secrets
@@ -23,12 +25,14 @@
 // Errors are sentences for a person: the functions say when they come.
 #![allow(clippy::missing_errors_doc, clippy::must_use_candidate)]
 
+pub mod aside;
 pub mod batch;
 pub mod body;
 pub mod configuration;
 pub mod environment;
 pub mod error_kind;
 pub mod fault;
+pub mod kind;
 pub mod printable;
 pub mod redact;
 pub mod request;

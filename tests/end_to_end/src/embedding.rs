@@ -7,10 +7,10 @@ use wasmtime::{
     StoreLimits, StoreLimitsBuilder,
 };
 
-pub use bindings::exports::pipeline::source::source::{
+pub use bindings::exports::polling_source::contract::source::{
     Batch, Diagnostic, ErrorKind, Event, Level, Metadata, Notice, PollError, Report,
 };
-pub use bindings::pipeline::source::http::{Header, HttpError, Request, Response};
+pub use bindings::polling_source::contract::http::{Header, HttpError, Request, Response};
 
 /// What the API answers to a request.
 pub type Api = Box<dyn FnMut(Request) -> Result<Response, HttpError> + Send>;
@@ -94,7 +94,7 @@ impl Guest {
     /// # Errors
     /// If the component traps.
     pub fn describe(&mut self) -> Result<Metadata> {
-        self.source.pipeline_source_source().call_describe(&mut self.store)
+        self.source.polling_source_contract_source().call_describe(&mut self.store)
     }
 
     /// The faults of a configuration.
@@ -102,7 +102,7 @@ impl Guest {
     /// # Errors
     /// If the component traps.
     pub fn validate(&mut self, config: &str) -> Result<Result<(), Vec<Diagnostic>>> {
-        self.source.pipeline_source_source().call_validate(&mut self.store, config)
+        self.source.polling_source_contract_source().call_validate(&mut self.store, config)
     }
 
     /// One small request.
@@ -110,7 +110,7 @@ impl Guest {
     /// # Errors
     /// If the component traps.
     pub fn check(&mut self, config: &str) -> Result<Result<Report, PollError>> {
-        self.source.pipeline_source_source().call_check(&mut self.store, config)
+        self.source.polling_source_contract_source().call_check(&mut self.store, config)
     }
 
     /// One page.
@@ -118,11 +118,11 @@ impl Guest {
     /// # Errors
     /// If the component traps.
     pub fn poll(&mut self, config: &str, cursor: Option<&str>) -> Result<Result<Batch, PollError>> {
-        self.source.pipeline_source_source().call_poll(&mut self.store, config, cursor)
+        self.source.polling_source_contract_source().call_poll(&mut self.store, config, cursor)
     }
 }
 
-impl bindings::pipeline::source::http::Host for Outside {
+impl bindings::polling_source::contract::http::Host for Outside {
     fn send(&mut self, request: Request) -> Result<Response, HttpError> {
         (self.api)(request)
     }

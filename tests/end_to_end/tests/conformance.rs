@@ -50,7 +50,8 @@ fn transcript(
     component: &Component,
 ) -> Result<String> {
     let instance = linker.instantiate(&mut store, component)?;
-    let source = instance.get_export_index(&mut store, None, "pipeline:source/source@0.1.0");
+    let source =
+        instance.get_export_index(&mut store, None, "polling-source:contract/source@0.2.0");
     let scenario = Arc::clone(&store.data().scenario);
     let (mut cursors, mut calls) = (Vec::new(), Vec::new());
     for (number, call) in scenario.calls.iter().enumerate() {
@@ -61,6 +62,10 @@ fn transcript(
             Function::Describe => ("describe", vec![]),
             Function::Validate => ("validate", vec![config]),
             Function::Check => ("check", vec![config]),
+            Function::ExplainCursor => {
+                let cursor = call.cursor(&cursors).unwrap_or_default();
+                ("explain-cursor", vec![Val::String(cursor)])
+            }
             Function::Poll => {
                 let cursor = call.cursor(&cursors).map(|text| Box::new(Val::String(text)));
                 ("poll", vec![config, Val::Option(cursor)])
@@ -81,7 +86,7 @@ fn transcript(
 /// The three imports of the contract.
 fn linker(engine: &Engine) -> Result<Linker<World>> {
     let mut linker = Linker::new(engine);
-    linker.instance("pipeline:source/http@0.1.0")?.func_new(
+    linker.instance("polling-source:contract/http@0.2.0")?.func_new(
         "send",
         |store, _, params, results| {
             results[0] = sent(store, &params[0]);
@@ -158,6 +163,7 @@ fn shown(value: &Val) -> Value {
         Val::S64(value) => json!(value.to_string()),
         Val::String(text) | Val::Enum(text) => json!(text),
         Val::Option(value) => optional(value),
+        Val::Tuple(members) => members.iter().map(shown).collect(),
         Val::Result(Ok(value)) => json!({"ok": optional(value)}),
         Val::Result(Err(value)) => json!({"error": optional(value)}),
         Val::Record(members) => members
