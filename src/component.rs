@@ -223,7 +223,7 @@ impl From<source::Stats> for wit::Stats {
             counters: stats
                 .counters()
                 .map(|(name, value)| wit::Counter { name: name.into(), value: value.into() })
-                .into(),
+                .collect(),
         }
     }
 }

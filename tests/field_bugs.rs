@@ -243,7 +243,7 @@ fn a_429_is_one_request_and_a_bounded_wait_of_the_resets_milliseconds() {
         let mut host = Host::new(&config());
         for polls in 1..=20 {
             let reply = response(429, "").header_of("X-RateLimit-Reset", reset);
-            let error = failed(host.poll(reply), ErrorKind::Transient);
+            let error = failed(host.poll(reply), ErrorKind::Throttled);
             assert_eq!(error.retry_after_ms, Some(wait_ms));
             assert_eq!((error.stats.requests, host.asked.len()), (1, polls));
         }

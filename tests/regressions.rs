@@ -139,14 +139,14 @@ fn lengths_count_characters_as_the_schema_does() {
 fn a_429_inside_200_waits_for_the_reset_as_a_429_does() {
     let reply = response(200, json!({"meta": {"status": 429}, "data": [], "fail": []}));
     let reply = reply.header_of("X-RateLimit-Reset", "1500");
-    let error = failed(Host::new(&config()).poll(reply), ErrorKind::Transient);
+    let error = failed(Host::new(&config()).poll(reply), ErrorKind::Throttled);
     assert_eq!(error.retry_after_ms, Some(1_500));
 }
 
 #[test]
 fn the_status_of_a_reply_that_is_too_large_still_counts() {
     for (status, kind) in [
-        (429, ErrorKind::Transient),
+        (429, ErrorKind::Throttled),
         (401, ErrorKind::Auth),
         (503, ErrorKind::Transient),
         (403, ErrorKind::Auth),

@@ -142,14 +142,15 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// What this source alone counts, by the names of the contract's counters.
-    #[must_use]
-    pub const fn counters(&self) -> [(&'static str, u32); 3] {
-        [
+    /// What this source alone counts, by the names of the contract's counters, as far as it is not
+    /// zero.
+    pub fn counters(self) -> impl Iterator<Item = (&'static str, u32)> {
+        let counters = [
             ("odd_rows", self.odd_rows),
             ("token_requests", self.token_requests),
             ("unreadable_rows", self.unreadable_rows),
-        ]
+        ];
+        counters.into_iter().filter(|(_, value)| *value > 0)
     }
 }
 

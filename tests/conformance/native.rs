@@ -199,7 +199,7 @@ fn quota(quota: Option<Quota>) -> Value {
 fn stats(stats: Stats) -> Value {
     let counter = |(name, value): (&str, u32)| json!({"name": name, "value": value.to_string()});
     json!({
-        "counters": stats.counters().map(counter),
+        "counters": stats.counters().map(counter).collect::<Vec<_>>(),
         "duplicates": stats.duplicates,
         "received-bytes": stats.received_bytes.to_string(),
         "requests": stats.requests,

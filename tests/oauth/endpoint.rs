@@ -74,9 +74,15 @@ fn a_token_endpoint_in_trouble_is_waited_for() {
     ];
     for (reply, wait) in waits {
         let told = format!("{reply:?}");
-        let error = failed(Instance::new(oauth2()).poll([reply]), ErrorKind::Transient);
+        let is_limit = reply.status == 429;
+        let error = Instance::new(oauth2()).poll([reply]).unwrap_err();
         assert_eq!(error.retry_after_ms, wait, "{told}");
-        assert!(["rate_limited", "api_failed"].contains(&error.code), "{error:?}");
+        let expected = if is_limit {
+            (ErrorKind::Throttled, "rate_limited")
+        } else {
+            (ErrorKind::Transient, "api_failed")
+        };
+        assert_eq!((error.kind, error.code), expected, "{told}");
     }
     for (error, code) in no_responses() {
         let error = failed(Instance::new(oauth2()).poll_with([Err(error)]), ErrorKind::Transient);

@@ -77,7 +77,7 @@ fn the_rows_of_the_table_are_tried_in_its_order() {
     let mut both = meta_status(503);
     both["fail"] = json!([{"errors": [{"code": "err_x", "message": "no"}]}]);
     for (what, reply, kind) in [
-        ("429 before key codes", key_code(429), ErrorKind::Transient),
+        ("429 before key codes", key_code(429), ErrorKind::Throttled),
         ("credentials before 5xx", key_code(503), ErrorKind::Auth),
         ("credentials before retryable", response(200, retryable_key), ErrorKind::Auth),
         ("401 before retryable", response(401, retryable.clone()), ErrorKind::Auth),

@@ -12,15 +12,18 @@ use crate::{
 };
 
 #[test]
-fn too_many_requests_are_transient_and_the_apis_wait_is_passed_on() {
-    for status in [429, 408, 425] {
+fn what_was_not_executed_is_waited_for_as_the_api_says_and_too_many_requests_are_no_failure() {
+    for (status, kind, code) in [
+        (429, ErrorKind::Throttled, "rate_limited"),
+        (408, ErrorKind::Transient, "api_failed"),
+        (425, ErrorKind::Transient, "api_failed"),
+    ] {
         for (what, reply) in [
             ("HTTP", response(status, html())),
             ("meta.status", response(200, meta_status(status))),
         ] {
-            let error =
-                fails_always(&format!("{what} {status}"), &Ok(reply.clone()), ErrorKind::Transient);
-            assert_eq!(error.retry_after_ms, None);
+            let error = fails_always(&format!("{what} {status}"), &Ok(reply.clone()), kind);
+            assert_eq!((error.code, error.retry_after_ms), (code, None));
             assert!(error.message.contains(&status.to_string()), "{error:?}");
             for (headers, wait_ms) in [
                 (vec![("Retry-After", "7")], Some(7_000)),
@@ -46,7 +49,7 @@ fn a_wait_until_a_date_is_counted_by_the_apis_clock() {
             let reply = replies.next().expect("a reply for each request").clone();
             Ok(reply.header_of("Retry-After", &http_date(until)))
         });
-        failed(outcome, ErrorKind::Transient).retry_after_ms
+        outcome.unwrap_err().retry_after_ms
     };
     let now = with_token().now;
     for status in [429, 503] {
@@ -73,7 +76,7 @@ fn a_wait_until_a_date_is_counted_by_the_apis_clock() {
     let mut host = with_token();
     host.poll(page(&[row("b", T + 2)], 700, Some("token-2")).dated(now - 40)).unwrap();
     let reply = response(429, "").header_of("Retry-After", &http_date(now));
-    assert_eq!(failed(host.poll(reply), ErrorKind::Transient).retry_after_ms, Some(40_000));
+    assert_eq!(failed(host.poll(reply), ErrorKind::Throttled).retry_after_ms, Some(40_000));
 }
 
 #[test]
@@ -101,7 +104,22 @@ fn the_reset_time_is_waited_for_where_the_quota_is_spent() {
 fn wait_ms_of(reply: &Response, headers: &[(&str, &str)]) -> Option<u64> {
     let reply =
         headers.iter().fold(reply.clone(), |reply, (name, value)| reply.header_of(name, value));
-    failed(with_token().poll(reply), ErrorKind::Transient).retry_after_ms
+    with_token().poll(reply).unwrap_err().retry_after_ms
+}
+
+#[test]
+fn what_fails_while_no_request_is_left_is_throttled_and_what_a_wait_cannot_mend_is_not() {
+    let outcome = |status, remaining| {
+        let reply = response(status, "{}").header_of("X-RateLimit-Remaining", remaining);
+        let error = without_token().poll(reply).unwrap_err();
+        (error.kind, error.code)
+    };
+    for status in [500, 503, 408] {
+        assert_eq!(outcome(status, "0"), (ErrorKind::Throttled, "rate_limited"), "{status}");
+        assert_eq!(outcome(status, "1"), (ErrorKind::Transient, "api_failed"), "{status}");
+    }
+    assert_eq!(outcome(403, "0").0, ErrorKind::Auth);
+    assert_eq!(outcome(404, "0").0, ErrorKind::Protocol);
 }
 
 #[test]
