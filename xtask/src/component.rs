@@ -16,7 +16,7 @@ pub(crate) struct Part<'a> {
     kind: Kind,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Kind {
     /// Imports what its world names, and nothing else.
     Library,
@@ -33,6 +33,10 @@ const SIZE_MAX: usize = 270 * 1000;
 /// What has to be inlined for speed says so. By its own measure the compiler inlines much more and
 /// unrolls loops, and the component is a third larger and no faster.
 const COPY_LESS: &str = "-Cllvm-args=--inline-threshold=75 --unroll-threshold=0";
+
+/// The stack of a source, in its linear memory: 1 MiB if nothing is said, which an idle instance keeps, and
+/// hosts that copy a memory as it grows copy each time. What runs over it traps.
+const STACK: &str = "-Clink-arg=-zstack-size=65536";
 
 impl<'a> Part<'a> {
     pub(crate) const fn library(package: &'a str) -> Self {
@@ -122,6 +126,7 @@ pub(crate) fn compile(part: Part<'_>, dir: &Path) -> Result<Vec<u8>> {
         .iter()
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
         .chain([COPY_LESS.to_owned()])
+        .chain((part.kind == Kind::Library).then(|| STACK.to_owned()))
         .collect();
     let (kind, file) = match part.kind {
         Kind::Library => (&["--lib", "--crate-type", "cdylib"][..], part.file().replace('-', "_")),

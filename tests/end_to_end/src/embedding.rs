@@ -3,8 +3,8 @@
 
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Store,
-    StoreLimits, StoreLimitsBuilder,
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Result,
+    Store,
 };
 
 pub use bindings::exports::polling_source::contract::source::{
@@ -34,7 +34,7 @@ pub struct Outside {
     /// The guest's clock, in Unix nanoseconds.
     now: u64,
     random: u64,
-    limits: StoreLimits,
+    memory_bytes: usize,
 }
 
 impl Program {
@@ -81,14 +81,19 @@ impl Program {
     /// A store for an instance: the world that it will see.
     #[must_use]
     pub fn outside(&self, now: u64, api: Api) -> Store<Outside> {
-        let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES_MAX).build();
-        let mut store = Store::new(&self.engine, Outside { api, now, random: 1, limits });
-        store.limiter(|outside| &mut outside.limits);
+        let mut store = Store::new(&self.engine, Outside { api, now, random: 1, memory_bytes: 0 });
+        store.limiter(|outside| outside);
         store
     }
 }
 
 impl Guest {
+    /// The instance's linear memory, in bytes: it never shrinks.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.store.data().memory_bytes
+    }
+
     /// Who the source is.
     ///
     /// # Errors
@@ -111,6 +116,17 @@ impl Guest {
     /// If the component traps.
     pub fn check(&mut self, config: &str) -> Result<Result<Report, PollError>> {
         self.source.polling_source_contract_source().call_check(&mut self.store, config)
+    }
+
+    /// A cursor in words.
+    ///
+    /// # Errors
+    /// If the component traps.
+    pub fn explain_cursor(
+        &mut self,
+        cursor: &str,
+    ) -> Result<Result<Vec<(String, String)>, PollError>> {
+        self.source.polling_source_contract_source().call_explain_cursor(&mut self.store, cursor)
     }
 
     /// One page.
@@ -153,6 +169,31 @@ impl bindings::wasi::random::random::Host for Outside {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         self.random
+    }
+}
+
+impl ResourceLimiter for Outside {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool> {
+        let wanted = self.memory_bytes - current + desired;
+        let is_granted = wanted <= MEMORY_BYTES_MAX;
+        if is_granted {
+            self.memory_bytes = wanted;
+        }
+        Ok(is_granted)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        _desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool> {
+        Ok(true)
     }
 }
 

@@ -190,6 +190,42 @@ fn a_reply_of_the_largest_size_fits_into_the_memory_of_a_guest() {
 }
 
 #[test]
+fn the_deepest_inputs_fit_into_the_stack() {
+    // Deeper than anything is read: the bounds are 128, and of rows a few more.
+    let nested = |depth| format!("{}1{}", r#"{"a":["#.repeat(depth / 2), "]}".repeat(depth / 2));
+    for depth in [60, 120, 126, 128, 130, 1_000, 100_000] {
+        let nested = nested(depth);
+        for format in ["raw", "ecs", "ocsf_detection_finding", "ocsf_email_activity"] {
+            let mut config = page::config();
+            config.insert_str(1, &format!(r#""format":"{format}","keep_original":true,"#));
+            let deep = row(0).replace(r#""hits":2"#, &format!(r#""hits":{nested},"id":{nested}"#));
+            let rows = [row(1), deep, row(2)];
+            let replies = [
+                page(&rows, 3, None),
+                reply(200, format!(r#"{{"meta":{nested},"fail":[{nested}],"data":[{nested}]}}"#)),
+                reply(401, format!(r#"{{"fail":{nested},"error":{nested}}}"#)),
+                reply(429, nested.clone()),
+            ];
+            for reply in replies {
+                let answer = reply.clone();
+                let mut guest = guest(move |_| Ok(answer.clone()));
+                let _ = guest.poll(&config, None).expect("no trap");
+                let _ = guest.check(&config).expect("no trap");
+            }
+            let mut guest = guest(|_| Ok(reply(500, "")));
+            let odd = config.replacen('{', &format!(r#"{{"odd":{nested},"#), 1);
+            let _ = guest.validate(&odd).expect("no trap");
+            let cursor = format!(r#"{{"version":1,"pass":{nested}}}"#);
+            let _ = guest.poll(&config, Some(&cursor)).expect("no trap");
+            guest.explain_cursor(&nested).expect("no trap").unwrap_err();
+        }
+    }
+    // The widest page, whose rows are sorted, and hashed, all at once.
+    let rows: Vec<String> = (0..10_000).map(|n| format!(r#"{{"id":"{n}"}}"#)).collect();
+    assert_eq!(poll(&mut guest(move |_| Ok(page(&rows, 10_000, None))), None).events.len(), 10_000);
+}
+
+#[test]
 fn no_output_holds_a_secret_even_if_the_api_repeats_it() {
     let echo = |request: Request| {
         let headers: Vec<String> = request
