@@ -10,7 +10,7 @@ import { instantiate } from "./source.mjs";
 const CURSOR_BYTES_MAX = 1_000_000, EVENTS_MAX = 10_000, BODIES_BYTES_MAX = 16 << 20;
 const KIND = /^[a-z][a-z0-9._-]{0,127}$/, LINE = /^\{[^\r\n]*\}$/;
 const PERSON_ACTS = ["auth", "config", "cursor"];
-const FAILURES_MAX = 10, THROTTLED_MAX = 100; // in a row, if told to catch up; the latter is a day at most
+const FAILURES_MAX = 10, PATIENCE_MS = 86_400_000; // without a batch, if told to catch up
 process.stderr._handle?.setBlocking?.(false); // where nobody reads stderr, events go on
 // Where stdout was closed, Node has opened /dev/null in its place.
 if (fs.fstatSync(1).rdev === fs.statSync("/dev/null").rdev) {
@@ -45,7 +45,7 @@ function fromEnvironment(_, name) {
 
 /** The loop: poll, deliver, wait as told. */
 async function collect(config, cursorFile, untilCaughtUp) {
-  let cursor = readCursor(cursorFile), failures = 0, throttled = 0;
+  let cursor = readCursor(cursorFile), errors = 0, failures = 0, waited = 0;
   // Heard between polls: the one in hand is finished first.
   for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => process.exit(0));
   process.on("SIGHUP", () => {}); // a terminal that goes away ends nothing
@@ -61,18 +61,20 @@ async function collect(config, cursorFile, untilCaughtUp) {
     (batch ?? error).notices.forEach((each) => tell(`${each.level} ${each.code}: ${each.message}`));
     if (batch) {
       deliver(batch, cursorFile, cursor);
-      [cursor, failures, throttled] = [batch.cursor, 0, 0];
+      [cursor, errors, failures, waited] = [batch.cursor, 0, 0, 0];
       if (untilCaughtUp && !batch.more) end(0);
       ms = Math.max(batch.more ? 0 : 1000, Math.min(Number(batch.nextPollMs), 86_400_000));
     } else {
       const isFailure = error.kind !== "throttled"; // to be told to wait is none
       tell(`${error.kind} ${isFailure ? "error" : "info"} ${error.code}: ${error.message}`);
-      const inARow = isFailure ? ++failures : ++throttled;
-      const isLast = inARow === (isFailure ? FAILURES_MAX : THROTTLED_MAX);
-      if (untilCaughtUp && (isLast || PERSON_ACTS.includes(error.kind))) end(1);
-      ms = 2 ** Math.min(inARow, 12) * 250 * (0.8 + 0.4 * Math.random());
+      errors += 1;
+      failures += isFailure;
+      ms = 2 ** Math.min(errors, 12) * 250 * (0.8 + 0.4 * Math.random());
       ms = Math.min(ms, ["transient", "throttled"].includes(error.kind) ? 60_000 : 900_000);
       ms = Math.max(ms, Math.min(Number(error.retryAfterMs ?? 0), 900_000));
+      waited += ms;
+      const isHopeless = PERSON_ACTS.includes(error.kind) || failures === FAILURES_MAX;
+      if (untilCaughtUp && (isHopeless || waited >= PATIENCE_MS)) end(1);
     }
   }
 }

@@ -1,7 +1,7 @@
 """Collects from a polling source: its events to stdout as NDJSON, its cursor into a file."""
 # With exchange.py a whole host of the contract in wit/source.wit, whose bounds it checks; README.md
 # says how it is run, and what it lacks.
-import collections, contextlib, json, os, queue, random, re, secrets, select, signal, stat, sys, time
+import contextlib, json, os, queue, random, re, secrets, select, signal, stat, sys, time
 from pathlib import Path
 from wasmtime import Config, Engine, Store
 from wasmtime.component import Component, Linker
@@ -11,7 +11,7 @@ CURSOR_BYTES_MAX, EVENTS_MAX, BODIES_BYTES_MAX, ID_BYTES_MAX = 1_000_000, 10_000
 KIND, LINE = re.compile(r"[a-z][a-z0-9._-]{0,127}"), re.compile(r"\{[^\r\n]*\}")
 MEMORY_BYTES_MAX = 64 << 20
 INSTRUCTIONS_MAX = 10**10  # of a call: seconds of computing; waiting for a response is free
-FAILURES_MAX, THROTTLED_MAX = 10, 100  # in a row, if told to catch up; the latter is a day at most
+FAILURES_MAX, PATIENCE_SECS = 10, 86400  # without a batch, if told to catch up
 LINE_BYTES_MAX = 4096  # of stderr: a pipe that is ready takes as much at once
 
 def main(path="", *flags):
@@ -42,7 +42,7 @@ def main(path="", *flags):
 def collect(call, new_instance, config, cursor_file, until_caught_up):
     """The loop: poll, deliver, wait as told."""
     cursor, stop, secs, done = read_cursor(cursor_file), queue.SimpleQueue(), 0, False
-    in_a_row = collections.Counter()  # failures, and being told to wait, which is none
+    errors, failures, waited = 0, 0, 0  # since the last batch; to be told to wait is no failure
     for number in (signal.SIGINT, signal.SIGTERM):  # the second one does not wait for the poll
         signal.signal(number, lambda number, _: stop.put(number) if stop.empty() else os._exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that goes away ends nothing
@@ -61,18 +61,19 @@ def collect(call, new_instance, config, cursor_file, until_caught_up):
         if hasattr(found, "cursor"):
             deliver(found, cursor_file, cursor)
             cursor, done = found.cursor, until_caught_up and not found.more
-            in_a_row.clear()
+            errors, failures, waited = 0, 0, 0
             secs = max(min(getattr(found, "next-poll-ms") / 1000, 86400), 0 if found.more else 1)
         else:
             is_failure = found.kind != "throttled"
             tell(f"{found.kind} {'error' if is_failure else 'info'} {found.code}: {found.message}")
-            in_a_row[is_failure] += 1
-            is_last = in_a_row[is_failure] == (FAILURES_MAX if is_failure else THROTTLED_MAX)
-            if until_caught_up and (is_last or found.kind in ("auth", "config", "cursor")):
-                end(1)
-            secs = 2 ** min(in_a_row[is_failure], 12) / 4 * random.uniform(0.8, 1.2)
+            errors, failures = errors + 1, failures + is_failure
+            secs = 2 ** min(errors, 12) / 4 * random.uniform(0.8, 1.2)
             secs = min(secs, 60 if found.kind in ("transient", "throttled") else 900)
             secs = max(secs, min((getattr(found, "retry-after-ms", 0) or 0) / 1000, 900))
+            waited += secs
+            is_hopeless = found.kind in ("auth", "config", "cursor") or failures == FAILURES_MAX
+            if until_caught_up and (is_hopeless or waited >= PATIENCE_SECS):
+                end(1)
 
 def read_cursor(path):
     """None before the very first poll. What is there but unreadable is never begun anew."""

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use source_contract::error_kind;
-use source_contract::wait::{self, Backoff, Pace, Polled};
+use source_contract::wait::{self, Backoff, PATIENCE, Pace, Polled};
 
 use crate::batch;
 use crate::bindings::{Batch, Counter, ErrorKind, PollError, Stats};
@@ -44,10 +44,13 @@ enum Undelivered {
 #[derive(Default)]
 struct Run {
     cursor: Option<String>,
-    /// Failed polls, polls that were told to wait, and failed deliveries, in a row.
-    failed: Backoff,
-    throttled: Backoff,
+    /// Polls without a batch, and failed deliveries, in a row.
+    polls: Backoff,
     deliveries: Backoff,
+    /// Polls without a batch that failed; to be told to wait is no failure.
+    failures: u32,
+    /// How long they were waited after.
+    waited: Duration,
     pace: Pace,
     /// What the source alone counts, since the last batch.
     counters: Counters,
@@ -92,7 +95,7 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
     fn step(&mut self, run: &mut Run) -> Result<Duration, End> {
         let (batch, lines) = match self.poll(run.cursor.as_deref()) {
             Ok(polled) => polled,
-            Err(error) => return self.failed(&error, run),
+            Err(error) => return self.without_batch(&error, run),
         };
         if let Err(why) = self.give_out(&batch, &lines) {
             return self.undelivered(why, &mut run.deliveries);
@@ -148,17 +151,19 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
         self.output.flush()
     }
 
-    /// Tells of a failed poll. The wait after it, unless waiting is of no use.
-    fn failed(&mut self, error: &PollError, run: &mut Run) -> Result<Duration, End> {
+    /// Tells why there is no batch. The wait after it, unless waiting is of no use.
+    fn without_batch(&mut self, error: &PollError, run: &mut Run) -> Result<Duration, End> {
         self.log.notices(&error.notices);
         run.count(&error.stats);
         let kind = kind(error.kind);
         let hint = error.retry_after_ms.map(Duration::from_millis);
-        let polls = if kind.is_failure() { &mut run.failed } else { &mut run.throttled };
-        let wait = polls.next(kind.wait_max(), hint, self.waits.chance());
+        let wait = run.polls.next(kind.wait_max(), hint, self.waits.chance());
+        run.waited += wait;
+        run.failures += u32::from(kind.is_failure());
+        let is_last = kind.ends_catching_up(run.failures) || run.waited >= PATIENCE;
         let code = format!("{} {}", kind.name(), self.log.clean(&error.code));
         let message = self.log.clean(&error.message);
-        if self.until_caught_up && kind.ends_catching_up(polls.in_a_row()) {
+        if self.until_caught_up && is_last {
             self.log.error(&code, &format!("{message} (ended, position kept)"));
             return Err(End::Failed);
         }

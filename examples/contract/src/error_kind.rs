@@ -47,11 +47,9 @@ impl ErrorKind {
         self != Self::Throttled
     }
 
-    /// Whether one that is only to catch up ends after so many errors in a row, this the last. Failures and
-    /// others are counted apart.
-    pub fn ends_catching_up(self, in_a_row: u32) -> bool {
-        let max = if self.is_failure() { FAILURES_MAX } else { THROTTLED_MAX };
-        self.needs_person() || in_a_row >= max
+    /// Whether one that is only to catch up ends after so many failures in a row, this the last.
+    pub fn ends_catching_up(self, failures_in_a_row: u32) -> bool {
+        self.needs_person() || self.is_failure() && failures_in_a_row >= FAILURES_MAX
     }
 
     /// The longest wait after it, the API's own wish aside.
@@ -66,11 +64,8 @@ impl ErrorKind {
 /// The code of a protocol error that a host tells of a component which failed: it trapped, met a limit,
 /// or gave what is no batch of the contract.
 pub const COMPONENT_FAILED: &str = "component_failed";
-/// Failures in a row that end a source which is only to catch up.
+/// Transient and protocol errors in a row that end a source which is only to catch up.
 const FAILURES_MAX: u32 = 10;
-/// The same of being told to wait: a day of the longest waits, so that a quota of a day is outlasted, and
-/// nothing waits for ever.
-const THROTTLED_MAX: u32 = 100;
 
 #[cfg(test)]
 mod tests {
@@ -84,12 +79,6 @@ mod tests {
         for kind in [ErrorKind::Transient, ErrorKind::Protocol] {
             assert!(!kind.ends_catching_up(9) && kind.ends_catching_up(10), "{kind:?}");
         }
-    }
-
-    #[test]
-    fn to_be_told_to_wait_is_borne_for_a_day_and_not_for_ever() {
-        let kind = ErrorKind::Throttled;
-        assert!(!kind.ends_catching_up(99) && kind.ends_catching_up(100));
-        assert!(HINT_MAX * 100 >= Duration::from_hours(24));
+        assert!(!ErrorKind::Throttled.ends_catching_up(u32::MAX));
     }
 }

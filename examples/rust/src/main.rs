@@ -46,7 +46,7 @@ fn main() -> Result<()> {
     source.call_validate(&mut store, &config)?.unwrap_or_else(|all| refuse(format!("{all:#?}")));
     let mut cursor = fs::exists(file)?.then(|| fs::read_to_string(file)).transpose()?;
     let (next, mut more, mut wait_ms) = (format!("{file}.new"), true, 0);
-    let (mut failures, mut throttled) = (0, 0);
+    let (mut errors, mut failures, mut waited_ms) = (0, 0, 0); // Since the last batch.
     while more || !until_caught_up {
         thread::sleep(Duration::from_millis(wait_ms));
         store.set_fuel(10_000_000_000)?;
@@ -60,22 +60,22 @@ fn main() -> Result<()> {
                 io::stdout().write_all(lines.as_bytes())?;
                 fs::rename(&next, file)?; // The last: a crash repeats a page, and loses nothing.
                 (cursor, more) = (Some(batch.cursor), batch.more);
-                (failures, throttled) = (0, 0);
+                (errors, failures, waited_ms) = (0, 0, 0);
                 batch.next_poll_ms.clamp(if more { 0 } else { 1_000 }, 86_400_000)
             }
             Err(error) => {
                 eprintln!("{}: {}", error.code, error.message);
-                let short = matches!(error.kind, Transient | Throttled);
-                // To be told to wait is no failure: a day of it is borne.
-                let (count, count_max) = match error.kind {
-                    Throttled => (&mut throttled, 100),
-                    _ => (&mut failures, 10),
-                };
-                *count += 1;
-                let may_pass = (short || error.kind == Protocol) && *count < count_max;
-                ensure!(may_pass || !until_caught_up, "not caught up: waiting does not mend this");
+                let is_throttled = error.kind == Throttled; // To be told to wait is no failure.
+                (errors, failures) = (errors + 1, failures + u32::from(!is_throttled));
+                let short = is_throttled || error.kind == Transient;
                 let max = if short { 60_000 } else { 900_000 };
-                max.min(250 << (*count).min(12)).max(error.retry_after_ms.unwrap_or(0).min(900_000))
+                let hint = error.retry_after_ms.unwrap_or(0).min(900_000);
+                let wait_ms = max.min(250 << errors.min(12)).max(hint);
+                waited_ms += wait_ms;
+                let may_pass = (short || error.kind == Protocol) && failures < 10;
+                let goes_on = !until_caught_up || may_pass && waited_ms < 86_400_000;
+                ensure!(goes_on, "not caught up: waiting does not mend this");
+                wait_ms
             }
         };
     }
