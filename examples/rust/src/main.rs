@@ -110,7 +110,9 @@ fn send(allow: &[String], request: Request) -> Result<Response, HttpError> {
     let agent = agent.max_redirects(0).http_status_as_error(false).build().new_agent();
     let told = |error: ureq::Error| match &error {
         ureq::Error::Timeout(_) => HttpError::Timeout(error.to_string()),
-        ureq::Error::BodyExceedsLimit(_) => HttpError::TooLarge(error.to_string()),
+        ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => {
+            HttpError::TooLarge(error.to_string())
+        }
         _ => HttpError::Other(error.to_string()),
     };
     let (reply, body) = agent.run(sent).map_err(told)?.into_parts();
