@@ -91,7 +91,7 @@ pub(crate) fn build_scripted() -> Result<()> {
 /// Builds a source below `dir`, checks it, and gives its bytes.
 pub(crate) fn compile_source(source: Part<'_>, dir: &Path) -> Result<Vec<u8>> {
     let wasm = compile(source, dir)?;
-    imports::check(&wasm, "wit/imports.txt")?;
+    imports::check_within(&wasm, "wit/imports.txt")?;
     ensure!(
         wasm.len() <= SIZE_MAX,
         "the component has {} bytes: {SIZE_MAX} are allowed",

@@ -122,6 +122,7 @@ impl Guest {
     ///
     /// # Errors
     /// If the component traps.
+    #[allow(clippy::type_complexity)]
     pub fn explain_cursor(
         &mut self,
         cursor: &str,
