@@ -252,10 +252,10 @@ fn inspect_tells_what_a_component_is_and_wants() {
     for line in [
         "name     scripted\n",
         "version  1.2.3\n",
-        "import   pipeline:source/http@0.1.0\n",
+        "import   polling-source:contract/http@0.2.0\n",
         "import   wasi:clocks/wall-clock@0.2.12\n",
         "import   wasi:random/random@0.2.12\n",
-        "export   pipeline:source/source@0.1.0\n",
+        "export   polling-source:contract/source@0.2.0\n",
         "\"properties\"",
     ] {
         assert!(ended.stdout().contains(line), "{line:?} is not in:\n{}", ended.stdout());
