@@ -12,7 +12,7 @@ wasmtime::component::bindgen!({
 });
 
 pub use exports::polling_source::contract::source::{
-    Batch, Counter, Diagnostic, ErrorKind, Event, Level, Metadata, Notice, PollError, Quota, Report,
-    Stats,
+    Batch, Counter, Diagnostic, ErrorKind, Event, Level, Metadata, Notice, PollError, Quota,
+    Report, Stats,
 };
 pub use polling_source::contract::http::{Header, HttpError, Request, Response};

@@ -35,9 +35,8 @@ pub(super) async fn inspect(path: &Path, limits: CallLimits) -> Exit {
         tracing::error!("{why}");
         return Exit::Failed;
     }
-    let described = described.and_then(|metadata| {
-        Ok(check_kinds(metadata.kinds.iter().map(String::as_str))?)
-    });
+    let described =
+        described.and_then(|metadata| Ok(check_kinds(metadata.kinds.iter().map(String::as_str))?));
     match described {
         Ok(()) => Exit::Done,
         Err(error) => {

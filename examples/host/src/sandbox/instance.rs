@@ -80,8 +80,10 @@ impl Instance {
 
     /// Who the source is.
     pub async fn describe(&mut self) -> Result<Metadata, CallFailure> {
-        self.call(async |source, store| source.polling_source_contract_source().call_describe(store).await)
-            .await
+        self.call(async |source, store| {
+            source.polling_source_contract_source().call_describe(store).await
+        })
+        .await
     }
 
     /// Every fault of a configuration, or none.

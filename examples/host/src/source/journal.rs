@@ -205,8 +205,7 @@ impl Delivered {
         let counters = self.counters.iter().filter(|(_, value)| **value > 0);
         let counters: Vec<String> =
             counters.map(|(name, value)| format!("{name}={value}")).collect();
-        let counters =
-            (!counters.is_empty()).then(|| redactor.clean(&counters.join(" ")));
+        let counters = (!counters.is_empty()).then(|| redactor.clean(&counters.join(" ")));
         tracing::info!(
             source,
             events,
