@@ -201,38 +201,3 @@ const RANDOM_BYTES_MAX: usize = 64 << 10;
 const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// Core instances, tables and memories of one component.
 const PARTS_MAX: usize = 64;
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use wasmtime::component::{Component, Linker};
-    use wasmtime::{Engine, Store};
-
-    use super::*;
-    use crate::sandbox::lane::Lane;
-
-    /// Whether a component with this many core modules of this content can be instantiated.
-    async fn has_room(content: &str, count: usize) -> bool {
-        let parts = "(core instance (instantiate $part))".repeat(count);
-        let text = format!("(component (core module $part {content}) {parts})");
-        let engine = Engine::default();
-        let component = Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
-        let state = GuestState::new(None, CallLimits::default(), Lane::new(1).turn());
-        let mut store = Store::new(&engine, state);
-        store.limiter(|state| state);
-        Linker::new(&engine).instantiate_async(&mut store, &component).await.is_ok()
-    }
-
-    #[tokio::test]
-    async fn a_component_has_room_for_64_core_instances_tables_and_memories_of_each() {
-        for content in ["", "(memory 0)", "(table 0 funcref)"] {
-            assert!(has_room(content, 64).await, "{content}");
-            assert!(!has_room(content, 65).await, "{content}");
-        }
-        for content in ["(memory 0)", "(table 0 funcref)"] {
-            assert!(has_room(&content.repeat(2), 32).await, "{content}");
-            assert!(!has_room(&content.repeat(2), 33).await, "{content}");
-        }
-    }
-}

@@ -8,6 +8,7 @@ use crate::sandbox::CallFailure;
 use crate::source::failure::{of_call, protocol};
 
 /// What a call came to. Nothing of what is beyond the contract's bounds is taken.
+#[expect(clippy::result_large_err, reason = "the contract's own type, once a call")]
 pub(crate) fn judged<T: Judged>(
     outcome: Result<Result<T, PollError>, CallFailure>,
 ) -> Result<T, PollError> {

@@ -91,8 +91,8 @@ async fn an_api_that_only_ever_throttles_ends_a_source_that_is_only_to_catch_up_
 
 #[test]
 fn a_signal_ends_the_wait_of_a_throttled_source() {
-    let bench =
-        Bench::with(&[acme(&format!("do = \"error\"\nretry_after_ms = 60000\n{THROTTLED}"))]);
+    let config = format!("do = \"error\"\nretry_after_ms = 60000\n{THROTTLED}");
+    let bench = Bench::with_output("type = \"blackhole\"", &[acme(&config)]);
     let running = bench.start_command(&["run", "--until-caught-up"], std::process::Stdio::null());
     running.until("wait_ms=60000");
     running.signal("TERM");
