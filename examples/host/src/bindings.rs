@@ -11,7 +11,8 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
-pub use exports::pipeline::source::source::{
-    Batch, Diagnostic, ErrorKind, Event, Level, Metadata, Notice, PollError, Quota, Report, Stats,
+pub use exports::polling_source::contract::source::{
+    Batch, Counter, Diagnostic, ErrorKind, Event, Level, Metadata, Notice, PollError, Quota,
+    Report, Stats,
 };
-pub use pipeline::source::http::{Header, HttpError, Request, Response};
+pub use polling_source::contract::http::{Header, HttpError, Request, Response};

@@ -20,7 +20,7 @@ use crate::log::{self, LogFormat};
 use crate::machine::process;
 use crate::machine::signals::Signals;
 
-/// Runs polling sources: any component of the contract `pipeline:source`.
+/// Runs polling sources: any component of the contract `polling-source:contract`.
 ///
 /// Exit codes: 0 done, 1 failed while running, 2 bad usage or configuration.
 #[derive(Debug, Parser)]
@@ -88,7 +88,10 @@ impl Cli {
                 let inspect = inspect::inspect(&component, Limits::default().call);
                 within_runtime(unless_asked_to_stop(inspect, "nothing was found out yet"))
             }
-            Command::Cursor(command) => within_runtime(async move { cursor::execute(&command) }),
+            Command::Cursor(command) => {
+                let limits = Limits::default().call;
+                within_runtime(async move { cursor::execute(&command, limits).await })
+            }
         }
         .into()
     }

@@ -19,7 +19,7 @@ use crate::config::section::Section;
 use crate::machine::disk::{self, folder};
 use crate::machine::shortage::Shortage;
 pub(crate) use output::{OutputConfig, OutputTarget};
-pub(crate) use source::SourceConfig;
+pub(crate) use source::{SourceConfig, SourceOutline};
 
 /// The host's configuration, as far as it can be checked by itself.
 #[derive(Debug)]
@@ -94,17 +94,16 @@ impl Config {
 }
 
 /// The part of a configuration that is needed to look at cursors: no secret has to be at hand.
-#[derive(Debug)]
 pub(crate) struct Outline {
     /// Where cursors are stored.
     pub(crate) state: PathBuf,
-    /// The names of the sources.
-    pub(crate) sources: Vec<String>,
+    /// The sources, in the file's order.
+    pub(crate) sources: Vec<SourceOutline>,
 }
 
 impl Outline {
     /// Reads the outline of a configuration file.
-    pub(crate) fn load(path: &Path) -> Result<Self, Vec<Fault>> {
+    pub(crate) fn load(path: &Path, environment: Lookup<'_>) -> Result<Self, Vec<Fault>> {
         let table = read(path).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let mut root = Section::new("", table);
@@ -112,8 +111,8 @@ impl Outline {
             .section("state", &mut faults)
             .and_then(|mut state| state.required_text("path", &mut faults));
         let mut sources = Vec::new();
-        for mut section in root.sections("source", &mut faults) {
-            sources.extend(section.required_text("name", &mut faults));
+        for section in root.sections("source", &mut faults) {
+            sources.extend(SourceOutline::read(section, folder(path), environment, &mut faults));
         }
         let state = state.map(|state| folder(path).join(state));
         if let Some(state) = &state {
@@ -123,6 +122,11 @@ impl Outline {
             Some(state) if faults.is_empty() => Ok(Self { state, sources }),
             _ => Err(faults),
         }
+    }
+
+    /// The source of that name.
+    pub(crate) fn source(&self, name: &str) -> Option<&SourceOutline> {
+        self.sources.iter().find(|source| source.name == name)
     }
 }
 

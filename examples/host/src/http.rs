@@ -80,6 +80,7 @@ impl HttpClient {
             // never left: its idle connection was found closed before a byte was written.
             .retry(retry::never())
             .no_proxy()
+            .http1_max_headers(HEADERS_MAX)
             .pool_max_idle_per_host(1)
             // Shorter than servers commonly wait, so that a connection is not closed under a request.
             .pool_idle_timeout(Duration::from_secs(15));
@@ -143,6 +144,9 @@ impl HttpClient {
                     && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED =>
             {
                 Err(no_way(proxy::answered(response.status())))
+            }
+            Ok(response) if header_bytes(response.headers()) > HEADER_BYTES_MAX => {
+                Err(HttpError::TooLarge(error::TOO_LARGE_HEAD.to_owned()))
             }
             Ok(response) => Ok(response),
             Err(error) => Err(match proxy::refusal(&self.client, &error).await {
@@ -230,6 +234,11 @@ fn headers(given: &[Header]) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
+/// Bytes of the names and values of all headers.
+fn header_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
 /// The body that belongs to these headers. If its gzip is to be undone, the headers that speak of its
 /// form on the way are taken out.
 fn collected(headers: &mut HeaderMap, bytes_max: usize) -> Body {
@@ -250,6 +259,10 @@ fn host_and_port(url: &Url) -> String {
 }
 
 const AGENT: &str = concat!("source-host/", env!("CARGO_PKG_VERSION"));
+/// Headers of a response: many times what an API sends. The client refuses more by itself.
+const HEADERS_MAX: usize = 256;
+/// Names and values of all of them together.
+const HEADER_BYTES_MAX: usize = 64 << 10;
 /// What is undone of a body at a time.
 const PART_BYTES: usize = 1 << 10;
 

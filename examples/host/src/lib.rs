@@ -1,4 +1,4 @@
-//! Runs polling sources: any component of the contract `pipeline:source`, each in its own sandbox.
+//! Runs polling sources: any component of the contract `polling-source:contract`, each in its own sandbox.
 //!
 //! The host owns the loop, the waits, the storage and the network; a component owns what it takes to
 //! talk to one kind of API. A poll's events go to the output first, then its cursor is stored: a

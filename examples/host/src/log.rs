@@ -58,6 +58,13 @@ pub fn begin(format: LogFormat) {
     std::panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| tracing::error!("{panic}")));
 }
 
+/// Has a line written without a time and a level: for a person who asked for it.
+pub(crate) fn plain(line: &str) {
+    if let Some(queue) = QUEUE.get() {
+        queue.push(format!("{}\n", escape(line, Form::Text, None)).into_bytes());
+    }
+}
+
 /// Has all of these lines written, however many they are.
 pub(crate) fn in_full(say: impl FnOnce()) {
     match QUEUE.get() {

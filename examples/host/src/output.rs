@@ -82,6 +82,8 @@ fn append_line(line: &mut Vec<u8>, source: &str, event: &Event, envelope: bool) 
         append_json(line, &source.into());
         line.extend_from_slice(b",\"id\":");
         append_json(line, &event.id.as_str().into());
+        line.extend_from_slice(b",\"kind\":");
+        append_json(line, &event.kind.as_str().into());
         line.extend_from_slice(b",\"time\":");
         append_json(line, &event.time.and_then(rfc3339).into());
         line.extend_from_slice(b",\"event\":");
@@ -111,31 +113,32 @@ mod tests {
         String::from_utf8(line).unwrap()
     }
 
+    fn event(id: &str, time: Option<u64>, body: &str) -> Event {
+        Event { id: id.into(), kind: "acme.login".into(), time, body: body.into() }
+    }
+
     #[test]
     fn without_envelope_a_line_is_the_body() {
-        let event = Event { id: "1".into(), time: Some(0), body: r#"{"a": 1}"#.into() };
+        let event = event("1", Some(0), r#"{"a": 1}"#);
         assert_eq!(line(&event, false), "{\"a\": 1}\n");
     }
 
     #[test]
-    fn an_envelope_names_source_id_and_time_and_keeps_the_body_as_it_came() {
-        let event = Event {
-            id: "a\"b".into(),
-            time: Some(1_634_317_846_120_000_000),
-            body: r#"{"a": 1.00}"#.into(),
-        };
+    fn an_envelope_names_source_id_kind_and_time_and_keeps_the_body_as_it_came() {
+        let event = event("a\"b", Some(1_634_317_846_120_000_000), r#"{"a": 1.00}"#);
         assert_eq!(
             line(&event, true),
             concat!(
-                r#"{"source":"acme","id":"a\"b","time":"2021-10-15T17:10:46.12Z","#,
-                "\"event\":{\"a\": 1.00}}\n"
+                r#"{"source":"acme","id":"a\"b","kind":"acme.login","#,
+                r#""time":"2021-10-15T17:10:46.12Z","event":{"a": 1.00}}"#,
+                "\n"
             )
         );
     }
 
     #[test]
     fn a_time_that_is_unknown_is_null() {
-        let event = Event { id: "1".into(), time: None, body: "{}".into() };
+        let event = event("1", None, "{}");
         assert!(line(&event, true).contains(r#""time":null"#));
     }
 }

@@ -129,8 +129,8 @@ fn is_given(import: &str) -> bool {
 /// What this host gives to import: how its name begins (any version that fits will do), and what to
 /// call it.
 const GIVEN: [(&str, &str); 3] = [
-    ("pipeline:source/http@0.1.", "pipeline:source/http@0.1.0"),
+    ("polling-source:contract/http@0.2.", "polling-source:contract/http@0.2.0"),
     ("wasi:clocks/wall-clock@0.2.", "wasi:clocks/wall-clock@0.2.12"),
     ("wasi:random/random@0.2.", "wasi:random/random@0.2.12"),
 ];
-const EXPORT: &str = "pipeline:source/source@0.1.0";
+const EXPORT: &str = "polling-source:contract/source@0.2.0";

@@ -3,13 +3,14 @@
 pub(crate) mod budget;
 pub(crate) mod failure;
 pub(crate) mod journal;
+pub(crate) mod judged;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use source_contract::batch::judge;
 use source_contract::wait::{self, Backoff, Pace, Polled, SHORT_MAX};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::bindings::{Batch, PollError, Quota};
 use crate::delivery::{Deliverer, Delivery, DeliveryError};
@@ -17,8 +18,9 @@ use crate::http::HttpClient;
 use crate::http::room::Place;
 use crate::sandbox::{Instance, LinkedSource};
 use crate::source::budget::Budget;
-use crate::source::failure::{kind, of_call, protocol};
+use crate::source::failure::{kind, of_call};
 use crate::source::journal::{Delivered, Journal};
+use crate::source::judged::judged;
 
 /// One source, ready to run.
 pub(crate) struct Source {
@@ -65,6 +67,8 @@ impl Source {
             stop,
             instance: None,
             poll_waits: Backoff::default(),
+            failures: 0,
+            without_batch_since: None,
             delivery_waits: Backoff::default(),
             pace: Pace::default(),
         };
@@ -85,6 +89,10 @@ struct Run {
     /// Kept between polls, within a bound.
     instance: Option<Instance>,
     poll_waits: Backoff,
+    /// Polls since the last batch that failed; to be throttled is no failure.
+    failures: u32,
+    /// When the first poll since the last batch gave none.
+    without_batch_since: Option<Instant>,
     delivery_waits: Backoff,
     pace: Pace,
 }
@@ -109,7 +117,7 @@ impl Run {
         };
         let (batch, place) = match polled {
             Ok(polled) => polled,
-            Err(error) => return self.poll_failed(error).await,
+            Err(error) => return self.without_batch(error).await,
         };
         let polled = Polled {
             events: batch.events.len(),
@@ -132,6 +140,7 @@ impl Run {
             return self.delivery_failed(&error).await;
         }
         self.poll_waits.reset();
+        (self.failures, self.without_batch_since) = (0, None);
         self.delivery_waits.reset();
         self.hold_if_spent(batch.quota.as_ref());
         self.journal.batch(summary);
@@ -144,18 +153,21 @@ impl Run {
         self.unless_stopped(tokio::time::sleep(wait)).await
     }
 
-    /// Waits after a failed poll; or ends the source, if it was only to catch up and cannot.
-    async fn poll_failed(&mut self, error: PollError) -> Result<(), Ending> {
+    /// Waits after a poll without a batch; or ends the source, if it was only to catch up and cannot.
+    async fn without_batch(&mut self, error: PollError) -> Result<(), Ending> {
         self.hold_if_spent(error.quota.as_ref());
         let hint = error.retry_after_ms.map(Duration::from_millis);
         if let Some(hint) = hint {
             self.source.budget.hold(hint);
         }
         let kind = kind(error.kind);
+        self.failures = self.failures.saturating_add(kind.is_failure().into());
+        let since = *self.without_batch_since.get_or_insert_with(Instant::now);
         let wait = self.poll_waits.next(kind.wait_max(), hint, chance());
-        let is_last = self.until_caught_up && kind.ends_catching_up(self.poll_waits.in_a_row());
+        let is_last = self.until_caught_up
+            && (kind.ends_catching_up(self.failures) || since.elapsed() >= PATIENCE);
         let wait = if is_last { Err(Ending::Failed) } else { Ok(wait) };
-        self.journal.poll_failed(&error, wait.as_ref().ok().copied());
+        self.journal.without_batch(&error, wait.as_ref().ok().copied());
         self.unless_stopped(tokio::time::sleep(wait?)).await
     }
 
@@ -203,10 +215,7 @@ async fn poll(
     if instance.may_be_kept() {
         *kept = Some(instance);
     }
-    let batch = polled.map_err(of_call)??;
-    let events = batch.events.iter().map(|event| (event.id.as_str(), event.body.as_str()));
-    judge(&batch.cursor, events).map_err(protocol)?;
-    Ok((batch, place))
+    Ok((judged(polled)?, place))
 }
 
 /// Returns when the host is to stop.
@@ -219,3 +228,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 pub(crate) fn chance() -> f64 {
     wait::chance(getrandom::u32().ok())
 }
+
+/// How long a source that is only to catch up goes without a batch: quotas commonly fill up again within a
+/// day, and an API that only ever asks for patience must not keep it for ever.
+const PATIENCE: Duration = Duration::from_hours(24);

@@ -19,6 +19,8 @@ use crate::config::SourceConfig;
 use crate::config::fault;
 use crate::limits::Limits;
 use crate::machine::process;
+use crate::source::failure::of_call;
+use crate::source::judged::judged;
 
 /// Checks the sources of a configuration file, and prints what was found. It takes no lock and
 /// touches neither state nor output: it may run beside a host.
@@ -35,7 +37,7 @@ pub(super) async fn check(config: &Path, json: bool, limits: Limits) -> Exit {
         }
     };
     let Some(sources) = find(prepared).await else { return Exit::Failed };
-    let ok = !sources.iter().any(Finding::is_failure);
+    let ok = sources.iter().all(Finding::works);
     let text = if json {
         let text = serde_json::to_string(&Document { ok, sources });
         let text = text.expect("it holds no map, whose keys could be other than texts");
@@ -94,15 +96,14 @@ async fn find_one(source: &SourceConfig, part: Part) -> Finding {
     };
     let mut instance = match component.instantiate(Some(Arc::new(client))).await {
         Ok(instance) => instance,
-        Err(failure) => return Finding::of_failure(source, failure, 0),
+        Err(failure) => return Finding::of_error(source, &of_call(failure), 0),
     };
     let checked = instance.check(&source.config).await;
     // Counted by the host: a component that failed told nothing.
     let requests = instance.requests();
-    match checked {
-        Ok(Ok(report)) => Finding::of_report(source, &report, requests),
-        Ok(Err(error)) => Finding::of_error(source, &error, requests),
-        Err(failure) => Finding::of_failure(source, failure, requests),
+    match judged(checked) {
+        Ok(report) => Finding::of_report(source, &report, requests),
+        Err(error) => Finding::of_error(source, &error, requests),
     }
 }
 

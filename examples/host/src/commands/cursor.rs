@@ -1,16 +1,21 @@
 //! The command `cursor`: looks at stored cursors, and changes them while no host runs.
 
+mod explanation;
+
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use source_contract::batch::CURSOR_BYTES_MAX;
+use source_contract::batch::{CURSOR_BYTES_MAX, check_cursor};
 use source_contract::printable::{Form, escape, printable};
 
 use crate::commands::answer::answer;
+use crate::commands::cursor::explanation::{Unexplained, explain};
 use crate::commands::exit::Exit;
 use crate::config::Outline;
+use crate::limits::CallLimits;
+use crate::log;
 use crate::state::sqlite::SqliteState;
 use crate::state::{CursorChange, State, StateError, StoredCursor};
 use crate::timestamp::rfc3339;
@@ -20,7 +25,7 @@ use crate::timestamp::rfc3339;
 pub(super) enum CursorCommand {
     /// List the sources: when each cursor was stored, events delivered so far, bytes of the cursor.
     List(ConfigArg),
-    /// Print the cursor of a source.
+    /// Print the cursor of a source; and on standard error what its component says of it.
     Show {
         /// The configuration.
         #[command(flatten)]
@@ -28,7 +33,7 @@ pub(super) enum CursorCommand {
         /// The source's name.
         source: String,
     },
-    /// Store a cursor: collection goes on from there.
+    /// Store a cursor that the source's component takes: collection goes on from there.
     Set {
         /// The configuration.
         #[command(flatten)]
@@ -38,6 +43,9 @@ pub(super) enum CursorCommand {
         /// The cursor, or `-` to read it from standard input.
         #[arg(allow_hyphen_values = true)]
         cursor: String,
+        /// Store it without asking the component.
+        #[arg(long)]
+        force: bool,
     },
     /// Forget a cursor: collection begins anew, and events already delivered may come again.
     Reset {
@@ -58,12 +66,12 @@ pub(super) struct ConfigArg {
 }
 
 /// Does what was asked for.
-pub(super) fn execute(command: &CursorCommand) -> Exit {
+pub(super) async fn execute(command: &CursorCommand, limits: CallLimits) -> Exit {
     let (CursorCommand::List(config)
     | CursorCommand::Show { config, .. }
     | CursorCommand::Set { config, .. }
     | CursorCommand::Reset { config, .. }) = command;
-    let outline = match Outline::load(&config.config) {
+    let outline = match Outline::load(&config.config, &|name| std::env::var_os(name)) {
         Ok(outline) => outline,
         Err(faults) => {
             crate::config::fault::log(&faults);
@@ -72,8 +80,11 @@ pub(super) fn execute(command: &CursorCommand) -> Exit {
     };
     let done = match command {
         CursorCommand::List(_) => list(&outline),
-        CursorCommand::Show { source, .. } => show(&outline, source),
-        CursorCommand::Set { source, cursor, .. } => set(&outline, source, cursor),
+        CursorCommand::Show { source, .. } => show(&outline, source, limits).await,
+        CursorCommand::Set { source, cursor, force, .. } => {
+            let limits = (!force).then_some(limits);
+            set(&outline, source, cursor, limits).await
+        }
         CursorCommand::Reset { source, .. } => reset(&outline, source),
     };
     match done {
@@ -93,10 +104,10 @@ fn list(outline: &Outline) -> Result<(), Refusal> {
     let stored = read(outline)?;
     let mut rows = vec![["SOURCE", "UPDATED", "EVENTS", "BYTES"].map(str::to_owned)];
     for source in &outline.sources {
-        rows.push(row(source, stored.get(source)));
+        rows.push(row(&source.name, stored.get(&source.name)));
     }
     // Cursors of sources that are no longer in the file are kept: the source may come back.
-    for (source, cursor) in stored.iter().filter(|(source, _)| !outline.sources.contains(source)) {
+    for (source, cursor) in stored.iter().filter(|(source, _)| outline.source(source).is_none()) {
         rows.push(row(source, Some(cursor)));
     }
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
@@ -121,38 +132,51 @@ fn row(source: &str, stored: Option<&StoredCursor>) -> [String; 4] {
     }
 }
 
-fn show(outline: &Outline, source: &str) -> Result<(), Refusal> {
-    let mut stored = read(outline)?;
-    match stored.remove(source) {
-        Some(stored) if std::io::stdout().is_terminal() => {
-            let shown = escape(&stored.cursor, Form::Text, None);
-            answer(&format!("{shown}\n")).map_err(Refusal::Failed)?;
-            if *shown != *stored.cursor {
-                tracing::warn!(
-                    "shown with what cannot be seen written out; for `cursor set`, take it from a \
-                     pipe or a file: there it is as it was stored"
-                );
-            }
-            Ok(())
-        }
-        Some(stored) => answer(&format!("{}\n", stored.cursor)).map_err(Refusal::Failed),
-        None if outline.sources.iter().any(|name| name == source) => {
-            Err(Refusal::Failed(format!("source {source:?} has no cursor yet")))
-        }
-        None => Err(unknown(outline, source)),
+async fn show(outline: &Outline, source: &str, limits: CallLimits) -> Result<(), Refusal> {
+    let own = outline.source(source);
+    let Some(StoredCursor { cursor, .. }) = read(outline)?.remove(source) else {
+        let none = || Refusal::Failed(format!("source {source:?} has no cursor yet"));
+        return Err(own.map_or_else(|| unknown(outline, source), |_| none()));
+    };
+    let shown = if std::io::stdout().is_terminal() {
+        escape(&cursor, Form::Text, None)
+    } else {
+        (&*cursor).into()
+    };
+    answer(&format!("{shown}\n")).map_err(Refusal::Failed)?;
+    if *shown != *cursor {
+        tracing::warn!(
+            "shown with what cannot be seen written out; for `cursor set`, take it from a pipe or \
+             a file: there it is as it was stored"
+        );
     }
+    // It may be of a source that is no longer in the file.
+    let Some(own) = own else { return Ok(()) };
+    match explain(own, &cursor, limits).await {
+        Ok(lines) => lines.iter().for_each(|line| log::plain(line)),
+        Err(Unexplained::Refused(why) | Unexplained::Unasked(why)) => {
+            tracing::warn!("not explained: {why}");
+        }
+    }
+    Ok(())
 }
 
-fn set(outline: &Outline, source: &str, cursor: &str) -> Result<(), Refusal> {
-    if !outline.sources.iter().any(|name| name == source) {
-        return Err(unknown(outline, source));
-    }
+/// With limits the component is asked within them whether it takes the cursor.
+async fn set(
+    outline: &Outline,
+    source: &str,
+    cursor: &str,
+    asked: Option<CallLimits>,
+) -> Result<(), Refusal> {
+    let own = outline.source(source).ok_or_else(|| unknown(outline, source))?;
     let cursor = if cursor == "-" { read_stdin()? } else { cursor.to_owned() };
-    if cursor.is_empty() || cursor.len() > CURSOR_BYTES_MAX {
-        return Err(Refusal::Usage(format!(
-            "the cursor has {} bytes; give 1 to {CURSOR_BYTES_MAX}, as `cursor show` printed them",
-            cursor.len()
-        )));
+    check_cursor(&cursor).map_err(Refusal::Usage)?;
+    if let Some(limits) = asked {
+        // Before the lock is taken: a component that takes its time holds up no host.
+        explain(own, &cursor, limits).await.map_err(|unexplained| match unexplained {
+            Unexplained::Refused(why) => Refusal::Usage(format!("{why}; {FORCE}")),
+            Unexplained::Unasked(why) => Refusal::Failed(format!("{why}; {FORCE}")),
+        })?;
     }
     let change = CursorChange { source: source.to_owned(), cursor: cursor.into(), events: 0 };
     SqliteState::open(&outline.state)?.commit(&[change], None).map_err(StateError::from)?;
@@ -164,7 +188,7 @@ fn reset(outline: &Outline, source: &str) -> Result<(), Refusal> {
     let removed = SqliteState::open(&outline.state)?.remove(source)?;
     match removed {
         true => tracing::info!(source, "cursor forgotten: the source begins anew"),
-        false if outline.sources.iter().any(|name| name == source) => {
+        false if outline.source(source).is_some() => {
             tracing::info!(source, "there was no cursor to forget");
         }
         false => return Err(unknown(outline, source)),
@@ -189,10 +213,9 @@ fn read_stdin() -> Result<String, Refusal> {
 }
 
 fn unknown(outline: &Outline, source: &str) -> Refusal {
-    Refusal::Usage(format!(
-        "there is no source {source:?}; the configuration has {}",
-        outline.sources.join(", ")
-    ))
+    let names: Vec<&str> = outline.sources.iter().map(|source| source.name.as_str()).collect();
+    let names = names.join(", ");
+    Refusal::Usage(format!("there is no source {source:?}; the configuration has {names}"))
 }
 
 /// Why a command did not do what was asked for.
@@ -208,3 +231,5 @@ impl From<StateError> for Refusal {
         Self::Failed(error.to_string())
     }
 }
+
+const FORCE: &str = "to store it all the same, add --force";

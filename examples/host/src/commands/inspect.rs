@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use source_contract::kind::check_kinds;
 use source_contract::printable::{Form, escape, printable};
 use source_contract::schema::SCHEMA_BYTES_MAX;
 
@@ -34,8 +35,10 @@ pub(super) async fn inspect(path: &Path, limits: CallLimits) -> Exit {
         tracing::error!("{why}");
         return Exit::Failed;
     }
+    let described =
+        described.and_then(|metadata| Ok(check_kinds(metadata.kinds.iter().map(String::as_str))?));
     match described {
-        Ok(_) => Exit::Done,
+        Ok(()) => Exit::Done,
         Err(error) => {
             tracing::error!("{}: this host cannot run it: {error}", path.display());
             let is_short = matches!(error.downcast_ref(), Some(CallFailure::Short(_)))
@@ -67,6 +70,9 @@ fn description(path: &Path, component: &SourceComponent, metadata: Option<&Metad
     if let Some(metadata) = metadata {
         line("name", &printable(&metadata.name));
         line("version", &printable(&metadata.version));
+        for kind in names(&metadata.kinds) {
+            line("kind", &kind);
+        }
     }
     for name in names(component.imports()) {
         line("import", &name);

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use source_contract::kind::check_kinds;
 use source_contract::redact::Redactor;
 use tokio::task::JoinSet;
 
-use crate::bindings::Diagnostic;
+use crate::bindings::{Diagnostic, Metadata};
 use crate::config::fault::Fault;
 use crate::config::{Config, OutputConfig, SourceConfig};
 use crate::egress::AllowList;
@@ -158,7 +159,7 @@ async fn validate(
     let path = format!("source {:?}: config", source.name);
     let outcome = async {
         let mut instance = component.instantiate(None).await?;
-        heed_schema(&mut instance, source).await?;
+        heed(&mut instance, source).await?;
         instance.validate(&source.config).await
     };
     match outcome.await {
@@ -176,13 +177,12 @@ async fn validate(
     }
 }
 
-/// Learns from the component's schema which values are secret: before it says anything of them.
-async fn heed_schema(
-    instance: &mut Instance,
-    source: &mut SourceConfig,
-) -> Result<(), CallFailure> {
-    let schema = instance.describe().await?.config_schema;
-    source.heed(&schema).map_err(CallFailure::Component)
+/// Learns from the component's schema which values are secret, before it says anything of them; and
+/// whether the kinds of its events are such.
+async fn heed(instance: &mut Instance, source: &mut SourceConfig) -> Result<(), CallFailure> {
+    let Metadata { config_schema, kinds, .. } = instance.describe().await?;
+    source.heed(&config_schema).map_err(CallFailure::Component)?;
+    check_kinds(kinds.iter().map(String::as_str)).map_err(CallFailure::Component)
 }
 
 /// What a component found, as faults below this path: no more of them than a person reads.
@@ -206,5 +206,5 @@ fn diagnosed(path: &str, found: &[Diagnostic], redactor: &Redactor) -> Vec<Fault
 
 const FAULTS_MAX: usize = 100;
 const ENGINE_REMEDY: &str = "run the host on a machine that Wasmtime compiles for";
-const COMPONENT_REMEDY: &str = "name a component of the contract pipeline:source";
+const COMPONENT_REMEDY: &str = "name a component of the contract polling-source:contract";
 const SCHEMA_REMEDY: &str = "hold it against the schema that `source-host inspect` prints";

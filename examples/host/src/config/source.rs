@@ -116,6 +116,37 @@ impl SourceConfig {
     }
 }
 
+/// What is needed of a source to have its component say what a cursor means.
+pub(crate) struct SourceOutline {
+    /// Its name.
+    pub(crate) name: String,
+    /// The component's file, if one is named.
+    pub(crate) component: Option<PathBuf>,
+    /// The component's configuration as JSON, as far as it is at hand.
+    pub(crate) config: String,
+    /// Knows the secrets that are at hand.
+    pub(crate) redactor: Redactor,
+}
+
+impl SourceOutline {
+    /// Reads a section `[[source]]`, of which nothing but the name has to be without fault.
+    pub(super) fn read(
+        mut section: Section,
+        folder: &Path,
+        environment: Lookup<'_>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Self> {
+        let name = section.required_text("name", faults)?;
+        let (mut secrets, mut untold) = (Vec::new(), Vec::new());
+        let component = section.text("component", &mut untold).map(|path| folder.join(path));
+        let config = section.table("config", &mut untold).unwrap_or_default();
+        // Nor does what is not set keep the others from being known.
+        let environment = |name: &str| Some(environment(name).unwrap_or_default());
+        let config = values::to_json(config, "config", &environment, &mut secrets, &mut untold);
+        Some(Self { name, component, config, redactor: Redactor::new(secrets) })
+    }
+}
+
 /// The name, which no other source may have. From here on the section's faults begin with it.
 fn name(
     section: &mut Section,

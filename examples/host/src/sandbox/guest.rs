@@ -93,7 +93,7 @@ impl GuestState {
     }
 }
 
-impl crate::bindings::pipeline::source::http::Host for GuestState {
+impl crate::bindings::polling_source::contract::http::Host for GuestState {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HttpError>> {
         let Some(client) = self.client.clone() else {
             return Ok(Err(HttpError::Denied("this call may not send".to_owned())));
@@ -200,4 +200,4 @@ const LIGHT_TICKS: u32 = 2;
 const RANDOM_BYTES_MAX: usize = 64 << 10;
 const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// Core instances, tables and memories of one component.
-const PARTS_MAX: usize = 32;
+const PARTS_MAX: usize = 64;

@@ -80,8 +80,10 @@ impl Instance {
 
     /// Who the source is.
     pub async fn describe(&mut self) -> Result<Metadata, CallFailure> {
-        self.call(async |source, store| source.pipeline_source_source().call_describe(store).await)
-            .await
+        self.call(async |source, store| {
+            source.polling_source_contract_source().call_describe(store).await
+        })
+        .await
     }
 
     /// Every fault of a configuration, or none.
@@ -90,7 +92,7 @@ impl Instance {
         config: &str,
     ) -> Result<Result<(), Vec<Diagnostic>>, CallFailure> {
         self.call(async |source, store| {
-            source.pipeline_source_source().call_validate(store, config).await
+            source.polling_source_contract_source().call_validate(store, config).await
         })
         .await
     }
@@ -102,7 +104,7 @@ impl Instance {
         cursor: Option<&str>,
     ) -> Result<Result<Batch, PollError>, CallFailure> {
         self.call(async |source, store| {
-            source.pipeline_source_source().call_poll(store, config, cursor).await
+            source.polling_source_contract_source().call_poll(store, config, cursor).await
         })
         .await
     }
@@ -110,7 +112,18 @@ impl Instance {
     /// Whether a configuration works.
     pub async fn check(&mut self, config: &str) -> Result<Result<Report, PollError>, CallFailure> {
         self.call(async |source, store| {
-            source.pipeline_source_source().call_check(store, config).await
+            source.polling_source_contract_source().call_check(store, config).await
+        })
+        .await
+    }
+
+    /// What a cursor says, in names and values.
+    pub async fn explain_cursor(
+        &mut self,
+        cursor: &str,
+    ) -> Result<Result<Vec<(String, String)>, PollError>, CallFailure> {
+        self.call(async |source, store| {
+            source.polling_source_contract_source().call_explain_cursor(store, cursor).await
         })
         .await
     }

@@ -27,7 +27,14 @@ fn error(kind: ErrorKind, code: &str, message: String) -> PollError {
         message,
         retry_after_ms: None,
         notices: Vec::new(),
-        stats: Stats { requests: 0, sent_bytes: 0, received_bytes: 0, rows: 0, duplicates: 0 },
+        stats: Stats {
+            requests: 0,
+            sent_bytes: 0,
+            received_bytes: 0,
+            rows: 0,
+            duplicates: 0,
+            counters: Vec::new(),
+        },
         quota: None,
     }
 }
@@ -36,6 +43,7 @@ fn error(kind: ErrorKind, code: &str, message: String) -> PollError {
 pub(crate) fn kind(kind: ErrorKind) -> error_kind::ErrorKind {
     match kind {
         ErrorKind::Transient => error_kind::ErrorKind::Transient,
+        ErrorKind::Throttled => error_kind::ErrorKind::Throttled,
         ErrorKind::Auth => error_kind::ErrorKind::Auth,
         ErrorKind::Config => error_kind::ErrorKind::Config,
         ErrorKind::Cursor => error_kind::ErrorKind::Cursor,

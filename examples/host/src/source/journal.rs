@@ -1,5 +1,6 @@
 //! What the log tells of one source, and no more of it than a log can take.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ impl Journal {
     /// Tells what was not told yet: before a wait, or before something that it led to.
     pub(crate) fn tell(&mut self) {
         if let Some(untold) = self.untold.take() {
-            untold.log(&self.source);
+            untold.log(&self.source, &self.redactor);
             self.batches_from = Instant::now() + BATCHES_FOR;
         }
     }
@@ -70,30 +71,28 @@ impl Journal {
         }
     }
 
-    /// Tells of a failed poll, and of the wait before the next; without one, the source ends.
-    pub(crate) fn poll_failed(&mut self, error: &PollError, wait: Option<Duration>) {
+    /// Tells of a poll that gave no batch, and of the wait before the next; without one, the source ends.
+    pub(crate) fn without_batch(&mut self, error: &PollError, wait: Option<Duration>) {
         self.tell();
         self.notices(&error.notices);
         let (source, requests) = (self.source.as_str(), error.stats.requests);
         let kind = kind(error.kind);
-        let (kind, needs_person) = (kind.name(), kind.needs_person());
+        let (is_failure, needs_person) = (kind.is_failure(), kind.needs_person());
+        let (kind, what) = (kind.name(), if is_failure { "poll failed" } else { "throttled" });
         let code = self.redactor.clean(&error.code);
         let message = self.redactor.clean(&error.message);
         match wait.map(|wait| wait.as_millis()) {
             None => {
-                tracing::error!(
-                    source,
-                    kind,
-                    code,
-                    requests,
-                    "poll failed, source ended: {message}"
-                );
+                tracing::error!(source, kind, code, requests, "{what}, source ended: {message}");
             }
             Some(wait_ms) if needs_person => {
-                tracing::error!(source, kind, code, requests, wait_ms, "poll failed: {message}");
+                tracing::error!(source, kind, code, requests, wait_ms, "{what}: {message}");
+            }
+            Some(wait_ms) if is_failure => {
+                tracing::warn!(source, kind, code, requests, wait_ms, "{what}: {message}");
             }
             Some(wait_ms) => {
-                tracing::warn!(source, kind, code, requests, wait_ms, "poll failed: {message}");
+                tracing::info!(source, kind, code, requests, wait_ms, "{what}: {message}");
             }
         }
     }
@@ -157,10 +156,14 @@ pub(crate) struct Delivered {
     batches: u64,
     more: bool,
     complete_until: Option<String>,
+    newest: Option<String>,
+    counters: BTreeMap<String, u64>,
 }
 
 impl Delivered {
     pub(crate) fn of(batch: &Batch) -> Self {
+        let progress = batch.progress.as_ref();
+        let counters = batch.stats.counters.iter();
         Self {
             events: u64::try_from(batch.events.len()).unwrap_or(u64::MAX),
             duplicates: batch.stats.duplicates.into(),
@@ -168,24 +171,41 @@ impl Delivered {
             requests: batch.stats.requests.into(),
             batches: 1,
             more: batch.more,
-            complete_until: rfc3339(batch.progress.complete_until),
+            complete_until: progress.and_then(|progress| rfc3339(progress.complete_until)),
+            newest: progress.and_then(|progress| progress.newest).and_then(rfc3339),
+            counters: counters.map(|counter| (counter.name.clone(), counter.value)).collect(),
         }
     }
 
     /// These and the next one.
-    fn and(self, next: Self) -> Self {
+    fn and(mut self, next: Self) -> Self {
+        for (name, value) in next.counters {
+            let is_new = !self.counters.contains_key(&name);
+            // A source has no more names; one that makes up others must not fill the memory.
+            if is_new && self.counters.len() >= COUNTERS_MAX {
+                continue;
+            }
+            let sum = self.counters.entry(name).or_default();
+            *sum = sum.saturating_add(value);
+        }
         Self {
             events: self.events.saturating_add(next.events),
             duplicates: self.duplicates.saturating_add(next.duplicates),
             rows: self.rows.saturating_add(next.rows),
             requests: self.requests.saturating_add(next.requests),
             batches: self.batches.saturating_add(next.batches),
+            counters: self.counters,
             ..next
         }
     }
 
-    fn log(&self, source: &str) {
-        let Self { events, duplicates, rows, requests, batches, more, complete_until } = self;
+    fn log(&self, source: &str, redactor: &Redactor) {
+        let Self { events, duplicates, rows, requests, batches, more, .. } = self;
+        let Self { complete_until, newest, .. } = self;
+        let counters = self.counters.iter().filter(|(_, value)| **value > 0);
+        let counters: Vec<String> =
+            counters.map(|(name, value)| format!("{name}={value}")).collect();
+        let counters = (!counters.is_empty()).then(|| redactor.clean(&counters.join(" ")));
         tracing::info!(
             source,
             events,
@@ -195,6 +215,8 @@ impl Delivered {
             batches,
             more,
             complete_until,
+            newest,
+            counters,
             "batch"
         );
     }
@@ -205,3 +227,5 @@ const BATCHES_FOR: Duration = Duration::from_secs(1);
 /// Notices of one source that are logged in this time.
 const NOTICES_MAX: usize = 32;
 const NOTICES_FOR: Duration = Duration::from_secs(1);
+/// Counters in one line.
+const COUNTERS_MAX: usize = 64;

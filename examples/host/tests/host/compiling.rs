@@ -123,5 +123,5 @@ fn a_component_of_too_many_parts_is_refused_before_it_is_compiled() {
         .says("bytes of types, imports, exports and the like; at most 4194304");
     // As many as that are none of a source, but no fault by their number.
     bench.write("other.wasm", many("(func)", 50_000));
-    bench.catch_up().expect(2).says("it does not export pipeline:source/source");
+    bench.catch_up().expect(2).says("it does not export polling-source:contract/source");
 }

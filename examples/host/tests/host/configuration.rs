@@ -196,6 +196,27 @@ fn a_component_that_wants_more_than_the_contract_gives_is_refused_by_the_name_of
 }
 
 #[test]
+fn a_component_whose_kinds_are_none_is_refused() {
+    let bench = Bench::with(&[acme("do = \"events\"")]);
+    let (good, bad) = (b"scripted.other", b"scripted/other");
+    let mut component = std::fs::read(guest()).unwrap();
+    let places: Vec<usize> =
+        (0..component.len()).filter(|at| component[*at..].starts_with(good)).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        component[at..at + bad.len()].copy_from_slice(bad);
+    }
+    let path = bench.path("odd.wasm").display().to_string();
+    bench.write("odd.wasm", component);
+    let own = bench.read("host.toml");
+    bench.write("host.toml", own.replace(&guest().display().to_string(), &path));
+    let why = "one of its kinds of events is none";
+    bench.catch_up().expect(2).says("source \"acme\": config: ").says(why);
+    let ended = bench.host(&["inspect", &path]).expect(2).says(why);
+    assert!(ended.stdout().contains("kind     scripted/other\n"), "{:.500}", ended.stdout());
+}
+
+#[test]
 fn a_file_that_is_no_component_is_refused() {
     let bench = Bench::with(&[acme("do = \"events\"")]);
     bench.write("not.wasm", "not a component");
@@ -252,10 +273,12 @@ fn inspect_tells_what_a_component_is_and_wants() {
     for line in [
         "name     scripted\n",
         "version  1.2.3\n",
-        "import   pipeline:source/http@0.1.0\n",
+        "kind     scripted.row\n",
+        "kind     scripted.other\n",
+        "import   polling-source:contract/http@0.2.0\n",
         "import   wasi:clocks/wall-clock@0.2.12\n",
         "import   wasi:random/random@0.2.12\n",
-        "export   pipeline:source/source@0.1.0\n",
+        "export   polling-source:contract/source@0.2.0\n",
         "\"properties\"",
     ] {
         assert!(ended.stdout().contains(line), "{line:?} is not in:\n{}", ended.stdout());

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use crate::bench::{Bench, Source, acme, skipped};
+use crate::bench::{Bench, Finished, Source, acme, skipped};
+use crate::server::{Server, reply};
 
 const PAGES: &str = "do = \"events\"\npages = 3\ncount = 2\nnext_poll_ms = 60000";
 
@@ -51,7 +52,7 @@ fn a_cursor_passes_a_pipe_byte_for_byte_and_a_terminal_is_shown_what_it_would_ob
         set.stdin.take().unwrap().write_all(format!("{cursor}\n").as_bytes()).unwrap();
         assert!(set.wait().unwrap().success());
         let shown = bench.host(&["cursor", "show", "acme"]).expect(0);
-        assert_eq!((shown.stdout(), shown.stderr()), (format!("{cursor}\n"), String::new()));
+        assert_eq!(shown.stdout(), format!("{cursor}\n"));
     }
     let mut set = bench.command(&["cursor", "set", "acme", "7\u{1b}[2J\u{9b}31m\u{202e}é"]);
     assert!(set.status().unwrap().success());
@@ -66,6 +67,73 @@ fn a_cursor_passes_a_pipe_byte_for_byte_and_a_terminal_is_shown_what_it_would_ob
     let told = String::from_utf8(terminal.stdout).unwrap();
     assert!(told.contains("7\\u{1b}[2J\\u{9b}31m\\u{202e}é\r\n"), "{told:?}");
     assert!(told.contains("shown with what cannot be seen written out"), "{told:?}");
+}
+
+/// Sets a cursor without asking, and shows it.
+fn shown(bench: &Bench, cursor: &str) -> Finished {
+    bench.host(&["cursor", "set", "--force", "acme", cursor]).expect(0);
+    let shown = bench.host(&["cursor", "show", "acme"]).expect(0);
+    assert_eq!(shown.stdout(), format!("{cursor}\n"));
+    shown
+}
+
+#[test]
+fn a_cursor_is_explained_by_its_component_without_secrets_and_what_a_terminal_would_obey() {
+    let bench = Bench::with(&[acme(
+        "do = \"events\"\napi_key = \"hunter22\"\nmarked = { deep = [\"plain-two\"] }\n\
+         secret = \"${NOT_SET_ANYWHERE}\"",
+    )]);
+    assert_eq!(shown(&bench, "3").stderr(), "page            3\ncomplete_until  now\n");
+    let odd = "3\u{1b}[2J hunter22 plain-two";
+    let told = "page            3\\u{1b}[2J [redacted] [redacted]\ncomplete_until  now\n";
+    assert_eq!(shown(&bench, odd).stderr(), told);
+    let many = shown(&bench, "many 1000").stderr();
+    assert_eq!(many.lines().count(), 101);
+    assert!(many.ends_with("\nand 900 more: left out\n"), "{many}");
+}
+
+#[test]
+fn a_cursor_that_cannot_be_explained_is_shown_all_the_same_with_a_word_why() {
+    let server = Server::start(|_, _| reply(200, "", ""));
+    let keys = format!("allow = [\"{}\"]", server.url());
+    let bench = Bench::with(&[Source { name: "acme", keys: &keys, config: PAGES }]);
+    for (cursor, why) in [
+        ("refused it is\ndamaged", "cursor error cursor_refused: it is\\u{a}damaged"),
+        ("odd", "protocol error component_failed: a code or a name"),
+        ("trap", "protocol error component_failed: the component trapped: "),
+    ] {
+        shown(&bench, cursor)
+            .says("WARN not explained: its component refuses the cursor: ")
+            .says(why);
+    }
+    // It reaches nothing meanwhile.
+    shown(&bench, &format!("send {}", server.url())).says("this call may not send");
+    assert_eq!(server.connections(), 0);
+    let own = bench.read("host.toml");
+    for (component, why) in
+        [("/no/such.wasm", "the file cannot be read"), ("/dev/null", "the file cannot be read")]
+    {
+        let other = own.replace(&crate::bench::guest().display().to_string(), component);
+        bench.write("host.toml", other);
+        shown(&bench, "3").says("WARN not explained: its component cannot be asked: ").says(why);
+        bench.host(&["cursor", "set", "acme", "2"]).expect(1).says(why).says("add --force");
+        assert_eq!(bench.host(&["cursor", "show", "acme"]).stdout(), "3\n");
+    }
+}
+
+#[test]
+fn a_cursor_that_its_component_refuses_is_stored_only_by_force() {
+    let bench = Bench::with(&[acme(PAGES)]);
+    bench.host(&["cursor", "set", "acme", "2"]).expect(0);
+    let refused = "refused it is damaged; begin anew";
+    bench
+        .host(&["cursor", "set", "acme", refused])
+        .expect(2)
+        .says("its component refuses the cursor: cursor error cursor_refused: it is damaged")
+        .says("begin anew; to store it all the same, add --force");
+    assert_eq!(bench.host(&["cursor", "show", "acme"]).stdout(), "2\n");
+    bench.host(&["cursor", "set", "acme", refused, "--force"]).expect(0);
+    assert_eq!(bench.host(&["cursor", "show", "acme"]).stdout(), format!("{refused}\n"));
 }
 
 #[test]
@@ -111,7 +179,6 @@ fn cursors_can_be_read_where_nothing_can_be_written() {
         return;
     }
     let shown = shown.unwrap();
-    assert_eq!(String::from_utf8_lossy(&shown.stderr), "");
     assert_eq!(shown.stdout, b"3\n");
 }
 

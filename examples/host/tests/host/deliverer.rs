@@ -132,7 +132,12 @@ fn start(can_take_back: bool) -> (Shared, Deliverer) {
 }
 
 fn batch(source: &str, from: Position, number: u32, more: bool) -> Delivery {
-    let event = |part: &str| Event { id: format!("{number}{part}"), time: None, body: "{}".into() };
+    let event = |part: &str| Event {
+        id: format!("{number}{part}"),
+        kind: "scripted.row".into(),
+        time: None,
+        body: "{}".into(),
+    };
     let events = vec![event("a"), event("b")];
     Delivery { source: source.into(), from, events, cursor: format!("c{number}"), more }
 }

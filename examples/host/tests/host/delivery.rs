@@ -33,12 +33,13 @@ fn standard_output_gets_every_event_once_over_two_runs() {
 }
 
 #[test]
-fn an_envelope_tells_source_id_and_time() {
+fn an_envelope_tells_source_id_kind_and_time() {
     let bench = Bench::with_output("type = \"stdout\"\nenvelope = true", &[acme(THREE_PAGES)]);
     let written = bench.catch_up().expect(0).events();
     assert_eq!(written.len(), 6);
     assert_eq!(written[5]["source"], "acme");
     assert_eq!(written[5]["id"], "2-1");
+    assert_eq!(written[5]["kind"], "scripted.row");
     assert_eq!(written[5]["time"], "2023-11-14T22:13:20Z");
     assert_eq!(written[5]["event"]["page"], 2);
 }
@@ -155,7 +156,8 @@ fn a_file_that_the_state_has_no_record_of_is_refused_unless_it_is_empty() {
 }
 
 fn event(number: u32) -> Event {
-    Event { id: number.to_string(), time: None, body: format!("{{\"number\": {number}}}") }
+    let (id, kind) = (number.to_string(), "scripted.row".to_owned());
+    Event { id, kind, time: None, body: format!("{{\"number\": {number}}}") }
 }
 
 #[test]

@@ -193,6 +193,26 @@ fn a_response_is_too_large_by_what_it_decodes_to() {
 }
 
 #[test]
+fn a_response_is_too_large_by_its_headers() {
+    // Beside the one for its length.
+    let many = |count: usize| "X: y\r\n".repeat(count - 1);
+    let wide = |bytes: usize| {
+        let own = "content-length".len() + "0".len();
+        format!("X: {}\r\n", "y".repeat(bytes - own - 1))
+    };
+    for (headers, error) in [
+        (many(256), ""),
+        (many(257), "too-large"),
+        (wide(64 << 10), ""),
+        (wide((64 << 10) + 1), "too-large"),
+    ] {
+        let server = Server::start(move |_, _| reply(200, &headers, ""));
+        let told = fetch_from(&server, "");
+        assert_eq!(told["error"].as_str().unwrap_or_default(), error, "{told:.500}");
+    }
+}
+
+#[test]
 fn each_way_to_fail_is_told_apart() {
     let hung_up = Server::start(|_, _| Vec::new());
     assert_eq!(fetch_from(&hung_up, "")["error"], "other");

@@ -158,6 +158,46 @@ fn nothing_that_a_terminal_obeys_is_in_a_line() {
 }
 
 #[test]
+fn how_far_a_source_is_is_told_as_far_as_it_says() {
+    for (config, told) in [
+        ("", ""),
+        ("complete_until = 1764003600000000000", " complete_until=\"2025-11-24T17:00:00Z\""),
+        (
+            "complete_until = 1764003600000000000\nnewest = 1763996400000000000",
+            " complete_until=\"2025-11-24T17:00:00Z\" newest=\"2025-11-24T15:00:00Z\"",
+        ),
+    ] {
+        let bench = Bench::with(&[acme(&format!("do = \"events\"\n{config}"))]);
+        let ended = bench.catch_up().expect(0);
+        let end = format!(" more=false{told}\n");
+        assert!(ended.stderr().ends_with(&end), "{end:?} is not the end of: {}", ended.stderr());
+    }
+}
+
+#[test]
+fn counters_of_a_source_are_summed_in_the_line_of_its_batches() {
+    let counters = "{ token_requests = 1, odd_rows = 3, none = 0, hunter22 = 7 }";
+    let config =
+        format!("do = \"events\"\npages = 5\ncounters = {counters}\napi_key = \"hunter22\"");
+    let bench = Bench::with(&[acme(&config)]);
+    let ended = bench.catch_up().expect(0);
+    let lines = ended.stderr();
+    let lines: Vec<&str> = lines.lines().filter(|line| line.contains(" batch source=")).collect();
+    // The first at once, the others in one line.
+    assert!(
+        lines[0].ends_with(" counters=\"[redacted]=7 odd_rows=3 token_requests=1\""),
+        "{lines:?}"
+    );
+    assert!(
+        lines[1].ends_with(" counters=\"[redacted]=28 odd_rows=12 token_requests=4\""),
+        "{lines:?}"
+    );
+    let ended =
+        Bench::with(&[acme("do = \"events\"\ncounters = { none = 0 }")]).catch_up().expect(0);
+    assert!(!ended.stderr().contains("counters"), "{}", ended.stderr());
+}
+
+#[test]
 fn batches_up_to_the_last_are_told_before_the_end() {
     let bench = Bench::with(&[acme("do = \"events\"\ncount = 2\npages = 300")]);
     let ended = bench.catch_up().expect(0);

@@ -26,6 +26,7 @@ struct Case {
 
 const OK: &str = "HTTP/1.1 200 OK\r\n";
 const TIMEOUT: &str = "no complete response within 1500 ms";
+const HEAD: &str = "the headers of the response are too many, or too large";
 const TOO_LARGE: &str = "the response is larger than 16777216 bytes";
 
 /// A reply that begins like this, and goes on with one piece for ever.
@@ -115,10 +116,10 @@ fn cases() -> Vec<Case> {
             "timeout",
             TIMEOUT,
         ),
-        ("headers-without-end", endless(OK, wide), "other", ""),
-        ("header-line-without-end", endless(format!("{OK}X-Long: "), "x"), "other", ""),
-        ("status-line-without-end", endless("HTTP/1.1 200 ", "x"), "other", ""),
-        ("empty-lines-without-end", endless("", "\r\n"), "other", ""),
+        ("headers-without-end", endless(OK, wide), "too-large", HEAD),
+        ("header-line-without-end", endless(format!("{OK}X-Long: "), "x"), "too-large", HEAD),
+        ("status-line-without-end", endless("HTTP/1.1 200 ", "x"), "too-large", HEAD),
+        ("empty-lines-without-end", endless("", "\r\n"), "too-large", HEAD),
         ("extension-without-end", endless(format!("{OK}{chunked}1;"), "x"), "other", ""),
         (
             "extensions-without-end",

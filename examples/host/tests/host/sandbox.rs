@@ -164,22 +164,30 @@ async fn what_breaks_the_contract_is_not_delivered_and_ends_a_source_that_cannot
     for (config, why) in [
         ("do = \"body\"\nbody = \"{\\n}\"", "is more than one line"),
         ("do = \"body\"\nbody = \"[]\"", "is no JSON object"),
-        ("do = \"huge cursor\"\ncount = 2097153", "the cursor has 2097153 bytes"),
+        ("do = \"huge cursor\"\ncount = 1000001", "the cursor has 1000001 bytes"),
+        (
+            "do = \"events\"\nevent_kind = \"A b\"",
+            "event 0 of the batch has no kind of the contract",
+        ),
+        ("do = \"events\"\ncounters = { \"A b\" = 1 }", "a code or a name of a counter is not"),
+        ("do = \"events\"\nnotices = [{ code = \"A b\" }]", "a code or a name of a counter is not"),
+        ("do = \"events\"\nnotices = [{}]\ncount = 101", "there are 101 notices; at most 100"),
+        ("do = \"error\"\ncode = \"A b\"", "a code or a name of a counter is not"),
         ("do = \"trap\"", "the component trapped"),
     ] {
         let bench = Bench::with(&[acme(config)]);
         let running = bench.start();
         running.until(why);
-        running.until("kind=\"protocol\"");
+        running.until("kind=\"protocol\" code=\"component_failed\"");
         running.signal("TERM");
         assert_eq!(running.end().0, Some(0), "{config}");
         assert_eq!(bench.read("stdout"), "", "{config}");
         bench.host(&["cursor", "show", "acme"]).expect(1);
     }
     // The largest cursor that is allowed comes back as it was.
-    let bench = Bench::with(&[acme("do = \"huge cursor\"\ncount = 2097152")]);
+    let bench = Bench::with(&[acme("do = \"huge cursor\"\ncount = 1000000")]);
     bench.catch_up().expect(0);
-    assert_eq!(bench.host(&["cursor", "show", "acme"]).stdout().len(), 2_097_153);
+    assert_eq!(bench.host(&["cursor", "show", "acme"]).stdout().len(), 1_000_001);
 }
 
 #[tokio::test]

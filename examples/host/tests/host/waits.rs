@@ -55,6 +55,52 @@ async fn ten_errors_in_a_row_end_a_source_that_is_only_to_catch_up() {
     assert!((Duration::from_secs(146)..Duration::from_secs(221)).contains(&waited), "{waited:?}");
 }
 
+const THROTTLED: &str = "kind = \"throttled\"\ncode = \"rate_limited\"\n\
+                         message = \"the API allows no more\"\nnotices = []";
+
+#[test]
+fn to_be_throttled_is_told_as_information_and_is_no_failure() {
+    let bench = Bench::with(&[acme(&format!("do = \"errors at first\"\ncount = 2\n{THROTTLED}"))]);
+    let ended = bench.catch_up().expect(0);
+    let told = "INFO throttled: the API allows no more source=\"acme\" kind=\"throttled\" \
+                code=\"rate_limited\" requests=0 wait_ms=";
+    assert_eq!(ended.stderr().matches(told).count(), 2, "{}", ended.stderr());
+    assert!(!ended.stderr().contains("failed"), "{}", ended.stderr());
+}
+
+/// With waits as after what may pass by itself: 0.5 + 1 + ... + 32 s, then 60 s each.
+#[tokio::test(start_paused = true)]
+async fn a_throttled_source_that_is_only_to_catch_up_waits_on() {
+    let config = format!("do = \"errors at first\"\ncount = 30\n{THROTTLED}");
+    let bench = Bench::with_output("type = \"blackhole\"", &[acme(&config)]);
+    let begun = tokio::time::Instant::now();
+    assert_eq!(run(&bench.path("host.toml"), true, Limits::default()).await, Exit::Done);
+    let waited = begun.elapsed();
+    assert!((Duration::from_mins(20)..Duration::from_mins(25)).contains(&waited), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_that_only_ever_throttles_ends_a_source_that_is_only_to_catch_up_after_a_day() {
+    let config = format!("do = \"error\"\nretry_after_ms = 86400000000\n{THROTTLED}");
+    let bench = Bench::with_output("type = \"blackhole\"", &[acme(&config)]);
+    let begun = tokio::time::Instant::now();
+    assert_eq!(run(&bench.path("host.toml"), true, Limits::default()).await, Exit::Failed);
+    let (day, waited) = (Duration::from_hours(24), begun.elapsed());
+    assert!((day..day + Duration::from_mins(15)).contains(&waited), "{waited:?}");
+}
+
+#[test]
+fn a_signal_ends_the_wait_of_a_throttled_source() {
+    let config = format!("do = \"error\"\nretry_after_ms = 60000\n{THROTTLED}");
+    let bench = Bench::with_output("type = \"blackhole\"", &[acme(&config)]);
+    let running = bench.start_command(&["run", "--until-caught-up"], std::process::Stdio::null());
+    running.until("wait_ms=60000");
+    running.signal("TERM");
+    let (code, took) = running.end();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
 #[test]
 fn the_wish_of_the_api_is_honoured() {
     let bench = Bench::with(&[acme("do = \"error\"\nretry_after_ms = 77777")]);

@@ -208,6 +208,7 @@ fn sources_of_one_file_run_each_on_its_own() {
         let [id, time] = ["id", "eventTime"].map(|name| event["event"][name].as_str().unwrap());
         let unix_secs = parse_api_date(time).unwrap();
         assert_eq!(event["id"], format!("{id}@{unix_secs}"));
+        assert_eq!(event["kind"], "mimecast.ttp.impersonation");
         assert_eq!(event["time"].as_str().unwrap()[..19], time[..19]);
         // The row stands at the end of its envelope, as it was sent.
         let (_, body) = line.split_once(r#""event":"#).unwrap();

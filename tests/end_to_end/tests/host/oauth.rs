@@ -109,7 +109,8 @@ fn whatever_the_token_endpoint_answers_it_is_asked_again_and_nothing_is_lost() {
                 let met = faults_of(&outcomes, "token fault ");
                 assert!(met > 1, "{name}: {outcomes:?}");
                 assert_eq!((tokens_given, outcomes["page"]), (requests, requests), "{name}");
-                let told = run.stderr.matches("poll failed").count() as u64;
+                let what = if name == "429" { " INFO throttled: " } else { " WARN poll failed: " };
+                let told = run.stderr.matches(what).count() as u64;
                 assert_eq!(told, met, "{name}: {}", run.stderr);
             });
         }

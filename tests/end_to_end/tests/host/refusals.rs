@@ -71,7 +71,7 @@ fn keys_that_are_wrong_lapsed_or_not_permitted_are_told_apart() {
 }
 
 #[test]
-fn a_damaged_or_newer_cursor_is_refused_and_kept() {
+fn a_damaged_or_newer_cursor_is_stored_only_by_force_and_then_refused_and_kept() {
     let api = Options::default().start().unwrap();
     let collector = Collector::new("cursors", &api, "");
     collector.catch_up();
@@ -79,23 +79,30 @@ fn a_damaged_or_newer_cursor_is_refused_and_kept() {
     let events = collector.events();
     let requests = api.stats().requests;
     let newer = replace_version(&cursor);
+    let mut before = cursor.clone();
     for (damaged, told) in [
         (cursor[..cursor.len() / 2].to_owned(), "damaged"),
         ("{}".to_owned(), "damaged"),
         ("not even JSON".to_owned(), "damaged"),
         (newer, "newer"),
     ] {
-        assert_eq!(set(&collector, &damaged).code, Some(0));
+        let refused = collector.host(&["cursor", "set", "acme", &damaged]);
+        assert_eq!(refused.code, Some(2), "{damaged}: {}", refused.stderr);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        assert_eq!(collector.cursor(), before);
+        let forced = collector.host(&["cursor", "set", "--force", "acme", &damaged]);
+        assert_eq!(forced.code, Some(0), "{}", forced.stderr);
         let run = collector.run();
         assert_eq!(run.code, Some(1), "{damaged}: {}", run.stderr);
         assert!(run.stderr.contains(told) && run.stderr.contains("cursor"), "{}", run.stderr);
         assert_eq!(collector.cursor(), damaged);
+        before = damaged;
     }
     assert_eq!(collector.events(), events);
     assert_eq!(api.stats().requests, requests, "something was sent");
 
     // Put back, it goes on as if nothing had been.
-    assert_eq!(set(&collector, &cursor).code, Some(0));
+    assert_eq!(collector.host(&["cursor", "set", "acme", &cursor]).code, Some(0));
     collector.catch_up();
     assert_each_once(&collector.events(), &ledger(&api, &LedgerQuery::default()));
 }
@@ -136,10 +143,6 @@ fn unauthorized(collector: &Collector) -> Run {
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert_eq!(collector.events(), "");
     run
-}
-
-fn set(collector: &Collector, cursor: &str) -> Run {
-    collector.host(&["cursor", "set", "acme", cursor])
 }
 
 /// The same cursor, as a version to come would write it.

@@ -46,7 +46,8 @@ fn notices(run: &Run) -> Vec<&str> {
 }
 
 fn codes(run: &Run) -> Vec<&str> {
-    let lines = run.stderr.lines().filter(|line| !line.contains("poll failed"));
+    let is_error = |line: &str| line.contains(" poll failed") || line.contains(" throttled: ");
+    let lines = run.stderr.lines().filter(|line| !is_error(line));
     let codes = lines.filter_map(|line| Some(line.split_once(" code=\"")?.1.split_once('"')?.0));
     let mut codes: Vec<&str> = codes.collect();
     codes.sort_unstable();

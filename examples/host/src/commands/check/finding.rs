@@ -6,8 +6,7 @@ use source_contract::wait::HINT_MAX;
 
 use crate::bindings::{self, Level, PollError, Report};
 use crate::config::SourceConfig;
-use crate::sandbox::CallFailure;
-use crate::source::failure::{kind, of_call, protocol};
+use crate::source::failure::{kind, protocol};
 use crate::timestamp::rfc3339;
 
 /// What was found. Each text of it is clean.
@@ -36,6 +35,8 @@ pub(super) enum State {
     Ok,
     /// It works, and a person may have to look at something.
     Warning,
+    /// The API is healthy, and asks for patience: whether it works is not known.
+    Throttled,
     /// It does not work.
     Failed,
 }
@@ -45,6 +46,7 @@ impl State {
         match self {
             Self::Ok => "ok",
             Self::Warning => "warning",
+            Self::Throttled => "throttled",
             Self::Failed => "failed",
         }
     }
@@ -52,6 +54,7 @@ impl State {
 
 #[derive(Serialize)]
 pub(super) struct Quota {
+    pub(super) limit: Option<u64>,
     pub(super) remaining: u64,
     pub(super) reset_ms: u64,
 }
@@ -83,20 +86,17 @@ impl Finding {
     pub(super) fn of_error(source: &SourceConfig, error: &PollError, requests: u32) -> Self {
         // A run would not wait for longer either.
         let most_ms = u64::try_from(HINT_MAX.as_millis()).unwrap_or(u64::MAX);
+        let kind = kind(error.kind);
+        let state = if kind.is_failure() { State::Failed } else { State::Throttled };
         Self {
-            kind: Some(kind(error.kind).name()),
+            kind: Some(kind.name()),
             code: Some(source.redactor.clean(&error.code)),
             message: Some(source.redactor.clean(&error.message)),
             quota: error.quota.as_ref().map(Quota::of),
             notices: notices(&source.redactor, &error.notices),
             retry_after_ms: error.retry_after_ms.map(|wait_ms| wait_ms.min(most_ms)),
-            ..Self::new(source, State::Failed, requests)
+            ..Self::new(source, state, requests)
         }
-    }
-
-    /// A component that said nothing: it trapped, or met a limit.
-    pub(super) fn of_failure(source: &SourceConfig, failure: CallFailure, requests: u32) -> Self {
-        Self::of_error(source, &of_call(failure), requests)
     }
 
     /// A component that was not even called.
@@ -120,8 +120,8 @@ impl Finding {
         }
     }
 
-    pub(super) fn is_failure(&self) -> bool {
-        self.state == State::Failed
+    pub(super) fn works(&self) -> bool {
+        matches!(self.state, State::Ok | State::Warning)
     }
 
     /// Whether this machine's clock is so wrong that a person should look at it.
@@ -132,7 +132,8 @@ impl Finding {
 
 impl Quota {
     fn of(quota: &bindings::Quota) -> Self {
-        Self { remaining: quota.remaining, reset_ms: quota.reset_ms }
+        let bindings::Quota { limit, remaining, reset_ms } = *quota;
+        Self { limit, remaining, reset_ms }
     }
 }
 

@@ -32,7 +32,7 @@ fn row(found: &Finding) -> [String; 6] {
     let unknown = || "-".to_owned();
     let newest = match &found.newest {
         Some(newest) => newest.clone(),
-        None if found.state == State::Failed => unknown(),
+        None if !found.works() => unknown(),
         None => "none".to_owned(),
     };
     [
@@ -46,7 +46,8 @@ fn row(found: &Finding) -> [String; 6] {
 }
 
 fn quota(quota: &Quota) -> String {
-    format!("{}, resets in {}", quota.remaining, span(quota.reset_ms))
+    let of = quota.limit.map_or_else(String::new, |limit| format!(" of {limit}"));
+    format!("{}{of}, resets in {}", quota.remaining, span(quota.reset_ms))
 }
 
 fn clock(offset_ms: i64) -> String {
@@ -67,7 +68,11 @@ fn off(offset_ms: i64) -> String {
 fn sentences(found: &Finding) -> Vec<String> {
     let mut sentences = Vec::new();
     if let (Some(kind), Some(code), Some(message)) = (found.kind, &found.code, &found.message) {
-        sentences.push(format!("{}: {kind} error {code}: {message}", found.source));
+        let what = match found.state {
+            State::Throttled => format!("throttled: come again: {code}"),
+            _ => format!("{kind} error {code}"),
+        };
+        sentences.push(format!("{}: {what}: {message}", found.source));
     }
     if let Some(wait_ms) = found.retry_after_ms {
         let wait = span(wait_ms);

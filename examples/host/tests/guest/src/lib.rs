@@ -16,7 +16,7 @@ wit_bindgen::generate!({
         package test:guest;
         interface door { open: func(); }
         world foreign {
-            include pipeline:source/polling-source@0.1.0;
+            include polling-source:contract/polling-source@0.2.0;
             import door;
         }
     ",
@@ -24,11 +24,11 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-use exports::pipeline::source::source::{
-    Batch, Diagnostic, ErrorKind, Event, Guest, Level, Metadata, Notice, PollError, Progress,
-    Quota, Report, Stats,
+use exports::polling_source::contract::source::{
+    Batch, Counter, Diagnostic, ErrorKind, Event, Guest, Level, Metadata, Notice, PollError,
+    Progress, Quota, Report, Stats,
 };
-use pipeline::source::http::{self, Header, HttpError, Request};
+use polling_source::contract::http::{self, Header, HttpError, Request};
 
 /// A schema with what a terminal would obey, and longer than a pipe.
 fn schema() -> String {
@@ -54,6 +54,7 @@ impl Guest for Scripted {
         test::guest::door::open();
         Metadata {
             name: "scripted".into(),
+            kinds: vec![KIND.into(), OTHER_KIND.into()],
             version: "1.2.3".into(),
             config_schema: schema(),
         }
@@ -109,7 +110,7 @@ impl Guest for Scripted {
             "loop" => spin(),
             "largest numbers" => Ok(Report {
                 newest: Some(u64::MAX),
-                quota: Some(Quota { remaining: u64::MAX, reset_ms: u64::MAX }),
+                quota: Some(Quota { limit: Some(u64::MAX), remaining: u64::MAX, reset_ms: u64::MAX }),
                 clock_offset_ms: Some(i64::MIN),
                 notices: Vec::new(),
                 stats: stats(),
@@ -118,12 +119,16 @@ impl Guest for Scripted {
         }
     }
 
+    fn explain_cursor(cursor: String) -> Result<Vec<(String, String)>, PollError> {
+        explain(&cursor)
+    }
+
     fn poll(config: String, cursor: Option<String>) -> Result<Batch, PollError> {
         let config: Value = serde_json::from_str(&config).unwrap();
         let page: u64 = cursor.as_deref().map_or(0, |cursor| cursor.trim().parse().unwrap_or(0));
         let number = |key: &str| config[key].as_u64();
         match config["do"].as_str().unwrap_or_default() {
-            // `pages` batches of `count` events each.
+            // `pages` batches of `count` events each, and what there is to tell beside them.
             "events" => {
                 let count = number("count").unwrap_or(1);
                 let more = page + 1 < number("pages").unwrap_or(1);
@@ -136,6 +141,7 @@ impl Guest for Scripted {
                     event(&format!("{page}-{row}"), body)
                 });
                 let mut batch = batch(events.collect(), page + 1, more);
+                tell_aside(&mut batch, &config);
                 if !more {
                     batch.next_poll_ms = number("next_poll_ms").unwrap_or(0);
                 }
@@ -176,6 +182,14 @@ impl Guest for Scripted {
                 Ok(batch(vec![event("1", json!({"length": random.len()}).to_string())], 1, false))
             }
             "error" => Err(scripted_error(&config)),
+            // The same `count` times, then an event.
+            "errors at first" => {
+                let asked = ASKED.with(|asked| asked.replace(asked.get() + 1));
+                if asked < number("count").unwrap_or(1) {
+                    return Err(scripted_error(&config));
+                }
+                Ok(batch(vec![event(&page.to_string(), "{}".into())], page + 1, false))
+            }
             // `pages` batches, the one after each a transient error.
             "stumble" => {
                 let asked = ASKED.with(|asked| asked.replace(asked.get() + 1));
@@ -215,8 +229,8 @@ impl Guest for Scripted {
             "quota spent" => {
                 let more = page + 1 < number("pages").unwrap_or(1);
                 let mut batch = batch(vec![event(&page.to_string(), "{}".into())], page + 1, more);
-                batch.quota =
-                    Some(Quota { remaining: 0, reset_ms: number("reset_ms").unwrap_or(0) });
+                let reset_ms = number("reset_ms").unwrap_or(0);
+                batch.quota = Some(Quota { limit: None, remaining: 0, reset_ms });
                 Ok(batch)
             }
             "trap" => panic!("scripted"),
@@ -274,9 +288,11 @@ impl Guest for Scripted {
                     received_bytes: u64::MAX,
                     rows: u32::MAX,
                     duplicates: u32::MAX,
+                    counters: vec![counter("largest", u64::MAX); 2],
                 };
-                batch.progress = Progress { complete_until: u64::MAX, target: u64::MAX };
-                batch.quota = Some(Quota { remaining: u64::MAX, reset_ms: u64::MAX });
+                let (most, newest) = (u64::MAX, Some(u64::MAX));
+                batch.progress = Some(Progress { complete_until: most, target: most, newest });
+                batch.quota = Some(Quota { limit: newest, remaining: most, reset_ms: most });
                 Ok(batch)
             }
             // Ids that are six times as long in JSON, all of them the same bytes.
@@ -286,7 +302,7 @@ impl Guest for Scripted {
                 let events = (0..number("count").unwrap_or(1)).map(|_| {
                     // Safety: none. They are freed once at most: by then the host has copied them.
                     let id = unsafe { String::from_raw_parts(start, length, length) };
-                    Event { id, time: None, body: "{}".into() }
+                    Event { id, kind: KIND.into(), time: None, body: "{}".into() }
                 });
                 let mut batch = batch(events.collect(), page + 1, false);
                 batch.next_poll_ms = u64::MAX;
@@ -308,6 +324,46 @@ impl Guest for Scripted {
             }
             other => Err(error(ErrorKind::Config, &format!("nothing scripted for {other:?}"))),
         }
+    }
+}
+
+/// What the configuration has of progress, counters, kinds and notices.
+fn tell_aside(batch: &mut Batch, config: &Value) {
+    let number = |key: &str| config[key].as_u64();
+    batch.progress = number("complete_until").map(|complete_until| Progress {
+        complete_until,
+        target: complete_until,
+        newest: number("newest"),
+    });
+    let counters = config["counters"].as_object().into_iter().flatten();
+    batch.stats.counters =
+        counters.map(|(name, value)| counter(name, value.as_u64().unwrap_or(0))).collect();
+    if let Some(kind) = config["event_kind"].as_str() {
+        batch.events.iter_mut().for_each(|event| event.kind = kind.into());
+    }
+    batch.notices = notices(config);
+}
+
+fn counter(name: &str, value: u64) -> Counter {
+    Counter { name: name.into(), value }
+}
+
+/// What a cursor says that is no page.
+fn explain(cursor: &str) -> Result<Vec<(String, String)>, PollError> {
+    let said = |name: &str, value: String| (name.to_owned(), value);
+    match cursor.split_once(' ').unwrap_or((cursor, "")) {
+        ("refused", why) => {
+            let code = "cursor_refused".to_owned();
+            Err(PollError { code, ..error(ErrorKind::Cursor, why) })
+        }
+        ("odd", _) => Err(PollError { code: "Odd Code".into(), ..error(ErrorKind::Cursor, "") }),
+        ("trap", _) => panic!("scripted"),
+        ("loop", _) => spin(),
+        ("many", count) => {
+            Ok((0..count.parse().unwrap()).map(|row: u32| said("row", row.to_string())).collect())
+        }
+        ("send", url) => Ok(vec![said("sent", fetch(&json!({"url": url})).to_string())]),
+        _ => Ok(vec![said("page", cursor.to_owned()), said("complete_until", "now".to_owned())]),
     }
 }
 
@@ -362,7 +418,7 @@ fn spin() -> ! {
 }
 
 fn event(id: &str, body: String) -> Event {
-    Event { id: id.into(), time: Some(1_700_000_000_000_000_000), body }
+    Event { id: id.into(), kind: KIND.into(), time: Some(1_700_000_000_000_000_000), body }
 }
 
 fn batch(events: Vec<Event>, page: u64, more: bool) -> Batch {
@@ -373,7 +429,7 @@ fn batch(events: Vec<Event>, page: u64, more: bool) -> Batch {
         next_poll_ms: 0,
         notices: Vec::new(),
         stats: stats(),
-        progress: Progress { complete_until: 0, target: 0 },
+        progress: None,
         quota: None,
     }
 }
@@ -397,6 +453,7 @@ fn scripted_error(config: &Value) -> PollError {
         "config" => ErrorKind::Config,
         "cursor" => ErrorKind::Cursor,
         "protocol" => ErrorKind::Protocol,
+        "throttled" => ErrorKind::Throttled,
         _ => ErrorKind::Transient,
     };
     let message = config["message"].as_str().unwrap_or("scripted");
@@ -433,7 +490,8 @@ fn notices(config: &Value) -> Vec<Notice> {
 
 fn quota(config: &Value) -> Option<Quota> {
     let reset_ms = config["reset_ms"].as_u64().unwrap_or(0);
-    config["remaining"].as_u64().map(|remaining| Quota { remaining, reset_ms })
+    let limit = config["limit"].as_u64();
+    config["remaining"].as_u64().map(|remaining| Quota { limit, remaining, reset_ms })
 }
 
 fn notice(message: &str) -> Notice {
@@ -441,5 +499,9 @@ fn notice(message: &str) -> Notice {
 }
 
 fn stats() -> Stats {
-    Stats { requests: 0, sent_bytes: 0, received_bytes: 0, rows: 0, duplicates: 0 }
+    let counters = Vec::new();
+    Stats { requests: 0, sent_bytes: 0, received_bytes: 0, rows: 0, duplicates: 0, counters }
 }
+
+const KIND: &str = "scripted.row";
+const OTHER_KIND: &str = "scripted.other";

@@ -1,0 +1,78 @@
+//! A cursor in the words of its component: bound, and without secrets.
+
+use source_contract::redact::Redactor;
+use source_contract::schema;
+
+use crate::bindings::PollError;
+use crate::config::SourceOutline;
+use crate::limits::CallLimits;
+use crate::sandbox::{CallFailure, ComponentError, LinkedSource, Runtime};
+use crate::source::failure::kind;
+use crate::source::judged::judged;
+
+/// Why there is no explanation.
+pub(super) enum Unexplained {
+    /// The component refuses the cursor, or fails over it.
+    Refused(String),
+    /// The component could not be asked.
+    Unasked(String),
+}
+
+/// Asks the component of a source what a cursor says: a line for each thing. It can send nothing
+/// meanwhile.
+pub(super) async fn explain(
+    source: &SourceOutline,
+    cursor: &str,
+    limits: CallLimits,
+) -> Result<Vec<String>, Unexplained> {
+    let unasked = |why: &str| Unexplained::Unasked(format!("its component cannot be asked: {why}"));
+    let Some(file) = &source.component else { return Err(unasked("none is named")) };
+    let component = async {
+        let runtime = Runtime::new(limits)?;
+        runtime.load(file).await?.link(&runtime)
+    };
+    let component = component
+        .await
+        .map_err(|error: ComponentError| unasked(&format!("{}: {error}", file.display())))?;
+    let mut redactor = source.redactor.clone();
+    let asked = ask(&component, source, &mut redactor, cursor).await;
+    match asked.map_err(|failure| unasked(&redactor.clean(&failure.to_string())))? {
+        Ok(said) => Ok(lines(&said, &redactor)),
+        Err(PollError { kind: of, code, message, .. }) => {
+            let [code, message] = [code, message].map(|text| redactor.clean(&text));
+            let kind = kind(of).name();
+            Err(Unexplained::Refused(format!(
+                "its component refuses the cursor: {kind} error {code}: {message}"
+            )))
+        }
+    }
+}
+
+/// What it says of the cursor, once it has told what is secret in its configuration.
+async fn ask(
+    component: &LinkedSource,
+    source: &SourceOutline,
+    redactor: &mut Redactor,
+    cursor: &str,
+) -> Result<Result<Vec<(String, String)>, PollError>, CallFailure> {
+    let mut instance = component.instantiate(None).await?;
+    let schema = instance.describe().await?.config_schema;
+    redactor.add(schema::secrets(&schema, &source.config).map_err(CallFailure::Component)?);
+    Ok(judged(instance.explain_cursor(cursor).await))
+}
+
+/// Names and values in two columns: no more of them than a person reads.
+fn lines(said: &[(String, String)], redactor: &Redactor) -> Vec<String> {
+    let shown = said.iter().take(LINES_MAX);
+    let shown: Vec<[String; 2]> =
+        shown.map(|(name, value)| [name, value].map(|text| redactor.clean(text))).collect();
+    let width = shown.iter().map(|[name, _]| name.chars().count()).max().unwrap_or(0);
+    let line = |[name, value]: &[String; 2]| format!("{name:<width$}  {value}");
+    let mut lines: Vec<String> = shown.iter().map(line).collect();
+    if let Some(more) = said.len().checked_sub(LINES_MAX).filter(|more| *more > 0) {
+        lines.push(format!("and {more} more: left out"));
+    }
+    lines
+}
+
+const LINES_MAX: usize = 100;
