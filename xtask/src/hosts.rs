@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::cargo::{cargo, command, run_printing};
+use crate::cargo::{cargo, command, run, run_printing, target_dir};
 use crate::component::FEED;
 use crate::step::{Step, Steps};
 use crate::{browser, component, compose, node, python, simulation, wasmtime};
@@ -23,6 +23,7 @@ pub(crate) const STEPS: Steps = Steps {
         Step { name: "rust", what: "the smallest host in Rust", run: test_rust },
         Step { name: "wasi", what: "the component where WASI is all there is", run: test_wasi },
         Step { name: "feed", what: "another source in the same host", run: test_feed },
+        Step { name: "guests", what: "sources in JavaScript and Python", run: test_guests },
         Step { name: "browser", what: "the component in a page", run: browser::test },
     ],
 };
@@ -63,6 +64,20 @@ fn test_rust() -> Result<()> {
 fn test_feed() -> Result<()> {
     component::build_source(FEED)?;
     test("feed")
+}
+
+fn test_guests() -> Result<()> {
+    // Makes the folder that the others' toolchains write into.
+    component::build()?;
+    node::install("examples/javascript-source")?;
+    node::run_script("examples/javascript-source", "componentize")?;
+    let python = python::environment("python-source", "examples/python-source/requirements.txt")?;
+    // What is not in the contract's world is stubbed: Python's library asks for files and sockets, too.
+    run(command(python.with_file_name("componentize-py"))
+        .args(["--wit-path", "wit", "--world", "polling-source", "componentize", "--stub-wasi"])
+        .args(["--python-path", "examples/python-source", "app", "--output"])
+        .arg(target_dir().join("component/python-source.wasm")))?;
+    test("guests")
 }
 
 fn test_wasi() -> Result<()> {

@@ -22,6 +22,12 @@ pub fn feed_source() -> PathBuf {
     built("component/feed-source.wasm", "cargo xtask build feed-source")
 }
 
+/// A source of this name that another language's toolchain made.
+#[must_use]
+pub fn guest(name: &str) -> PathBuf {
+    built(&format!("component/{name}.wasm"), "cargo xtask hosts guests")
+}
+
 /// The source that does what its configuration says: the one of the host's own tests.
 #[must_use]
 pub fn scripted_source() -> PathBuf {

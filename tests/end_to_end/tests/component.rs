@@ -206,7 +206,8 @@ fn a_reply_of_the_largest_size_fits_into_the_memory_of_a_guest() {
 #[test]
 fn the_deepest_inputs_fit_into_the_stack() {
     // Deeper than anything is read: the bounds are 128, and of rows a few more.
-    let nested = |depth: usize| format!("{}1{}", r#"{"a":["#.repeat(depth / 2), "]}".repeat(depth / 2));
+    let nested =
+        |depth: usize| format!("{}1{}", r#"{"a":["#.repeat(depth / 2), "]}".repeat(depth / 2));
     for depth in [60, 120, 126, 128, 130, 1_000, 100_000] {
         let nested = nested(depth);
         for format in ["raw", "ecs", "ocsf_detection_finding", "ocsf_email_activity"] {

@@ -1,6 +1,6 @@
 //! Another source of the same contract in source-host.
 
-mod server;
+pub(crate) mod server;
 
 use std::fs;
 use std::thread;

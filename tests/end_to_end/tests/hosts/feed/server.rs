@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// What goes wrong with one request.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// This status instead of a page.
     Status(u16),
     /// Status 429.
@@ -25,7 +25,7 @@ pub(super) enum Fault {
 }
 
 /// A feed that runs. It takes no more requests once it is dropped.
-pub(super) struct Feed {
+pub(crate) struct Feed {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
@@ -42,7 +42,7 @@ struct State {
 
 impl Feed {
     /// A feed without an item, for those who bear this token.
-    pub(super) fn start(token: &str) -> Self {
+    pub(crate) fn start(token: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State { token: token.to_owned(), ..State::default() }));
@@ -59,12 +59,12 @@ impl Feed {
         Self { address, state }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/items", self.address)
     }
 
     /// Appends items. Their texts differ in what a careless reader would not keep.
-    pub(super) fn publish(&self, count: usize) {
+    pub(crate) fn publish(&self, count: usize) {
         let mut state = self.state();
         for _ in 0..count {
             let number = state.items.len();
@@ -76,21 +76,21 @@ impl Feed {
     }
 
     /// Every item so far, as it was published.
-    pub(super) fn items(&self) -> Vec<String> {
+    pub(crate) fn items(&self) -> Vec<String> {
         self.state().items.clone()
     }
 
     /// Makes a request go wrong, the first being 1.
-    pub(super) fn fail(&self, request: u64, fault: Fault) {
+    pub(crate) fn fail(&self, request: u64, fault: Fault) {
         self.state().faults.insert(request, fault);
     }
 
     /// Makes every answer take so long.
-    pub(super) fn delay(&self, delay: Duration) {
+    pub(crate) fn delay(&self, delay: Duration) {
         self.state().delay = delay;
     }
 
-    pub(super) fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.state().requests
     }
 
