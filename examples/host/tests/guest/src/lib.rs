@@ -110,7 +110,11 @@ impl Guest for Scripted {
             "loop" => spin(),
             "largest numbers" => Ok(Report {
                 newest: Some(u64::MAX),
-                quota: Some(Quota { limit: Some(u64::MAX), remaining: u64::MAX, reset_ms: u64::MAX }),
+                quota: Some(Quota {
+                    limit: Some(u64::MAX),
+                    remaining: u64::MAX,
+                    reset_ms: u64::MAX,
+                }),
                 clock_offset_ms: Some(i64::MIN),
                 notices: Vec::new(),
                 stats: stats(),
