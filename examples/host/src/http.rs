@@ -17,6 +17,7 @@ use reqwest::{Method, StatusCode, redirect, retry};
 use rustls::pki_types::CertificateDer;
 use source_contract::body::{Body, BodyError, is_gzip};
 use source_contract::request::{check_url_length, read_headers, read_method};
+use source_contract::response::{BEYOND_BOUNDS, HEADERS_MAX, is_within_bounds};
 use url::Url;
 
 use crate::bindings::{Header, HttpError, Request, Response};
@@ -145,8 +146,8 @@ impl HttpClient {
             {
                 Err(no_way(proxy::answered(response.status())))
             }
-            Ok(response) if header_bytes(response.headers()) > HEADER_BYTES_MAX => {
-                Err(HttpError::TooLarge(error::TOO_LARGE_HEAD.to_owned()))
+            Ok(response) if !is_within_bounds(header_bytes(response.headers())) => {
+                Err(HttpError::TooLarge(BEYOND_BOUNDS.to_owned()))
             }
             Ok(response) => Ok(response),
             Err(error) => Err(match proxy::refusal(&self.client, &error).await {
@@ -234,9 +235,9 @@ fn headers(given: &[Header]) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// Bytes of the names and values of all headers.
-fn header_bytes(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+/// Bytes of the name and value of each header.
+fn header_bytes(headers: &HeaderMap) -> impl Iterator<Item = usize> {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len())
 }
 
 /// The body that belongs to these headers. If its gzip is to be undone, the headers that speak of its
@@ -259,10 +260,6 @@ fn host_and_port(url: &Url) -> String {
 }
 
 const AGENT: &str = concat!("source-host/", env!("CARGO_PKG_VERSION"));
-/// Headers of a response: many times what an API sends. The client refuses more by itself.
-const HEADERS_MAX: usize = 256;
-/// Names and values of all of them together.
-const HEADER_BYTES_MAX: usize = 64 << 10;
 /// What is undone of a body at a time.
 const PART_BYTES: usize = 1 << 10;
 

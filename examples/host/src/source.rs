@@ -8,7 +8,7 @@ pub(crate) mod judged;
 use std::sync::Arc;
 use std::time::Duration;
 
-use source_contract::wait::{self, Backoff, Pace, Polled, SHORT_MAX};
+use source_contract::wait::{self, Backoff, PATIENCE, Pace, Polled, SHORT_MAX};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -228,7 +228,3 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 pub(crate) fn chance() -> f64 {
     wait::chance(getrandom::u32().ok())
 }
-
-/// How long a source that is only to catch up goes without a batch: quotas commonly fill up again within a
-/// day, and an API that only ever asks for patience must not keep it for ever.
-const PATIENCE: Duration = Duration::from_hours(24);

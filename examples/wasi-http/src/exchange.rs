@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use source_contract::body::{BODY_BYTES_MAX, BodyError};
 use source_contract::request::TIMEOUT;
-use source_contract::response::check_headers;
+use source_contract::response::{BEYOND_BOUNDS, is_within_bounds};
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
     Fields, FutureIncomingResponse, HeaderError, IncomingBody, IncomingResponse, Method,
@@ -135,8 +135,10 @@ impl Exchange {
     fn read(&self, response: &IncomingResponse) -> Result<Response, HttpError> {
         let mut headers: Vec<Header> =
             response.headers().entries().into_iter().map(header).collect();
-        check_headers(headers.iter().map(|header| header.name.len() + header.value.len()))
-            .map_err(|why| HttpError::TooLarge(format!("{}: {why}", self.dialled)))?;
+        let bytes = headers.iter().map(|header| header.name.len() + header.value.len());
+        if !is_within_bounds(bytes) {
+            return Err(HttpError::TooLarge(format!("{}: {BEYOND_BOUNDS}", self.dialled)));
+        }
         // Of several headers the first counts.
         let encoding =
             headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-encoding"));

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use rustls::CertificateError;
+use source_contract::response::BEYOND_BOUNDS;
 use url::{Host, Url};
 
 use crate::bindings::HttpError;
@@ -25,7 +26,7 @@ pub(super) fn http_error(error: &reqwest::Error, dialled: &str, was_asked: bool)
             return HttpError::Connect(format!("no connection to {dialled}: {text}; {remedy}"));
         }
         if cause.to_string() == HYPERS_TOO_LARGE {
-            return HttpError::TooLarge(TOO_LARGE_HEAD.to_owned());
+            return HttpError::TooLarge(BEYOND_BOUNDS.to_owned());
         }
         match cause.downcast_ref::<EgressError>() {
             Some(EgressError::Denied(why)) => return HttpError::Denied(why.clone()),
@@ -151,9 +152,7 @@ pub(super) fn in_words(error: &reqwest::Error) -> String {
         .map_or_else(|| "the request could not be made".to_owned(), ToString::to_string)
 }
 
-/// What is said of a response whose headers are beyond their bounds.
-pub(super) const TOO_LARGE_HEAD: &str = "the headers of the response are too many, or too large";
-/// The same in hyper's words: the case behind them is not to be had.
+/// Of a response whose headers are beyond their bounds, in hyper's words: the case behind them is not to be had.
 const HYPERS_TOO_LARGE: &str = "message head is too large";
 /// An error within an error.
 type Cause = dyn StdError + 'static;
