@@ -3,7 +3,9 @@
 
 use std::fmt;
 
+use crate::base64;
 use crate::config::filters::Filters;
+use crate::contract::source::{ErrorKind, PollError};
 use crate::json::record::{Members, Record, Value};
 use crate::json::value::Json;
 use crate::json::walk::Walk;
@@ -123,6 +125,8 @@ pub(crate) struct PageToken {
 pub(crate) enum CursorError {
     /// Made by a newer version of this source.
     Newer(u64),
+    /// Of another stream.
+    Foreign(String),
     /// Not a cursor, or a damaged one.
     Damaged(String),
 }
@@ -131,6 +135,9 @@ impl Record for Cursor {
     fn members(&mut self, members: &mut Members<'_>) {
         let Self { position, pass } = self;
         members.always("version", &mut { VERSION });
+        let mut stream = STREAM.to_owned();
+        members.always("stream", &mut stream);
+        members.ensure("stream", stream == STREAM);
         members.always("watermark", &mut position.watermark);
         members.optional("newest", &mut position.newest);
         members.always("clock_offset_secs", &mut position.clock.offset_secs);
@@ -192,8 +199,13 @@ impl Record for Window {
 
 impl Record for PageToken {
     fn members(&mut self, members: &mut Members<'_>) {
-        members.always("text", &mut self.text);
-        members.ensure("text", self.text.len() <= PAGE_TOKEN_BYTES_MAX);
+        // In base64 no token takes more room than another of its length.
+        let mut text = base64::encode_unpadded(self.text.as_bytes());
+        members.always("text", &mut text);
+        let read = base64::decode_unpadded(&text).and_then(|bytes| String::from_utf8(bytes).ok());
+        self.text = read.unwrap_or_default();
+        let is_token = !self.text.is_empty() && self.text.len() <= PAGE_TOKEN_BYTES_MAX;
+        members.ensure("text", is_token);
         members.always("received", &mut self.received);
     }
 }
@@ -257,7 +269,7 @@ impl Cursor {
     }
 
     /// The same cursor gives the same text. (I6)
-    pub(crate) fn encode(mut self) -> String {
+    pub(crate) fn encode(&mut self) -> String {
         let mut text = String::new();
         self.write(&mut text);
         text
@@ -267,7 +279,7 @@ impl Cursor {
         let json = if text.len() <= CURSOR_BYTES_MAX {
             Json::parse(text)
         } else {
-            Err("it is longer than 2 MiB".to_owned())
+            Err("it is longer than 1,000,000 bytes".to_owned())
         };
         let version = match &json {
             Ok(json) => json.get("version").as_u64(),
@@ -275,6 +287,12 @@ impl Cursor {
         };
         if let Some(newer) = version.filter(|version| *version > VERSION) {
             return Err(CursorError::Newer(newer));
+        }
+        if let Ok(Some(stream)) = json.as_ref().map(|json| json.get("stream").as_str())
+            && stream != STREAM
+            && is_stream(stream)
+        {
+            return Err(CursorError::Foreign(stream.to_owned()));
         }
         let mut cursor = Self::default();
         match json.and_then(|json| cursor.read(json)) {
@@ -305,6 +323,16 @@ impl Cursor {
     }
 }
 
+impl From<CursorError> for PollError {
+    fn from(error: CursorError) -> Self {
+        let code = match error {
+            CursorError::Foreign(_) => "cursor_foreign",
+            CursorError::Newer(_) | CursorError::Damaged(_) => "cursor_refused",
+        };
+        Self::new(ErrorKind::Cursor, code, error.to_string())
+    }
+}
+
 impl fmt::Display for CursorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -313,6 +341,11 @@ impl fmt::Display for CursorError {
                 "the cursor is of version {version}, newer than {VERSION}, the newest that this \
                  version of the source can read: update the source, or reset the cursor to begin \
                  anew at `start`"
+            ),
+            Self::Foreign(stream) => write!(
+                f,
+                "the cursor is of the stream {stream}, and this source collects {STREAM}: give it \
+                 back to the source that it is of, and reset this one to begin anew at `start`"
             ),
             Self::Damaged(what) => write!(
                 f,
@@ -323,10 +356,20 @@ impl fmt::Display for CursorError {
     }
 }
 
+/// Whether a text can be a stream's name: what else stands there is no cursor.
+fn is_stream(text: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=STREAM_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_of_name)
+}
+
+/// What is collected: a cursor means nothing to any other stream.
+pub(crate) const STREAM: &str = "ttp_impersonation";
+const STREAM_BYTES_MAX: usize = 64;
 /// Of the format. What a new one takes is told in `tests/cursors/README.md`.
 const VERSION: u64 = 1;
 const VERSION_BYTES_MAX: usize = 32;
-const CURSOR_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// What stores and buses of messages take by default. No cursor is longer, whatever it holds.
+const CURSOR_BYTES_MAX: usize = 1_000_000;
 const FINGERPRINT_BYTES_MAX: usize = 64;
 #[cfg(test)]
 mod tests {
@@ -369,7 +412,7 @@ mod tests {
             },
         });
         let row = [(Key::of("a", None), Some(Second::new(1_200)))];
-        cursor.position.seen.admit(&row, Second::new(2_000));
+        cursor.position.seen.admit(&row, (Second::new(1_000), Second::new(2_000)), false);
         cursor
     }
 
@@ -396,11 +439,16 @@ mod tests {
         for (part, damaged) in [
             ("\"version\":1", "\"version\":0"),
             ("\"version\":1", "\"version\":-1"),
+            ("\"stream\":\"ttp_impersonation\",", ""),
+            ("\"stream\":\"ttp_impersonation\"", "\"stream\":5"),
+            ("\"stream\":\"ttp_impersonation\"", "\"stream\":\"ttp impersonation\""),
+            ("\"text\":\"dCI\"", "\"text\":\"dCI=\""),
+            ("\"text\":\"dCI\"", "\"text\":\"\""),
             ("\"newest\":\"", "\"newest\":\"x"),
             ("86400", "0"),
             ("1970-01-01T00:33:20Z", "1970-01-01T00:16:40Z"),
             ("\"from\":\"1970-01-01T00:16:40Z\"", "\"from\":\"1970-01-01T00:16:39Z\""),
-            ("\"seen\":\"", "\"seen\":\"A"),
+            ("\"seen\":\"", "\"seen\":\"?"),
             ("\"economy_passes\":0", "\"economy_passes\":256"),
             ("\"count\":1", "\"count\":1,\"unknown\":1"),
             ("\"row_by_row\":true", "\"row_by_row\":\"by heart\""),

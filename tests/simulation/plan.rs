@@ -123,7 +123,10 @@ impl Plan {
         // Counts are compared by the second; and a row that cannot be read may look like two.
         let is_countable = |row: &Row| row.nanos == 0 && row.event.as_deref() != Some("");
         let is_countable = world.rows.iter().all(is_countable);
-        let world = estrange(d, world, page_size, is_found_by_visible, is_countable);
+        let mut world = estrange(d, world, page_size, is_found_by_visible, is_countable);
+        if is_countable {
+            add_alike(&mut Dice::new(!seed), &mut world);
+        }
         let start = if d.percent(80) { Some(d.between(T - DAY, begin)) } else { None };
         let config = json!({
             "overlap_secs": overlap, "quiet_max_secs": quiet, "window_max_secs": window,
@@ -259,6 +262,34 @@ fn estrange(
         poisoned_percent: if is_endless { 0 } else { world.poisoned_percent },
         ..world
     }
+}
+
+/// Rows without an id, several of them alike in every byte: where the API counts them, as many as there
+/// are.
+fn add_alike(d: &mut Dice, world: &mut World) {
+    let World { count, ending, listing_rows_max, is_found_by_visible, .. } = world;
+    let is_counted = matches!(count, Count::Right)
+        && *ending == Ending::Clean
+        && *listing_rows_max == usize::MAX
+        && !*is_found_by_visible;
+    if !is_counted || d.percent(50) {
+        return;
+    }
+    let percent = *d.pick(&[1, 10, 50]);
+    let mut alike = Vec::new();
+    for (number, row) in world.rows.iter_mut().enumerate() {
+        if row.event.is_none() && d.percent(percent) {
+            let time = api_date(row.second);
+            row.text = format!(r#"{{"eventTime":"{time}","subject":"alike {number}"}}"#);
+            for _ in 0..d.below(3) {
+                // Not all need come to light at once.
+                let visible = if d.percent(50) { row.visible } else { row.visible.max(row.second) };
+                alike.push(Row { visible, ..row.clone() });
+            }
+        }
+    }
+    world.rows.append(&mut alike);
+    world.rows.sort_by_key(|row| (row.second, row.nanos));
 }
 
 /// What happens to a host in its life.

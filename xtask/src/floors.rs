@@ -21,7 +21,8 @@ const TREES: [Tree; 4] = [
         folder: "src",
         floors: &[
             &["component"],
-            &["poll", "check"],
+            &["poll", "check", "explain"],
+            &["memory"],
             &["api", "position"],
             &["reply"],
             &["config"],
