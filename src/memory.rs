@@ -28,6 +28,7 @@ impl Memory {
 
 impl LastCursor {
     /// What a text says. It stays remembered: after an error the same is handed in again.
+    #[inline(never)]
     pub(crate) fn read(&self, text: &str) -> Result<Cursor, PollError> {
         match &self.0 {
             Some((last, cursor)) if last == text => Ok(cursor.clone()),

@@ -244,7 +244,7 @@ impl Underway {
         let Self { position, pass } = self;
         let window = &mut pass.window;
         if window.token.is_none() {
-            position.seen.begin_reading();
+            position.seen.forget_shown();
         }
         position.habits.includes_to |= page.rows.iter().any(|(_, time)| *time == Some(window.to));
         // The key of a row whose time is unreadable, or outside the window, has to last for as long as
@@ -252,6 +252,10 @@ impl Underway {
         let within = (window.from, window.to);
         let Admission { ordinals, strays, is_kept } =
             position.seen.admit(&page.rows, within, adds_up);
+        // The next page is this one, by its token: none of its rows is another.
+        if page.next == window.token.as_ref().map(|token| &*token.text) {
+            position.seen.forget_shown();
+        }
         window.strays = window.strays.saturating_add(strays);
         let mut new_rows = page.rows.iter().zip(&ordinals).filter(|(_, ordinal)| **ordinal > 0);
         position.see(new_rows.clone().filter_map(|((_, time), _)| *time), clocks);

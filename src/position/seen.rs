@@ -41,10 +41,13 @@ pub(crate) struct Admission {
 }
 
 impl Entry {
-    /// What the list goes by.
-    fn place(&self) -> (u64, u64) {
-        let second = if self.is_stray { STRAYS } else { u64::from(self.second) + 1 };
-        (second, self.key)
+    /// Where its second is in the list.
+    fn slot(&self) -> u64 {
+        if self.is_stray { STRAYS } else { u64::from(self.second) + 1 }
+    }
+
+    fn place(&self) -> u128 {
+        place(self.slot(), self.key)
     }
 
     /// It takes two bytes to say how many there are.
@@ -54,8 +57,8 @@ impl Entry {
 }
 
 impl Seen {
-    /// Forgets how many rows were shown: the window is read from its first page.
-    pub(crate) fn begin_reading(&mut self) {
+    /// Forgets how many rows were shown: no page that follows adds to them.
+    pub(crate) fn forget_shown(&mut self) {
         self.keep_shown(None);
     }
 
@@ -76,34 +79,35 @@ impl Seen {
     ) -> Admission {
         let within = |time: Option<Second>| time.filter(|time| (from..=to).contains(time));
         let mut order = Vec::with_capacity(page.len());
-        for (index, (key, time)) in page.iter().enumerate() {
-            order.push((within(*time).map_or(STRAYS, place), key.known_bits(), index));
+        for (index, (key, time)) in (0..).zip(page) {
+            order.push(place(within(*time).map_or(STRAYS, slot), key.known_bits()) | index);
         }
         order.sort_unstable();
         let mut admission = Admission { ordinals: vec![0; page.len()], strays: 0, is_kept: true };
         // What is known takes more bytes if it is counted or moved.
         let may_grow = self.room() >= page.len();
         let (mut added, mut moved) = (Vec::new(), Vec::new());
+        let index = |place: u128| (place & INDEX) as usize;
         let mut start = 0;
-        while let Some(&(place, bits, first)) = order.get(start) {
+        while let Some(first) = order.get(start).copied() {
             let mut end = start + 1;
-            while end < order.len() && (order[end].0, order[end].1) == (place, bits) {
+            while end < order.len() && order[end] & !INDEX == first & !INDEX {
                 end += 1;
             }
-            let (key, time) = page[first];
+            let (key, time) = page[index(first)];
             let rows = if key.is_counted() { (end - start).min(COUNT_MAX.into()) } else { 1 };
             let rows = u8::try_from(rows).unwrap_or(COUNT_MAX);
-            let is_stray = place == STRAYS;
+            let is_stray = within(time).is_none();
             admission.strays += if is_stray { rows.into() } else { 0 };
             let second = within_32_bits(within(time).unwrap_or(to));
             let known = self.find(key, time);
-            let new = Entry { key: bits, second, is_stray, delivered: 0, shown: 0 };
+            let new = Entry { key: key.known_bits(), second, is_stray, delivered: 0, shown: 0 };
             let mut entry = known.map_or(new, |known| self.entries[known]);
             let before = if adds_up { entry.shown } else { 0 };
             let shown = before.saturating_add(rows).max(entry.shown);
             let news = shown.saturating_sub(entry.delivered);
-            for (ordinal, (_, _, index)) in (1..=news).zip(&order[start..end]) {
-                admission.ordinals[*index] = entry.delivered + ordinal;
+            for (ordinal, place) in (1..=news).zip(&order[start..end]) {
+                admission.ordinals[index(*place)] = entry.delivered + ordinal;
             }
             entry.delivered += news;
             entry.shown = if key.is_counted() { shown } else { 0 };
@@ -133,7 +137,7 @@ impl Seen {
             left = others;
         }
         admission.is_kept &= left.is_empty();
-        self.keep_shown(page.last().and_then(|(_, time)| within(*time)).map(place));
+        self.keep_shown(page.last().and_then(|(_, time)| within(*time)).map(slot));
         admission
     }
 
@@ -158,9 +162,9 @@ impl Seen {
 
     /// Forgets how many rows were shown of all seconds but one.
     #[inline(never)]
-    fn keep_shown(&mut self, place: Option<u64>) {
+    fn keep_shown(&mut self, slot: Option<u64>) {
         for entry in &mut self.entries {
-            if entry.shown > 0 && Some(entry.place().0) != place {
+            if entry.shown > 0 && Some(entry.slot()) != slot {
                 entry.shown = 0;
             }
         }
@@ -173,26 +177,26 @@ impl Seen {
     /// A row is known by its second or, whatever that is, as a stray.
     #[inline(never)]
     fn find(&self, key: Key, time: Option<Second>) -> Option<usize> {
-        let found = |place| self.search((place, key.known_bits())).ok();
+        let found = |slot| self.search(place(slot, key.known_bits())).ok();
         let has_strays = self.entries.first().is_some_and(|first| first.is_stray);
         let as_stray = || if has_strays { found(STRAYS) } else { None };
-        time.map(place).and_then(found).or_else(as_stray)
+        time.map(slot).and_then(found).or_else(as_stray)
     }
 
     /// Where there is an entry, or would be.
     #[inline(never)]
-    fn search(&self, place: (u64, u64)) -> Result<usize, usize> {
+    fn search(&self, place: u128) -> Result<usize, usize> {
         self.entries.binary_search_by_key(&place, Entry::place)
     }
 
     /// How many of the rows known lie in `[from, to]`.
     #[inline(never)]
     pub(crate) fn count(&self, from: Second, to: Second) -> u64 {
-        let (Ok(start) | Err(start)) = self.search((place(from), 0));
-        let to = place(to);
+        let (Ok(start) | Err(start)) = self.search(place(slot(from), 0));
+        let to = slot(to);
         let mut count = 0;
         for entry in &self.entries[start..] {
-            if entry.place().0 > to {
+            if entry.slot() > to {
                 break;
             }
             count += u64::from(entry.delivered);
@@ -242,8 +246,13 @@ impl Seen {
 }
 
 /// Where the rows of a second are in the list.
-fn place(second: Second) -> u64 {
+fn slot(second: Second) -> u64 {
     u64::from(within_32_bits(second)) + 1
+}
+
+/// What the list goes by: 33 bits and 48, above those that number the rows of a page.
+fn place(slot: u64, key: u64) -> u128 {
+    u128::from(slot) << 80 | u128::from(key) << 32
 }
 
 /// Rows outside 1970 to 2106 count as at the nearer end of it.
@@ -251,6 +260,7 @@ fn within_32_bits(second: Second) -> u32 {
     u32::try_from(second.unix_secs().max(0)).unwrap_or(u32::MAX)
 }
 
+const INDEX: u128 = u32::MAX as u128;
 /// Where strays are in the list: before all others.
 const STRAYS: u64 = 0;
 /// How many rows are told apart that are alike in every byte.
@@ -310,7 +320,7 @@ mod tests {
         let mut seen = Seen::default();
         assert_eq!(admit_alike(&mut seen, "a b a", false), [1, 1, 2]);
         assert_eq!(seen.count(Second::new(5), Second::new(5)), 3);
-        seen.begin_reading();
+        seen.forget_shown();
         assert_eq!(admit_alike(&mut seen, "a a b", false), [0, 0, 0]);
         assert_eq!(admit_alike(&mut seen, "a a a b b", false), [3, 0, 0, 2, 0]);
         assert_eq!((seen.len(), seen.count(Second::new(0), Second::new(9))), (2, 5));
@@ -326,7 +336,7 @@ mod tests {
         assert_eq!(admit_alike(&mut seen, "a", false), [0]);
         assert_eq!(admit_alike(&mut seen, "a a", true), [2, 3]);
         // Anew: as many as were delivered are none too many.
-        seen.begin_reading();
+        seen.forget_shown();
         for _ in 0..3 {
             assert_eq!(admit_alike(&mut seen, "a", true), [0]);
         }

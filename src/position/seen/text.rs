@@ -13,10 +13,10 @@ impl Seen {
     pub(super) fn bytes(&self) -> usize {
         let (mut bytes, mut before) = (0, STRAYS);
         for entry in &self.entries {
-            let (place, _) = entry.place();
-            bytes += varint_bytes((place - before) << 1) + KEY_BYTES;
+            let slot = entry.slot();
+            bytes += varint_bytes((slot - before) << 1) + KEY_BYTES;
             bytes += if entry.is_stray { 4 } else { 0 } + if entry.has_tally() { 2 } else { 0 };
-            before = place;
+            before = slot;
         }
         bytes
     }
@@ -28,16 +28,16 @@ impl Seen {
         let mut bytes = Vec::with_capacity(self.entries.len() * (KEY_BYTES + 1) + ENTRY_BYTES_MAX);
         let mut before = STRAYS;
         for entry in &self.entries {
-            let (place, key) = entry.place();
-            push_varint((place - before) << 1 | u64::from(entry.has_tally()), &mut bytes);
-            bytes.extend_from_slice(&key.to_be_bytes()[8 - KEY_BYTES..]);
+            let slot = entry.slot();
+            push_varint((slot - before) << 1 | u64::from(entry.has_tally()), &mut bytes);
+            bytes.extend_from_slice(&entry.key.to_be_bytes()[8 - KEY_BYTES..]);
             if entry.is_stray {
                 bytes.extend_from_slice(&entry.second.to_be_bytes());
             }
             if entry.has_tally() {
                 bytes.extend_from_slice(&[entry.delivered, entry.shown]);
             }
-            before = place;
+            before = slot;
         }
         bytes
     }
@@ -45,13 +45,13 @@ impl Seen {
     /// None unless it is just what `encode` gives: in order, none twice, not too many.
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut entries: Vec<Entry> = Vec::with_capacity(bytes.len() / (KEY_BYTES + 1));
-        let (mut left, mut place) = (bytes, STRAYS);
+        let (mut left, mut slot) = (bytes, STRAYS);
         while !left.is_empty() {
             let head = take_varint(&mut left)?;
-            place += head >> 1;
+            slot += head >> 1;
             let key = take_number(&mut left, KEY_BYTES)?;
-            let is_stray = place == STRAYS;
-            let second = if is_stray { take_number(&mut left, 4)? } else { place - 1 };
+            let is_stray = slot == STRAYS;
+            let second = if is_stray { take_number(&mut left, 4)? } else { slot - 1 };
             let has_tally = head & 1 > 0;
             let tally = if has_tally { take_number(&mut left, 2)? } else { 1 << 8 };
             let [.., delivered, shown] = tally.to_be_bytes();
@@ -136,7 +136,7 @@ impl Value for Seen {
 }
 
 const KEY_BYTES: usize = 6;
-/// A place has 33 bits, and one more says whether there is a tally.
+/// A slot has 33 bits, and one more says whether there is a tally.
 const VARINT_BYTES_MAX: usize = 5;
 /// Of a second that is far from the one before, or of a stray; and with a tally.
 pub(super) const ENTRY_BYTES_MAX: usize = VARINT_BYTES_MAX + KEY_BYTES + 2;
@@ -206,7 +206,7 @@ mod tests {
             let cut = Seen::decode(&bytes[..index]);
             assert!(cut.is_none_or(|cut| cut.encode() == bytes[..index]), "{index}");
         }
-        seen.begin_reading();
+        seen.forget_shown();
         assert_eq!(Seen::decode(&seen.encode()), Some(seen));
     }
 
