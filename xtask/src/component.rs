@@ -29,7 +29,7 @@ pub(crate) const SOURCE: Part<'static> = Part::library("mimecast-ttp-source");
 
 /// Another source of the same contract.
 pub(crate) const FEED: Part<'static> = Part::library("feed-source");
-const SIZE_MAX: usize = 270 * 1000;
+const SIZE_MAX: usize = 275 * 1000;
 /// What has to be inlined for speed says so. By its own measure the compiler inlines much more and
 /// unrolls loops, and the component is a third larger and no faster.
 const COPY_LESS: &str = "-Cllvm-args=--inline-threshold=75 --unroll-threshold=0";
