@@ -5,8 +5,11 @@ use core::fmt::Display;
 use crate::contract::source::PollError;
 use crate::position::cursor::{Cursor, Pass, Position, STREAM};
 
-/// What a cursor says, as names and values: where collection stands, and what is under way. Fails as a
-/// poll with it would. Of a page token it says only that there is one.
+/// What a cursor says, as names and values: where collection stands, and what is under way. Of a page
+/// token it says only that there is one.
+///
+/// # Errors
+/// Those of a poll with it.
 ///
 /// ```
 /// let error = mimecast_ttp_source::explain("{}").unwrap_err();

@@ -47,13 +47,14 @@ impl LastCursor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::position::cursor::Pass;
 
     #[test]
     fn what_was_given_out_last_is_not_read_again() {
         let mut last = LastCursor::default();
         let text = last.write(Cursor::default());
         // As no text says it: only what is kept can be this.
-        let kept = Cursor { pass: Some(Default::default()), ..Cursor::default() };
+        let kept = Cursor { pass: Some(Pass::default()), ..Cursor::default() };
         last.0 = Some((text.clone(), kept.clone()));
         for _ in 0..2 {
             assert_eq!(last.read(&text), Ok(kept.clone()));

@@ -248,7 +248,8 @@ impl<'c> Poll<'c> {
         };
         let new_rows = page.rows.iter().zip(&ordinals).filter(|(_, ordinal)| **ordinal > 0);
         let mut events = Vec::new();
-        events.reserve_exact(new_rows.clone().count());
+        let count = new_rows.clone().count();
+        events.reserve_exact(count);
         events.extend(
             new_rows
                 .clone()
@@ -256,7 +257,7 @@ impl<'c> Poll<'c> {
                 .map(|(row, ordinal)| event(row, *ordinal, config)),
         );
         let new_rows = new_rows.map(|(row, _)| row);
-        let duplicates = ordinals.iter().filter(|ordinal| **ordinal == 0).count();
+        let duplicates = ordinals.len() - count;
         self.exchange.account.stats.duplicates = u32::try_from(duplicates).unwrap_or(u32::MAX);
         tell_odd_rows(new_rows.clone(), notices);
         tell_unreadable_rows(page, new_rows, from, notices);

@@ -1,4 +1,5 @@
 //! How long a cursor can be: whatever it holds, no longer than stores and buses take by default.
+#![allow(clippy::print_stdout, reason = "how long it is, is what one wants to know")]
 
 use crate::notices::Departures;
 use crate::position::api_clock::ApiClock;
@@ -57,14 +58,14 @@ fn largest(seen: Seen) -> String {
     text
 }
 
-/// Rows so many seconds apart, as pages of 500 of them show them until no more are remembered; without an
+/// Rows so many milliseconds apart, as pages of 500 of them show them until no more are remembered; without an
 /// id each second one is shown twice.
-fn seen(secs: f64, is_counted: bool, to: Second) -> Seen {
+fn seen(millis: i64, is_counted: bool, to: Second) -> Seen {
     let mut seen = Seen::default();
     for page in 0..200 {
         let rows = (page * 500..(page + 1) * 500).map(|n: u32| {
             let key = Key::of(&n.to_string(), None);
-            let second = Second::new(1_793_491_200 + (f64::from(n) * secs) as i64);
+            let second = Second::new(1_793_491_200 + i64::from(n) * millis / 1_000);
             (if is_counted { key.counted() } else { key }, Some(second))
         });
         let mut rows: Vec<_> = rows.collect();
@@ -78,7 +79,7 @@ fn seen(secs: f64, is_counted: bool, to: Second) -> Seen {
 
 #[test]
 fn a_hundred_thousand_rows_of_a_day_fit_the_largest_cursor() {
-    let seen = seen(0.936, false, Second::new(i64::MAX));
+    let seen = seen(936, false, Second::new(i64::MAX));
     assert_eq!(seen.len(), KEYS_MAX);
     let alone = Cursor {
         position: Position { seen: seen.clone(), span_secs: 1, ..Position::default() },
@@ -93,13 +94,13 @@ fn a_hundred_thousand_rows_of_a_day_fit_the_largest_cursor() {
 fn rows_that_take_the_most_room_leave_the_cursor_no_larger() {
     let far = Second::new(i64::MAX);
     for (what, seen) in [
-        ("minutes apart", seen(70.0, false, far)),
-        ("hours apart", seen(9_000.0, false, far)),
-        ("days apart", seen(25_000.0, false, far)),
-        ("shown twice", seen(1.0, true, far)),
-        ("far apart and shown twice", seen(25_000.0, true, far)),
-        ("strays", seen(1.0, false, Second::new(1))),
-        ("strays that are shown twice", seen(1.0, true, Second::new(1))),
+        ("minutes apart", seen(70_000, false, far)),
+        ("hours apart", seen(9_000_000, false, far)),
+        ("days apart", seen(25_000_000, false, far)),
+        ("shown twice", seen(1_000, true, far)),
+        ("far apart and shown twice", seen(25_000_000, true, far)),
+        ("strays", seen(1_000, false, Second::new(1))),
+        ("strays that are shown twice", seen(1_000, true, Second::new(1))),
     ] {
         assert!(seen.is_full() || seen.len() == KEYS_MAX, "{what}");
         let (rows, bytes) = (seen.len(), largest(seen).len());
