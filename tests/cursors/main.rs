@@ -185,7 +185,7 @@ fn sums(folder: &Path) -> String {
     let mut names: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".json") && !name.ends_with(".expect.json"))
+        .filter(|name| name.strip_suffix(".json").is_some_and(|name| !name.ends_with(".expect")))
         .collect();
     names.sort();
     let sum = |name: &String| {
