@@ -123,10 +123,7 @@ impl Plan {
         // Counts are compared by the second; and a row that cannot be read may look like two.
         let is_countable = |row: &Row| row.nanos == 0 && row.event.as_deref() != Some("");
         let is_countable = world.rows.iter().all(is_countable);
-        let mut world = estrange(d, world, page_size, is_found_by_visible, is_countable);
-        if is_countable {
-            add_alike(&mut Dice::new(!seed), &mut world);
-        }
+        let world = estrange(d, world, page_size, is_found_by_visible, is_countable);
         let start = if d.percent(80) { Some(d.between(T - DAY, begin)) } else { None };
         let config = json!({
             "overlap_secs": overlap, "quiet_max_secs": quiet, "window_max_secs": window,
@@ -146,7 +143,7 @@ impl Plan {
         let faults_percent = *d.pick(&[0, 0, 3, 10, 30]);
         let is_by_the_hour = world.from_unit_secs == HOUR;
         Self {
-            world,
+            world: if is_countable { with_alike(seed, world) } else { world },
             config,
             start: start.unwrap_or(begin - DAY),
             begin,
@@ -266,14 +263,15 @@ fn estrange(
 
 /// Rows without an id, several of them alike in every byte: where the API counts them, as many as there
 /// are.
-fn add_alike(d: &mut Dice, world: &mut World) {
-    let World { count, ending, listing_rows_max, is_found_by_visible, .. } = world;
-    let is_counted = matches!(count, Count::Right)
-        && *ending == Ending::Clean
-        && *listing_rows_max == usize::MAX
-        && !*is_found_by_visible;
+fn with_alike(seed: u64, mut world: World) -> World {
+    let mut dice = Dice::new(!seed);
+    let d = &mut dice;
+    let is_counted = matches!(world.count, Count::Right)
+        && world.ending == Ending::Clean
+        && world.listing_rows_max == usize::MAX
+        && !world.is_found_by_visible;
     if !is_counted || d.percent(50) {
-        return;
+        return world;
     }
     let percent = *d.pick(&[1, 10, 50]);
     let mut alike = Vec::new();
@@ -290,6 +288,7 @@ fn add_alike(d: &mut Dice, world: &mut World) {
     }
     world.rows.append(&mut alike);
     world.rows.sort_by_key(|row| (row.second, row.nanos));
+    world
 }
 
 /// What happens to a host in its life.
