@@ -24,6 +24,11 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()
 }
 
+/// What `encode_unpadded` gives, and nothing else.
+pub(crate) fn decode_unpadded(text: &str) -> Option<Vec<u8>> {
+    if text.ends_with('=') { None } else { decode(text) }
+}
+
 const ENGINE: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -47,6 +52,7 @@ mod tests {
             for text in [text, unpadded] {
                 assert_eq!(decode(text).as_deref(), Some(bytes.as_bytes()));
             }
+            assert_eq!(decode_unpadded(text).is_some(), text == unpadded);
         }
         for odd in ["Z", "Zg===", "Zm9v Zg", "Zh==", "Z?=="] {
             assert_eq!(decode(odd), None, "{odd}");

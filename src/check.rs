@@ -1,6 +1,5 @@
 //! The machine of a check: one small request, and what it tells.
 
-use crate::api::access_token::TokenCache;
 use crate::api::exchange::{Answer, Exchange, Taken};
 use crate::api::request::LogsRequest;
 use crate::clock::offset_secs;
@@ -9,6 +8,7 @@ use crate::config::filters::Filters;
 use crate::contract::http::{HttpError, Request, Response};
 use crate::contract::source::{ErrorKind, Notice, Report};
 use crate::contract::step::{Moment, Step};
+use crate::memory::Memory;
 use crate::notices::Notices;
 use crate::reply::Reply;
 use crate::reply::cause::{About, Cause};
@@ -20,12 +20,12 @@ use crate::timestamp::{EventTime, Second};
 #[must_use]
 pub fn check<'c>(
     config: &'c Config,
-    tokens: &'c mut TokenCache,
+    memory: &'c mut Memory,
     at: Moment,
 ) -> Step<PendingCheck<'c>, Report> {
     let now = at.second();
     let body = newest_request(config, span_secs(config), now);
-    let mut exchange = Exchange::new(config, tokens, body, Notices::default());
+    let mut exchange = Exchange::new(config, &mut memory.tokens, body, Notices::default());
     let request = exchange.begin(at, 0);
     Step::Send(request, PendingCheck(Box::new(Check { exchange, is_of_last_hour: false })))
 }

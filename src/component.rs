@@ -19,12 +19,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bindings::exports::polling_source::contract::source as wit;
 use bindings::polling_source::contract::http as wit_http;
 
-use crate::api::access_token::TokenCache;
 use crate::check::PendingCheck;
 use crate::config::{self, Config, ConfigError};
 use crate::contract::http::{HttpError, Request, Response};
 use crate::contract::source;
 use crate::contract::step::{Moment, Step};
+use crate::memory::Memory;
 use crate::poll::Pending;
 use crate::row::KIND;
 use crate::timestamp::Second;
@@ -32,7 +32,7 @@ use crate::timestamp::Second;
 struct Component;
 
 /// All that an instance keeps from one call to the next.
-static TOKENS: Mutex<TokenCache> = Mutex::new(TokenCache::new());
+static MEMORY: Mutex<Memory> = Mutex::new(Memory::new());
 
 impl wit::Guest for Component {
     fn describe() -> wit::Metadata {
@@ -53,15 +53,15 @@ impl wit::Guest for Component {
 
     fn check(config: String) -> Result<wit::Report, wit::PollError> {
         let config = Config::parse(&config).map_err(source::PollError::from)?;
-        let mut tokens = tokens();
-        let step = crate::check(&config, &mut tokens, moment());
+        let mut memory = memory();
+        let step = crate::check(&config, &mut memory, moment());
         Ok(drive(step, PendingCheck::reply)?.into())
     }
 
     fn poll(config: String, cursor: Option<String>) -> Result<wit::Batch, wit::PollError> {
         let config = Config::parse(&config).map_err(source::PollError::from)?;
-        let mut tokens = tokens();
-        let step = crate::poll(&config, &mut tokens, cursor.as_deref(), moment());
+        let mut memory = memory();
+        let step = crate::poll(&config, &mut memory, cursor.as_deref(), moment());
         Ok(drive(step, Pending::reply)?.into())
     }
 
@@ -70,8 +70,8 @@ impl wit::Guest for Component {
     }
 }
 
-fn tokens() -> MutexGuard<'static, TokenCache> {
-    TOKENS.lock().unwrap_or_else(PoisonError::into_inner)
+fn memory() -> MutexGuard<'static, Memory> {
+    MEMORY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Sends what a machine asks for, until its end.

@@ -35,10 +35,13 @@ mod component;
 // what it is given,
 mod config;
 
-// the machine that answers it,
+// the machines that answer it, and the answer that needs none,
 mod check;
 mod explain;
 mod poll;
+
+// what an instance keeps,
+mod memory;
 
 // where collection stands, and what is to be asked,
 mod position;
@@ -63,7 +66,6 @@ mod json;
 mod secret;
 mod timestamp;
 
-pub use api::access_token::TokenCache;
 pub use check::{PendingCheck, check};
 pub use config::{Config, ConfigError, SCHEMA};
 pub use contract::http::{HttpError, Request, Response};
@@ -72,6 +74,7 @@ pub use contract::source::{
 };
 pub use contract::step::{Moment, Step};
 pub use explain::explain;
+pub use memory::Memory;
 pub use poll::{Pending, poll};
 pub use row::KIND;
 pub use timestamp::{EventTime, Second};

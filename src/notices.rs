@@ -104,6 +104,15 @@ const ENTRIES_MAX: usize = 16;
 const CODE_BYTES_MAX: usize = 64;
 
 #[cfg(test)]
+impl Departures {
+    /// Whose text is as long as any can be.
+    pub(crate) fn largest(far: Second) -> Self {
+        let most = Entry { code: "\0".repeat(CODE_BYTES_MAX), since: far, at: far };
+        Self(vec![most; ENTRIES_MAX])
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::json::record::Value as _;

@@ -11,7 +11,6 @@ mod origin;
 mod outcome;
 mod retry;
 
-use crate::api::access_token::TokenCache;
 use crate::api::exchange::{Answer, Exchange, Taken};
 use crate::api::request::LogsRequest;
 use crate::clock::{Clocks, is_jump};
@@ -19,6 +18,7 @@ use crate::config::Config;
 use crate::contract::http::{HttpError, Response};
 use crate::contract::source::{Batch, ErrorKind, Notice, PollError};
 use crate::contract::step::{Moment, Step};
+use crate::memory::{LastCursor, Memory};
 use crate::notices::Notices;
 use crate::poll::origin::{Origin, start_default};
 use crate::poll::outcome::{Outcome, event, stuck, tell_odd_rows, tell_unreadable_rows};
@@ -31,13 +31,13 @@ use crate::reply::cause::{About, Cause};
 use crate::reply::page::Page;
 use crate::timestamp::{EventTime, Second};
 
-/// Begins a poll. `cursor` is None for the very first one; `tokens` is what the instance kept of
-/// earlier polls, if it did.
+/// Begins a poll. `cursor` is None for the very first one; `memory` is what the instance kept
+/// of earlier calls, if it did.
 ///
 /// The machine is stepped by its caller, who sends what it asks to be sent:
 ///
 /// ```
-/// use mimecast_ttp_source::{Config, Moment, Response, Step, TokenCache, poll};
+/// use mimecast_ttp_source::{Config, Moment, Response, Step, Memory, poll};
 ///
 /// let config = Config::parse(
 ///     r#"{"base_url": "https://api.example", "start": "2026-11-01T00:00:00Z",
@@ -47,8 +47,8 @@ use crate::timestamp::{EventTime, Second};
 /// .unwrap();
 /// let at = Moment { unix_nanos: 1_793_500_000_000_000_000, random: [7; 16] };
 ///
-/// let mut tokens = TokenCache::default();
-/// let Step::Send(request, pending) = poll(&config, &mut tokens, None, at) else { panic!() };
+/// let mut memory = Memory::new();
+/// let Step::Send(request, pending) = poll(&config, &mut memory, None, at) else { panic!() };
 /// assert_eq!(request.url, "https://api.example/api/ttp/impersonation/get-logs");
 ///
 /// let response = Response {
@@ -65,15 +65,16 @@ use crate::timestamp::{EventTime, Second};
 #[must_use]
 pub fn poll<'c>(
     config: &'c Config,
-    tokens: &'c mut TokenCache,
+    memory: &'c mut Memory,
     cursor: Option<&str>,
     at: Moment,
 ) -> Step<Pending<'c>, Batch> {
     let mut notices = Notices::default();
     let host = at.second();
-    let (origin, cursor) = match cursor.map(Cursor::decode) {
+    let Memory { tokens, last } = memory;
+    let (origin, cursor) = match cursor.map(|text| last.read(text)) {
         Some(Ok(cursor)) => (Origin::Stored, cursor),
-        Some(Err(error)) => return Step::Done(Err(error.into())),
+        Some(Err(error)) => return Step::Done(Err(error)),
         None => {
             let (origin, start) = match config.start {
                 Some(start) => (Origin::Configured, start),
@@ -87,7 +88,7 @@ pub fn poll<'c>(
     let body = page_request(&underway, config);
     let mut exchange = Exchange::new(config, tokens, body, notices);
     let request = exchange.begin(at, underway.position.clock.offset_secs);
-    Step::Send(request, Pending(Box::new(Poll { exchange, underway, origin, asked: host })))
+    Step::Send(request, Pending(Box::new(Poll { exchange, last, underway, origin, asked: host })))
 }
 
 /// A poll whose request is on its way.
@@ -106,6 +107,7 @@ impl Pending<'_> {
 #[derive(Debug)]
 struct Poll<'c> {
     exchange: Exchange<'c>,
+    last: &'c mut LastCursor,
     underway: Underway,
     origin: Origin,
     /// When the poll began, by the host's clock.
@@ -240,25 +242,29 @@ impl<'c> Poll<'c> {
         let from = self.underway.pass.window.from;
         let config = self.exchange.config;
         let notices = &mut self.exchange.account.notices;
-        let (onward, is_new) = match self.underway.admit(&facts, config, clocks, notices) {
-            Ok(Admitted::Delivered { onward, is_new }) => (onward, is_new),
+        let (onward, ordinals) = match self.underway.admit(&facts, config, clocks, notices) {
+            Ok(Admitted::Delivered { onward, ordinals }) => (onward, ordinals),
             Ok(Admitted::PutAside(onward)) => {
-                return Ok(Outcome::from(onward).batch(self.exchange, at.second()));
+                return Ok(Outcome::from(onward).batch(self.exchange, self.last, at.second()));
             }
             Err(Stuck) => return Err(stuck(self.exchange.account, from)),
         };
-        let new_rows = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
-        let new_rows = new_rows.map(|(row, _)| row);
+        let new_rows = page.rows.iter().zip(&ordinals).filter(|(_, ordinal)| **ordinal > 0);
         let mut events = Vec::new();
-        events.reserve_exact(new_rows.clone().count());
+        let count = new_rows.clone().count();
+        events.reserve_exact(count);
         events.extend(
-            new_rows.clone().filter(|row| !row.is_unreadable).map(|row| event(row, config)),
+            new_rows
+                .clone()
+                .filter(|(row, _)| !row.is_unreadable)
+                .map(|(row, ordinal)| event(row, *ordinal, config)),
         );
-        let duplicates = is_new.iter().filter(|is_new| !**is_new).count();
+        let new_rows = new_rows.map(|(row, _)| row);
+        let duplicates = ordinals.len() - count;
         self.exchange.account.stats.duplicates = u32::try_from(duplicates).unwrap_or(u32::MAX);
         tell_odd_rows(new_rows.clone(), &mut self.exchange.account);
         tell_unreadable_rows(page, new_rows, from, &mut self.exchange.account);
-        Ok(Outcome { events, ..onward.into() }.batch(self.exchange, at.second()))
+        Ok(Outcome { events, ..onward.into() }.batch(self.exchange, self.last, at.second()))
     }
 
     fn obstructed(
@@ -282,7 +288,7 @@ impl<'c> Poll<'c> {
             clocks,
             &mut self.exchange.account.notices,
         ) {
-            Ok(onward) => Ok(Outcome::from(onward).batch(self.exchange, at.second())),
+            Ok(onward) => Ok(Outcome::from(onward).batch(self.exchange, self.last, at.second())),
             Err(Stuck) => Err(stuck(self.exchange.account, from)),
         }
     }
@@ -290,7 +296,7 @@ impl<'c> Poll<'c> {
     /// The API does not answer the question for its newest row: the windows are read without it.
     fn without_newest(mut self, date: Option<Second>, at: Moment) -> Batch {
         self.learn_clock(date, at);
-        Outcome::from(self.underway.skip_newest()).batch(self.exchange, at.second())
+        Outcome::from(self.underway.skip_newest()).batch(self.exchange, self.last, at.second())
     }
 
     /// The request failed. What may have been too much to ask for at once, and was before, is asked
@@ -311,14 +317,14 @@ impl<'c> Poll<'c> {
                 );
                 let wait_ms = self.exchange.retry_after_ms(&cause, answer).unwrap_or(0);
                 let outcome = Outcome { wait_ms, ..self.underway.go_on().into() };
-                return Ok(outcome.batch(self.exchange, at.second()));
+                return Ok(outcome.batch(self.exchange, self.last, at.second()));
             }
             if cause.about == About::Row && self.underway.is_read_in_every_way(self.asked) {
                 let clocks = self.learn_clock(answer.date, at);
                 let why = self.exchange.account.redact(&cause.what);
                 let (config, notices) = (self.exchange.config, &mut self.exchange.account.notices);
                 let onward = self.underway.unreadable(why, config, clocks, notices);
-                return Ok(Outcome::from(onward).batch(self.exchange, at.second()));
+                return Ok(Outcome::from(onward).batch(self.exchange, self.last, at.second()));
             }
             if secs > 1 {
                 let remedy = "; if it goes on, less is asked for at once";

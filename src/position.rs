@@ -23,7 +23,7 @@
 //!   after it are not asked for. Every eleventh pass is read in full, whatever the count.
 //!
 //! ```
-//! # use mimecast_ttp_source::{Config, Moment, Response, Step, TokenCache, poll};
+//! # use mimecast_ttp_source::{Config, Memory, Moment, Response, Step, poll};
 //! # let config = Config::parse(
 //! #     r#"{"base_url": "https://api.example", "start": "2026-11-01T12:00:00Z",
 //! #         "overlap_secs": 900, "auth": {"type": "hmac", "access_key": "a",
@@ -34,8 +34,8 @@
 //! # let mut poll_at = |now: &str, shown: &[(&str, &str)]| {
 //! #     let minutes: u64 = now[..2].parse::<u64>().unwrap() * 60 + now[3..].parse::<u64>().unwrap();
 //! #     let unix_nanos = (1_793_491_200 + minutes * 60) * 1_000_000_000;
-//! #     let (at, mut tokens) = (Moment { unix_nanos, random: [7; 16] }, TokenCache::new());
-//! #     let step = poll(&config, &mut tokens, cursor.as_deref(), at);
+//! #     let (at, mut memory) = (Moment { unix_nanos, random: [7; 16] }, Memory::new());
+//! #     let step = poll(&config, &mut memory, cursor.as_deref(), at);
 //! #     let Step::Send(request, pending) = step else { panic!("{step:?}") };
 //! #     let asked = String::from_utf8(request.body).unwrap();
 //! #     let rows: Vec<_> = shown

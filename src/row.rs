@@ -100,7 +100,8 @@ impl Row<'_> {
     pub(crate) fn key(&self) -> Key {
         match self.own_id() {
             Some(id) => Key::of(id, self.time()),
-            None => Key::of(&self.digest(), None),
+            None if self.is_unreadable => Key::of(&self.digest(), None),
+            None => Key::of(&self.digest(), None).counted(),
         }
     }
 

@@ -8,7 +8,7 @@ use fake::{
     Api, HOUR, Host, Reply, T, WithHeader as _, codes, config_with, ids, numbered, page,
     page_of_text, response, row,
 };
-use mimecast_ttp_source::{Config, HttpError, Moment, Response, Step, TokenCache, check, poll};
+use mimecast_ttp_source::{Config, HttpError, Memory, Moment, Response, Step, check, poll};
 use serde_json::{Value, json};
 
 const ACCESS_KEY: &str = "ak-7Qw3Zr-distinctive";
@@ -103,8 +103,8 @@ fn no_failure_of_a_check_gives_a_secret_back() {
         let answered =
             |reply: Reply| [(reply.clone(), Ok(page(&[], 0, None))), (reply.clone(), reply)];
         for (mut reply, again) in echoes(secret).into_iter().flat_map(answered) {
-            let mut tokens = TokenCache::new();
-            let mut step = check(&config, &mut tokens, at());
+            let mut memory = Memory::new();
+            let mut step = check(&config, &mut memory, at());
             loop {
                 assert_hides(&format!("{step:?} {step:#?}"));
                 step = match step {
@@ -199,8 +199,8 @@ fn debug_of_what_is_public_hides_the_keys() {
         assert!(debug.contains("[redacted]") && !debug.contains(&decoded), "{debug}");
         assert!(!debug.contains("sk-2Vb8Nc"), "{debug}");
     }
-    let mut tokens = TokenCache::new();
-    let step = poll(&config, &mut tokens, None, at());
+    let mut memory = Memory::new();
+    let step = poll(&config, &mut memory, None, at());
     assert_hides(&format!("{step:?} {step:#?}"));
     assert!(!format!("{step:?}").contains(decoded.trim_matches(['[', ']'])));
 }
@@ -272,8 +272,8 @@ fn a_page_token_that_holds_a_key_never_gets_into_a_cursor() {
         let page = json!({"meta": {"pagination": {"next": format!("next {secret}")}},
             "data": [{"resultCount": 9, "impersonationLogs": [{"id": "a"}]}]});
         let at = Moment { unix_nanos: 1_793_500_000_000_000_000, random: [1; 16] };
-        let mut tokens = TokenCache::new();
-        let Step::Send(_, pending) = poll(&config, &mut tokens, None, at) else {
+        let mut memory = Memory::new();
+        let Step::Send(_, pending) = poll(&config, &mut memory, None, at) else {
             panic!("nothing is sent")
         };
         let Step::Done(outcome) = pending.reply(Ok(response(200, page)), at) else {
@@ -313,9 +313,9 @@ fn assert_hides_api_2(output: &str) {
 /// A poll with API 2.0: all that it shows on its way and at its end, and the cursor. The last reply
 /// is given as often as it is asked for.
 fn poll_api_2(cursor: Option<&str>, replies: &[Reply]) -> (String, Option<String>) {
-    let (config, mut tokens) = (of_api_2(), TokenCache::new());
+    let (config, mut memory) = (of_api_2(), Memory::new());
     let mut shown = format!("{config:?} {config:#?}");
-    let mut step = poll(&config, &mut tokens, cursor, at());
+    let mut step = poll(&config, &mut memory, cursor, at());
     let mut replies = replies.iter().chain(std::iter::repeat(replies.last().unwrap()));
     let outcome = loop {
         step = match step {
@@ -326,7 +326,7 @@ fn poll_api_2(cursor: Option<&str>, replies: &[Reply]) -> (String, Option<String
             Step::Done(outcome) => break outcome,
         };
     };
-    (format!("{shown} {outcome:?} {tokens:?}"), outcome.ok().map(|batch| batch.cursor))
+    (format!("{shown} {outcome:?} {memory:?}"), outcome.ok().map(|batch| batch.cursor))
 }
 
 fn granted() -> Response {

@@ -20,9 +20,9 @@ use crate::timestamp::Second;
 /// The path of the token endpoint, the same at every base URL of API 2.0.
 pub(crate) const TOKEN_PATH: &str = "/oauth/token";
 
-/// What an instance keeps between polls: its newest access token. Losing it costs one request.
+/// The newest access token. Losing it costs one request.
 #[derive(Debug, Default)]
-pub struct TokenCache(Option<AccessToken>);
+pub(crate) struct TokenCache(Option<AccessToken>);
 
 /// A token, and what it was given for: the configuration may change between two polls.
 #[derive(Debug)]
@@ -35,8 +35,7 @@ pub(crate) struct AccessToken {
 
 impl TokenCache {
     /// With no token.
-    #[must_use]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(None)
     }
 

@@ -54,13 +54,13 @@ impl Poll<'_> {
 
     /// The first poll took its start from a clock that turned out to be wrong.
     pub(super) fn start_by_the_api_clock(self, clocks: Clocks) -> Batch {
-        let Self { exchange, underway, asked, .. } = self;
+        let Self { exchange, last, underway, asked, .. } = self;
         let config = exchange.config;
         let start = start_default(clocks.server);
         let mut cursor = Cursor::starting_at(start, config.window_max_secs, &config.filters, asked);
         cursor.position.clock = underway.position.clock;
         let onward = Onward { cursor, target: clocks.server, is_caught_up: false };
-        Outcome::from(onward).batch(exchange, asked)
+        Outcome::from(onward).batch(exchange, last, asked)
     }
 
     fn ahead_of_the_api(self, ahead_secs: i64) -> PollError {

@@ -4,6 +4,8 @@ use crate::api::account::Account;
 use crate::api::exchange::Exchange;
 use crate::config::Config;
 use crate::contract::source::{Batch, ErrorKind, Event, Notice, PollError, Progress};
+use crate::json::writer::Digits;
+use crate::memory::LastCursor;
 use crate::position::cursor::Position;
 use crate::position::underway::Onward;
 use crate::reply::page::Page;
@@ -28,7 +30,12 @@ impl From<Onward> for Outcome {
 
 impl Outcome {
     /// The batch of a poll that ends at this time by the host's clock, with what it cost and tells.
-    pub(super) fn batch(self, exchange: Exchange<'_>, host: Second) -> Batch {
+    pub(super) fn batch(
+        self,
+        exchange: Exchange<'_>,
+        last: &mut LastCursor,
+        host: Second,
+    ) -> Batch {
         let Self { onward, events, wait_ms } = self;
         let Onward { mut cursor, target, is_caught_up } = onward;
         let position = &mut cursor.position;
@@ -42,7 +49,7 @@ impl Outcome {
         let progress = Progress { complete_until: watermark, target, newest };
         Batch {
             events,
-            cursor: cursor.encode(),
+            cursor: last.write(cursor),
             more: !is_caught_up,
             next_poll_ms,
             notices,
@@ -53,9 +60,14 @@ impl Outcome {
     }
 }
 
-pub(super) fn event(row: &Row<'_>, config: &Config) -> Event {
+/// The event of a row. Of rows that are alike in every byte it says which of them it is.
+pub(super) fn event(row: &Row<'_>, ordinal: u8, config: &Config) -> Event {
+    let mut id = row.id();
+    if ordinal > 1 {
+        id.extend(["-", Digits::of(ordinal.into()).as_str()]);
+    }
     Event {
-        id: row.id(),
+        id,
         kind: KIND,
         time_unix_nanos: row.time().and_then(EventTime::unix_nanos),
         body: config.format.body(row, config.keep_original),

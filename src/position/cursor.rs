@@ -1,15 +1,18 @@
 //! The cursor: where collection stands, as a value and as text. The rules by which it moves are in
 //! `pass.rs`.
 
-use std::fmt;
+mod error;
+#[cfg(test)]
+mod largest;
 
+use crate::base64;
 use crate::config::filters::Filters;
-use crate::contract::source::{ErrorKind, PollError};
 use crate::json::record::{Members, Record, Value};
 use crate::json::value::Json;
 use crate::json::walk::Walk;
 use crate::notices::Departures;
 use crate::position::api_clock::ApiClock;
+use crate::position::cursor::error::CursorError;
 use crate::position::habits::Habits;
 use crate::position::seen::Seen;
 use crate::reply::page::PAGE_TOKEN_BYTES_MAX;
@@ -119,19 +122,13 @@ pub(crate) struct PageToken {
     pub(crate) received: Second,
 }
 
-/// Why a text is no cursor that this version can use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum CursorError {
-    /// Made by a newer version of this source.
-    Newer(u64),
-    /// Not a cursor, or a damaged one.
-    Damaged(String),
-}
-
 impl Record for Cursor {
     fn members(&mut self, members: &mut Members<'_>) {
         let Self { position, pass } = self;
         members.always("version", &mut { VERSION });
+        let mut stream = STREAM.to_owned();
+        members.always("stream", &mut stream);
+        members.ensure("stream", stream == STREAM);
         members.always("watermark", &mut position.watermark);
         members.optional("newest", &mut position.newest);
         members.always("clock_offset_secs", &mut position.clock.offset_secs);
@@ -193,8 +190,13 @@ impl Record for Window {
 
 impl Record for PageToken {
     fn members(&mut self, members: &mut Members<'_>) {
-        members.always("text", &mut self.text);
-        members.ensure("text", self.text.len() <= PAGE_TOKEN_BYTES_MAX);
+        // In base64 no token takes more room than another of its length.
+        let mut text = base64::encode_unpadded(self.text.as_bytes());
+        members.always("text", &mut text);
+        let read = base64::decode_unpadded(&text).and_then(|bytes| String::from_utf8(bytes).ok());
+        self.text = read.unwrap_or_default();
+        let is_token = !self.text.is_empty() && self.text.len() <= PAGE_TOKEN_BYTES_MAX;
+        members.ensure("text", is_token);
         members.always("received", &mut self.received);
     }
 }
@@ -258,7 +260,7 @@ impl Cursor {
     }
 
     /// The same cursor gives the same text. (I6)
-    pub(crate) fn encode(mut self) -> String {
+    pub(crate) fn encode(&mut self) -> String {
         let mut text = String::new();
         self.write(&mut text);
         text
@@ -268,7 +270,7 @@ impl Cursor {
         let json = if text.len() <= CURSOR_BYTES_MAX {
             Json::parse(text)
         } else {
-            Err("it is longer than 2 MiB".to_owned())
+            Err("it is longer than 1,000,000 bytes".to_owned())
         };
         let version = match &json {
             Ok(json) => json.get("version").as_u64(),
@@ -276,6 +278,12 @@ impl Cursor {
         };
         if let Some(newer) = version.filter(|version| *version > VERSION) {
             return Err(CursorError::Newer(newer));
+        }
+        if let Ok(Some(stream)) = json.as_ref().map(|json| json.get("stream").as_str())
+            && stream != STREAM
+            && is_stream(stream)
+        {
+            return Err(CursorError::Foreign(stream.to_owned()));
         }
         let mut cursor = Self::default();
         match json.and_then(|json| cursor.read(json)) {
@@ -306,34 +314,20 @@ impl Cursor {
     }
 }
 
-impl From<CursorError> for PollError {
-    fn from(error: CursorError) -> Self {
-        Self::new(ErrorKind::Cursor, "cursor_refused", error.to_string())
-    }
+/// Whether a text can be a stream's name: what else stands there is no cursor.
+fn is_stream(text: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=STREAM_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_of_name)
 }
 
-impl fmt::Display for CursorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Newer(version) => write!(
-                f,
-                "the cursor is of version {version}, newer than {VERSION}, the newest that this \
-                 version of the source can read: update the source, or reset the cursor to begin \
-                 anew at `start`"
-            ),
-            Self::Damaged(what) => write!(
-                f,
-                "the cursor is damaged: {what}; restore it from a backup, or reset it to begin \
-                 anew at `start`"
-            ),
-        }
-    }
-}
-
+/// What is collected: a cursor means nothing to any other stream.
+pub(crate) const STREAM: &str = "ttp_impersonation";
+const STREAM_BYTES_MAX: usize = 64;
 /// Of the format. What a new one takes is told in `tests/cursors/README.md`.
 const VERSION: u64 = 1;
 const VERSION_BYTES_MAX: usize = 32;
-const CURSOR_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// What stores and buses of messages take by default. No cursor is longer, whatever it holds.
+const CURSOR_BYTES_MAX: usize = 1_000_000;
 const FINGERPRINT_BYTES_MAX: usize = 64;
 #[cfg(test)]
 mod tests {
@@ -376,7 +370,7 @@ mod tests {
             },
         });
         let row = [(Key::of("a", None), Some(Second::new(1_200)))];
-        cursor.position.seen.admit(&row, Second::new(2_000));
+        cursor.position.seen.admit(&row, (Second::new(1_000), Second::new(2_000)), false);
         cursor
     }
 
@@ -403,11 +397,16 @@ mod tests {
         for (part, damaged) in [
             ("\"version\":1", "\"version\":0"),
             ("\"version\":1", "\"version\":-1"),
+            ("\"stream\":\"ttp_impersonation\",", ""),
+            ("\"stream\":\"ttp_impersonation\"", "\"stream\":5"),
+            ("\"stream\":\"ttp_impersonation\"", "\"stream\":\"ttp impersonation\""),
+            ("\"text\":\"dCI\"", "\"text\":\"dCI=\""),
+            ("\"text\":\"dCI\"", "\"text\":\"\""),
             ("\"newest\":\"", "\"newest\":\"x"),
             ("86400", "0"),
             ("1970-01-01T00:33:20Z", "1970-01-01T00:16:40Z"),
             ("\"from\":\"1970-01-01T00:16:40Z\"", "\"from\":\"1970-01-01T00:16:39Z\""),
-            ("\"seen\":\"", "\"seen\":\"A"),
+            ("\"seen\":\"", "\"seen\":\"?"),
             ("\"economy_passes\":0", "\"economy_passes\":256"),
             ("\"count\":1", "\"count\":1,\"unknown\":1"),
             ("\"row_by_row\":true", "\"row_by_row\":\"by heart\""),

@@ -24,7 +24,7 @@ impl Underway {
         if shown >= ROWS_TOLD_MIN
             && known >= shown
             && page.result_count.is_none_or(|count| count <= known)
-            && !page.rows.iter().any(|(key, _)| seen.contains(*key))
+            && !page.rows.iter().any(|(key, time)| seen.contains(*key, *time))
         {
             notices.departs(
                 "ids_change",

@@ -285,3 +285,29 @@ const DOUBTS_MAX: u8 = 3;
 const TRIED_AGAIN_SECS_MAX: i64 = 24 * 60 * 60;
 /// So many windows instead of one cost more than to try a longer one in vain.
 const WINDOWS_MAX: i64 = 512;
+
+#[cfg(test)]
+impl Habits {
+    /// Whose text is as long as any can be.
+    pub(crate) fn largest(far: Second) -> Self {
+        let most = Unanswered {
+            secs: i64::MAX,
+            answered_secs: i64::MIN,
+            doubts: u8::MAX,
+            strikes: u8::MAX,
+            tries: u8::MAX,
+            again: far,
+        };
+        let withheld = Withheld { second: far, rows: u64::MAX, told: u64::MAX };
+        Self {
+            goes_round: true,
+            count: CountTrust { doubts: u8::MAX, fits_wanted: u8::MAX },
+            counts_all: true,
+            includes_to: true,
+            reach_secs: Some(REACH_SECS_MAX),
+            tight_rows: u64::MAX,
+            unanswered: Some(most),
+            withheld: vec![withheld; WITHHELD_MAX],
+        }
+    }
+}

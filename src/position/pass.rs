@@ -23,6 +23,7 @@ use crate::notices::Notices;
 use crate::position::cursor::{Cursor, PageToken, Pass, Position, Way, Window};
 use crate::position::listing::Ending;
 use crate::position::obstacle::Stuck;
+use crate::position::seen::Admission;
 use crate::position::underway::{Onward, PageFacts, Question, Underway};
 use crate::row::Key;
 use crate::timestamp::Second;
@@ -34,8 +35,8 @@ pub(crate) enum Admitted {
     /// Its rows were taken in.
     Delivered {
         onward: Onward,
-        /// For each row whether it is new.
-        is_new: Vec<bool>,
+        /// For each row zero if it is known; else, which of those that are alike it is, from one on.
+        ordinals: Vec<u8>,
     },
 }
 
@@ -120,8 +121,8 @@ impl Underway {
             }
             if page.next.is_some() && self.holds_nothing_new(page, count) {
                 self.position.economy_passes += 1;
-                let is_new = vec![false; page.rows.len()];
-                return Ok(Admitted::Delivered { onward: self.end_pass(), is_new });
+                let ordinals = vec![0; page.rows.len()];
+                return Ok(Admitted::Delivered { onward: self.end_pass(), ordinals });
             }
             if page.next.is_some() && self.cut_to_density(count, config) {
                 return Ok(self.put_aside());
@@ -134,7 +135,7 @@ impl Underway {
         }
         self.learn_reach(page, notices);
         let was_full = self.position.seen.is_full();
-        let is_new = self.deliver(page, clocks);
+        let ordinals = self.deliver(page, clocks);
         if self.position.seen.is_full() && !was_full {
             notices.happened(Notice::warn(
                 "seen_full",
@@ -151,7 +152,7 @@ impl Underway {
             (None, None) => self.end_listing(Ending::Clean, config, clocks, notices)?,
             (_, Some(ending)) => self.end_listing(ending, config, clocks, notices)?,
         };
-        Ok(Admitted::Delivered { onward, is_new })
+        Ok(Admitted::Delivered { onward, ordinals })
     }
 
     fn begin(mut position: Position, config: &Config, host: Second) -> Self {
@@ -212,7 +213,7 @@ impl Underway {
             && position.economy_passes < ECONOMY_PASSES_MAX
             && position.mixed_to.is_none()
             && count.is_some_and(|count| count > 0 && count == known)
-            && page.rows.iter().all(|(key, _)| position.seen.contains(*key))
+            && page.rows.iter().all(|(key, time)| position.seen.contains(*key, *time))
     }
 
     /// Cuts a window that holds more rows than one should. False if it does not, or cannot be cut.
@@ -238,27 +239,34 @@ impl Underway {
     }
 
     /// Takes the rows of a page into the list of seen rows. (I7)
-    fn deliver(&mut self, page: &PageFacts<'_>, clocks: Clocks) -> Vec<bool> {
+    fn deliver(&mut self, page: &PageFacts<'_>, clocks: Clocks) -> Vec<u8> {
+        let adds_up = self.adds_up(page);
         let Self { position, pass } = self;
         let window = &mut pass.window;
+        if window.token.is_none() {
+            position.seen.forget_shown();
+        }
+        position.habits.includes_to |= page.rows.iter().any(|(_, time)| *time == Some(window.to));
         // The key of a row whose time is unreadable, or outside the window, has to last for as long as
         // the row can be found in it.
-        let within = window.from..=window.to;
-        let second = |time: Option<Second>| time.filter(|time| within.contains(time));
-        let rows: Vec<_> = page.rows.iter().map(|(key, time)| (*key, second(*time))).collect();
-        position.habits.includes_to |= rows.iter().any(|(_, time)| *time == Some(window.to));
-        let (is_new, strays) = position.seen.admit(&rows, window.to);
+        let within = (window.from, window.to);
+        let Admission { ordinals, strays, is_kept } =
+            position.seen.admit(&page.rows, within, adds_up);
+        // The next page is this one, by its token: none of its rows is another.
+        if page.next == window.token.as_ref().map(|token| &*token.text) {
+            position.seen.forget_shown();
+        }
         window.strays = window.strays.saturating_add(strays);
-        let times = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
-        position.see(times.filter_map(|((_, time), _)| *time), clocks);
+        let mut new_rows = page.rows.iter().zip(&ordinals).filter(|(_, ordinal)| **ordinal > 0);
+        position.see(new_rows.clone().filter_map(|((_, time), _)| *time), clocks);
         if window.token.is_none() {
             window.shown = position.newest;
         }
         // Rows whose ids are made anew each time would be new for ever.
-        if is_new.contains(&true) && !position.seen.is_full() {
+        let gave_rows = is_kept && new_rows.clone().next().is_some();
+        if gave_rows {
             pass.setbacks = None;
         }
-        let mut new_rows = page.rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new);
         // Past what was short, rows are new whatever was counted.
         if new_rows.any(|((_, time), _)| *time < pass.short_to && time.is_some()) {
             position.habits.count.paid();
@@ -269,11 +277,21 @@ impl Underway {
             window.counted = page.result_count.or(window.counted);
         }
         let page_key = Key::of_all(page.rows.iter().map(|(key, _)| *key));
-        let gave_nothing = page_key.is_none() || page_key == window.page_key;
+        let gave_nothing = page_key.is_none() || (page_key == window.page_key && !gave_rows);
         window.empty_pages = if gave_nothing { window.empty_pages.saturating_add(1) } else { 0 };
         window.page_key = page_key;
         window.rows = window.rows_with(page);
-        is_new
+        ordinals
+    }
+
+    /// Rows without an id that this page shows once more are others, not those of the page before: the
+    /// API counts the same as with that, so none came to light that has moved them, and no fewer than
+    /// were shown with this page, so it is not one that comes again.
+    fn adds_up(&self, page: &PageFacts<'_>) -> bool {
+        let window = &self.pass.window;
+        self.position.habits.trusts_count()
+            && page.result_count == window.counted
+            && page.result_count.is_some_and(|count| window.rows_with(page) <= count)
     }
 
     /// The window was read to its end: the watermark may follow, and the next window begins where

@@ -1,8 +1,8 @@
 //! A host for the core without WebAssembly. Writes its transcript by the names of the contract.
 
 use mimecast_ttp_source::{
-    Batch, Config, Diagnostic, ErrorKind, HttpError, KIND, Level, Notice, PollError, Quota, Report,
-    Request, Response, SCHEMA, Stats, Step, TokenCache, check, explain, poll,
+    Batch, Config, Diagnostic, ErrorKind, HttpError, KIND, Level, Memory, Notice, PollError, Quota,
+    Report, Request, Response, SCHEMA, Stats, Step, check, explain, poll,
 };
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::scenario::{self, Call, Function, Reply, Scenario};
 
 /// What comes of a scenario.
 pub(crate) fn transcript(scenario: &Scenario) -> String {
-    let mut tokens = TokenCache::new();
+    let mut memory = Memory::new();
     let mut cursors = Vec::new();
     let calls = scenario.calls.iter().map(|call| {
         let mut requests = Vec::new();
@@ -25,14 +25,14 @@ pub(crate) fn transcript(scenario: &Scenario) -> String {
                 Ok(_) => json!({"ok": null}),
                 Err(faults) => json!({"error": faults.0.iter().map(fault).collect::<Vec<_>>()}),
             },
-            Function::Check => outcome(checked(call, &mut tokens, &mut requests), report),
+            Function::Check => outcome(checked(call, &mut memory, &mut requests), report),
             Function::ExplainCursor => {
                 let cursor = call.cursor(&cursors).unwrap_or_default();
                 outcome(explain(&cursor), |words| json!(words))
             }
             Function::Poll => {
                 let cursor = call.cursor(&cursors);
-                outcome(polled(call, cursor.as_deref(), &mut tokens, &mut requests), batch)
+                outcome(polled(call, cursor.as_deref(), &mut memory, &mut requests), batch)
             }
         };
         cursors.push(outcome["ok"]["cursor"].as_str().map(str::to_owned));
@@ -43,11 +43,11 @@ pub(crate) fn transcript(scenario: &Scenario) -> String {
 
 fn checked(
     call: &Call,
-    tokens: &mut TokenCache,
+    memory: &mut Memory,
     requests: &mut Vec<Value>,
 ) -> Result<Report, PollError> {
     let config = Config::parse(&call.config())?;
-    let mut step = check(&config, tokens, moment(call, 0));
+    let mut step = check(&config, memory, moment(call, 0));
     loop {
         step = match step {
             Step::Send(asked, pending) => {
@@ -61,11 +61,11 @@ fn checked(
 fn polled(
     call: &Call,
     cursor: Option<&str>,
-    tokens: &mut TokenCache,
+    memory: &mut Memory,
     requests: &mut Vec<Value>,
 ) -> Result<Batch, PollError> {
     let config = Config::parse(&call.config())?;
-    let mut step = poll(&config, tokens, cursor, moment(call, 0));
+    let mut step = poll(&config, memory, cursor, moment(call, 0));
     loop {
         step = match step {
             Step::Send(asked, pending) => {

@@ -1,5 +1,5 @@
 //! Cursors are for ever: those that this or an earlier version wrote are kept as files, and lead
-//! where they led; those of a later version are refused by name. `README.md` here tells how.
+//! where they led; those of a later version, and of another stream, are refused by name. `README.md` here tells how.
 //!
 //! Mutants of `src/position/cursor.rs` that it kills: any member read as its default, or left out in writing; a
 //! member more, less or by another name; a newer version read as this one, or begun anew.
@@ -11,18 +11,21 @@ mod fake;
 mod meaning;
 mod stories;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use fake::{Host, codes, config, config_with, failed, page};
 use meaning::Case;
-use mimecast_ttp_source::{ErrorKind, Second, Stats};
+use mimecast_ttp_source::{ErrorKind, Second, Stats, explain};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use stories::Story;
 
 const CURSORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cursors");
+/// The file of each folder that says what its cursors come to.
+const SUMS: &str = "sha256.txt";
 
 /// A kept cursor with what is expected of it.
 struct Kept {
@@ -96,11 +99,14 @@ fn every_cursor_that_was_ever_written_is_written_again_without_loss() {
             let is_cut = asked.token.is_none() && !before["pass"]["window"]["token"].is_null();
             for (member, value) in before.as_object().unwrap() {
                 // What is shown again may be remembered for longer; what was told stays told.
-                let len = |value: &Value| value.as_str().map(str::len);
                 match member.as_str() {
                     "pass" | "due" | "told" | "habits" => {}
                     "span_secs" if is_cut => {}
-                    "seen" => assert_eq!(len(&again[member]), len(value), "{name}: {member}"),
+                    "seen" => assert_eq!(
+                        rows_remembered(host.cursor.as_deref().unwrap()),
+                        rows_remembered(&case.cursor),
+                        "{name}"
+                    ),
                     _ => assert_eq!(again[member], *value, "{name}: {member}"),
                 }
             }
@@ -115,6 +121,11 @@ fn every_cursor_that_was_ever_written_is_written_again_without_loss() {
         let batch = host.poll(page(&case.known, None, None)).unwrap();
         assert_eq!((batch.events.len(), codes(&batch.notices)), (0, vec![]), "{name}");
     }
+}
+
+fn rows_remembered(cursor: &str) -> String {
+    let words: BTreeMap<_, _> = explain(cursor).unwrap().into_iter().collect();
+    words["rows_remembered"].split(' ').next().unwrap().to_owned()
 }
 
 /// The paths of all members, with their types.
@@ -169,10 +180,36 @@ fn a_change_of_the_format_takes_a_new_number_and_a_new_folder() {
     }
 }
 
+/// What `sha256sum` prints of the cursors of a folder.
+fn sums(folder: &Path) -> String {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.strip_suffix(".json").is_some_and(|name| !name.ends_with(".expect")))
+        .collect();
+    names.sort();
+    let sum = |name: &String| {
+        format!("{:x}  {name}\n", Sha256::digest(fs::read(folder.join(name)).unwrap()))
+    };
+    names.iter().map(sum).collect()
+}
+
+#[test]
+fn no_byte_of_a_kept_cursor_was_changed() {
+    for folder in folders() {
+        let kept = fs::read_to_string(folder.join(SUMS)).unwrap();
+        assert_eq!(sums(&folder), kept, "{}: see tests/cursors/README.md", folder.display());
+    }
+}
+
 /// Writes the files of stories that have none. Never writes over a file.
 #[test]
 #[ignore = "writes files, by hand: see tests/cursors/README.md"]
 fn keep_the_cursors_of_new_stories() {
+    // What is there already has to be as it was.
+    let was_kept =
+        |folder: &PathBuf| fs::read_to_string(folder.join(SUMS)).unwrap() == sums(folder);
+    assert!(folders().iter().all(was_kept), "a kept cursor was changed");
     for story in stories::all() {
         let cursor = story.host.cursor.clone().unwrap();
         let folder = Path::new(CURSORS).join(format!("v{}", version_of(&story)));
@@ -192,6 +229,9 @@ fn keep_the_cursors_of_new_stories() {
             writeln!(fs::File::create_new(path).unwrap(), "{text}").unwrap();
         }
     }
+    for folder in folders() {
+        fs::write(folder.join(SUMS), sums(&folder)).unwrap();
+    }
 }
 
 fn version_of(story: &Story) -> Value {
@@ -207,7 +247,76 @@ fn refused(cursor: &str) -> String {
     let error = failed(host.poll_with(|_| panic!("nothing may be sent")), ErrorKind::Cursor);
     assert_eq!((error.stats, host.cursor.as_deref()), (Stats::default(), Some(cursor)));
     assert!(error.message.contains("reset"), "{error:?}");
+    // Whoever only looks at it is told the same.
+    assert_eq!(explain(cursor), Err(error.clone()));
     error.message
+}
+
+#[test]
+fn a_cursor_of_another_stream_is_refused_by_its_name_whatever_else_it_holds() {
+    let of = |stream: &str| format!("\"stream\":\"{stream}\"");
+    let mut foreign: Vec<String> = with_version("1")
+        .map(|cursor| cursor.replacen(&of("ttp_impersonation"), &of("ttp_url"), 1))
+        .collect();
+    foreign.push(r#"{"version":1,"stream":"ttp_url","since":{"a":[1]}}"#.to_owned());
+    for cursor in foreign {
+        let message = refused(&cursor);
+        assert!(message.contains("of the stream ttp_url"), "{message}");
+        assert!(message.contains("collects ttp_impersonation"), "{message}");
+        assert_eq!(explain(&cursor).unwrap_err().code, "cursor_foreign");
+    }
+    // First of all it has to be of a version that is known.
+    let newer = r#"{"version":2,"stream":"ttp_url"}"#;
+    assert!(refused(newer).contains("of version 2, newer"));
+    for no_name in ["", "a b", "TTP", "\\u001b", &"a".repeat(65)] {
+        let message = refused(&format!(r#"{{"version":1,"stream":"{no_name}"}}"#));
+        assert!(message.contains("damaged"), "{message}");
+    }
+}
+
+#[test]
+fn a_cursor_is_told_in_words_and_its_page_token_is_not() {
+    for Kept { name, case, .. } in kept() {
+        let words: BTreeMap<_, _> = explain(&case.cursor).unwrap().into_iter().collect();
+        let before = case.host().next();
+        assert_eq!(words["stream"], "ttp_impersonation", "{name}");
+        let watermark = Second::parse_rfc3339(&words["complete_until"]);
+        assert!(watermark.unwrap().unix_secs() <= before.from, "{name}: {words:?}");
+        let is_of_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        assert!(words.keys().all(|name| name.chars().all(is_of_name)), "{name}: {words:?}");
+        let cursor: Value = serde_json::from_str(&case.cursor).unwrap();
+        let token = &cursor["pass"]["window"]["token"]["text"];
+        let is_held = words.get("page_token").is_some_and(|held| held == "held");
+        assert_eq!(is_held, token.is_string(), "{name}: {words:?}");
+        let token = before.token.or(token.as_str().map(str::to_owned));
+        let told = format!("{words:?}");
+        assert!(token.is_none_or(|token| !told.contains(&token)), "{name}: {told}");
+    }
+    let words = |name: &str| {
+        let path = Path::new(CURSORS).join("v1").join(name).with_extension("json");
+        explain(fs::read_to_string(path).unwrap().trim_end()).unwrap()
+    };
+    let expected = [
+        ("stream", "ttp_impersonation"),
+        ("complete_until", "2026-11-01T00:00:00Z"),
+        ("newest_event", "2026-11-01T00:16:40Z"),
+        ("rows_remembered", "3 since 2026-11-01T00:16:40Z"),
+        ("next_poll_due", "2026-11-01T01:00:00Z"),
+        ("api_clock_offset_secs", "0"),
+        ("filters_fingerprint", "e813a8e2707a8b63"),
+        ("pass_planned", "2026-11-01T01:00:00Z"),
+        ("pass_end", "2026-11-01T01:00:00Z"),
+        ("window_from", "2026-11-01T00:00:00Z"),
+        ("window_to", "2026-11-01T01:00:00Z"),
+        ("window_rows", "3"),
+        ("window_rows_counted", "1200"),
+        ("page_token", "held"),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(words("mid-window"), expected);
+    let setbacks = ("setbacks".to_owned(), "3 since 2026-11-01T01:00:00Z".to_owned());
+    assert_eq!(words("refused-tokens").pop(), Some(setbacks));
+    assert_eq!(words("fresh-start")[2], ("rows_remembered".to_owned(), "0".to_owned()));
 }
 
 /// Each kept cursor of version 1 with another text for its version.

@@ -395,6 +395,45 @@ fn rows_and_filters() -> Vec<Story> {
             },
         ),
         story(
+            "rows-without-an-id",
+            "Two rows without an id were alike, and the page ended in a second that has more of them.",
+            json!({}),
+            |host| {
+                let alike = json!({"url": "a", "eventTime": "2026-11-01T00:10:00+0000"});
+                let last = json!({"url": "b", "eventTime": "2026-11-01T00:20:00+0000"});
+                let rows = vec![alike.clone(), alike, last.clone(), last];
+                host.poll(page(&rows, 1_200, Some("alike-2"))).unwrap();
+                rows
+            },
+        ),
+        story(
+            "many-rows",
+            "A thousand rows are remembered, some of a second and some far apart.",
+            json!({"overlap_secs": DAY, "quiet_max_secs": DAY}),
+            |host| {
+                host.now = T + 10 * HOUR;
+                let second = |n: i64| T + if n < 500 { n / 7 } else { n * 30 };
+                let rows: Vec<_> =
+                    (0..1_000).map(|n| row(&format!("row-{n}"), second(n))).collect();
+                host.poll(page(&rows[..500], 1_000, Some("many-2"))).unwrap();
+                host.poll(page(&rows[500..], 1_000, None)).unwrap();
+                host.now += 60;
+                [&rows[..2], &rows[998..]].concat()
+            },
+        ),
+        story(
+            "stray-rows",
+            "Rows came that lie outside the window by their own time, one of them twice without an id.",
+            json!({}),
+            |host| {
+                let early = json!({"url": "a", "eventTime": "2026-10-31T00:10:00+0000"});
+                let rows = vec![early.clone(), early, row("late", T + 2 * HOUR)];
+                host.poll(page(&rows, 3, None)).unwrap();
+                host.now += 60;
+                rows
+            },
+        ),
+        story(
             "rows-of-unreadable-time",
             "Rows came without a time, without an id, outside the window, and one that is no row.",
             json!({}),

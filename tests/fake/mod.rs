@@ -9,8 +9,8 @@ pub(crate) mod spread;
 pub(crate) mod world;
 
 use mimecast_ttp_source::{
-    Batch, Config, Diagnostic, ErrorKind, HttpError, Moment, Notice, PollError, Request, Response,
-    Step, TokenCache, poll,
+    Batch, Config, Diagnostic, ErrorKind, HttpError, Memory, Moment, Notice, PollError, Request,
+    Response, Step, poll,
 };
 use serde_json::{Value, json};
 
@@ -136,8 +136,8 @@ impl Host {
 
     /// What the next poll would ask for.
     pub(crate) fn next(&self) -> Asked {
-        let tokens = &mut TokenCache::new();
-        match poll(&self.config, tokens, self.cursor.as_deref(), moment(self.now, 0)) {
+        let memory = &mut Memory::new();
+        match poll(&self.config, memory, self.cursor.as_deref(), moment(self.now, 0)) {
             Step::Send(request, _) => Asked::of(request),
             Step::Done(outcome) => panic!("{outcome:?}"),
         }
@@ -170,10 +170,20 @@ pub(crate) fn poll_once(
     config: &Config,
     cursor: Option<&str>,
     at: Moment,
+    answer: impl FnMut(Asked) -> (Reply, Moment),
+) -> Outcome {
+    poll_in(&mut Memory::new(), config, cursor, at, answer)
+}
+
+/// The same in an instance that was called before.
+pub(crate) fn poll_in(
+    memory: &mut Memory,
+    config: &Config,
+    cursor: Option<&str>,
+    at: Moment,
     mut answer: impl FnMut(Asked) -> (Reply, Moment),
 ) -> Outcome {
-    let mut tokens = TokenCache::new();
-    let mut step = poll(config, &mut tokens, cursor, at);
+    let mut step = poll(config, memory, cursor, at);
     for _ in 0..REQUESTS_MAX {
         step = match step {
             Step::Send(request, pending) => {
@@ -397,7 +407,7 @@ pub(crate) fn failed(outcome: Outcome, kind: ErrorKind) -> PollError {
     error
 }
 
-fn moment(unix_secs: i64, salt: u8) -> Moment {
+pub(crate) fn moment(unix_secs: i64, salt: u8) -> Moment {
     let unix_nanos = u64::try_from(unix_secs).unwrap() * 1_000_000_000 + 123_456_789;
     Moment { unix_nanos, random: [salt; 16] }
 }

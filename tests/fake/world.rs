@@ -93,7 +93,8 @@ pub(crate) struct World {
     pub(crate) token_deaths_percent: i64,
     /// How many of the places within a window make the API fail whenever they are asked for.
     pub(crate) poisoned_percent: u64,
-    /// How many pages are empty though more follow, hold a row twice, or name no rows at all.
+    /// How many pages are empty though more follow, hold a row twice that has an id, or name no rows at
+    /// all.
     pub(crate) odd_pages_percent: i64,
     /// How far the date of a signature may be off.
     pub(crate) skew_max_secs: i64,
@@ -294,7 +295,8 @@ impl Server {
         body += r#""impersonationLogs":["#;
         let mut rows = found.iter().take(end).skip(offset).map(|index| &world.rows[*index].text);
         let first = rows.next();
-        let again = first.filter(|_| is_odd);
+        // Of a row without an id that would be another one.
+        let again = first.filter(|text| is_odd && has_id(text));
         for (place, text) in first.into_iter().chain(rows).chain(again).enumerate() {
             body += if place > 0 { "," } else { "" };
             body += text;
@@ -333,6 +335,10 @@ fn is_poisoned(world: &World, asked: &Asked, offset: usize) -> bool {
     let place = [asked.from, asked.to].map(i64::cast_unsigned);
     let hash = mix(mix(place[0]) ^ place[1].rotate_left(20) ^ u64::try_from(offset).unwrap_or(0));
     asked.to - asked.from > 1 && hash % 100 < world.poisoned_percent
+}
+
+fn has_id(text: &str) -> bool {
+    text.starts_with(r#"{"id":""#) && !text.contains("\\ud800")
 }
 
 const TOKENS_MAX: usize = 16;

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use mimecast_ttp_source::{
-    Batch, Config, ConfigError, ErrorKind, EventTime, HttpError, Moment, PollError, Response,
-    Second, Step, TokenCache, poll,
+    Batch, Config, ConfigError, ErrorKind, EventTime, HttpError, Memory, Moment, PollError,
+    Response, Second, Step, explain, poll,
 };
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -16,8 +16,8 @@ pub(crate) fn configuration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match Config::parse(text) {
         Ok(config) => {
-            let mut tokens = TokenCache::new();
-            let Step::Send(request, _) = poll(&config, &mut tokens, None, moment(0)) else {
+            let mut memory = Memory::new();
+            let Step::Send(request, _) = poll(&config, &mut memory, None, moment(0)) else {
                 panic!("a first poll does not ask");
             };
             let given: Value = serde_json::from_str(text).unwrap();
@@ -50,10 +50,15 @@ pub(crate) fn configuration(data: &[u8]) {
 pub(crate) fn cursor(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let config = config("raw", false);
-    let mut tokens = TokenCache::new();
-    match poll(&config, &mut tokens, Some(text), moment(0)) {
+    let mut memory = Memory::new();
+    let explained = explain(text);
+    match poll(&config, &mut memory, Some(text), moment(0)) {
         Step::Done(Ok(batch)) => panic!("a batch without a request: {batch:?}"),
-        Step::Done(Err(error)) => assert_eq!(error.kind, ErrorKind::Cursor),
+        Step::Done(Err(error)) => {
+            assert_eq!(error.kind, ErrorKind::Cursor);
+            assert_eq!(explained, Err(error));
+        }
+        Step::Send(..) if explained.is_err() => panic!("{explained:?}"),
         Step::Send(..) => run(&config, text.to_owned(), &EMPTY_PAGE.repeat(4)),
     }
 }
@@ -91,12 +96,12 @@ pub(crate) fn replies(data: &[u8]) {
 /// headers and the time that passes, and a body up to a line break.
 fn run(config: &Config, mut cursor: String, script: &[u8]) {
     let mut script = script.split(|byte| *byte == b'\n').take(REPLIES_MAX).peekable();
-    let mut tokens = TokenCache::new();
+    let mut memory = Memory::new();
     let mut watermark = None;
     let mut secs = 0;
     while script.peek().is_some() {
         let stored = Some(cursor.as_str()).filter(|cursor| !cursor.is_empty());
-        let mut step = poll(config, &mut tokens, stored, moment(secs));
+        let mut step = poll(config, &mut memory, stored, moment(secs));
         let mut requests = 0;
         let outcome = loop {
             step = match step {
@@ -127,7 +132,7 @@ fn run(config: &Config, mut cursor: String, script: &[u8]) {
 }
 
 fn check_batch(batch: &Batch) {
-    assert!(batch.cursor.len() <= 2 << 20);
+    assert!(batch.cursor.len() <= 1_000_000);
     let mut ids = BTreeSet::new();
     for event in &batch.events {
         assert!(!event.id.is_empty());

@@ -1,7 +1,7 @@
 //! One instance of the component as a host has it, and the replies that it is given.
 
 use mimecast_ttp_source::{
-    Config, Moment, PollError, Report, Request, Response, Step, TokenCache, check, poll,
+    Config, Memory, Moment, PollError, Report, Request, Response, Step, check, poll,
 };
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(crate) fn oauth2() -> Value {
 /// One instance of the component, and the cursor that its host stores.
 pub(crate) struct Instance {
     pub(crate) config: Value,
-    pub(crate) tokens: TokenCache,
+    pub(crate) memory: Memory,
     pub(crate) now: i64,
     pub(crate) cursor: Option<String>,
     /// The requests of the last poll or check.
@@ -26,7 +26,7 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) fn new(config: Value) -> Self {
-        Self { config, tokens: TokenCache::new(), now: T + HOUR, cursor: None, sent: Vec::new() }
+        Self { config, memory: Memory::new(), now: T + HOUR, cursor: None, sent: Vec::new() }
     }
 
     /// An instance that has a token, called `old`.
@@ -44,7 +44,7 @@ impl Instance {
     pub(crate) fn poll_with<const N: usize>(&mut self, replies: [Reply; N]) -> Outcome {
         let config = Config::parse(&self.config.to_string()).unwrap();
         let at = self.at();
-        let step = poll(&config, &mut self.tokens, self.cursor.as_deref(), at);
+        let step = poll(&config, &mut self.memory, self.cursor.as_deref(), at);
         let outcome =
             drive(step, replies, &mut self.sent, |pending, reply| pending.reply(reply, at));
         if let Ok(batch) = &outcome {
@@ -59,7 +59,7 @@ impl Instance {
     ) -> Result<Report, PollError> {
         let config = Config::parse(&self.config.to_string()).unwrap();
         let at = self.at();
-        let step = check(&config, &mut self.tokens, at);
+        let step = check(&config, &mut self.memory, at);
         drive(step, replies.map(Ok), &mut self.sent, |pending, reply| pending.reply(reply, at))
     }
 

@@ -1,7 +1,7 @@
 //! How long a poll or a check may take, by what each of its requests may take.
 
 use mimecast_ttp_source::{
-    Config, HttpError, Moment, Pending, PendingCheck, Step, TokenCache, check, poll,
+    Config, HttpError, Memory, Moment, Pending, PendingCheck, Step, check, poll,
 };
 use serde_json::Value;
 
@@ -94,19 +94,19 @@ impl Call {
     fn after(&self, replies: &[usize]) -> (u32, bool) {
         let now = T + 5 * HOUR;
         let config = Config::parse(&self.config.to_string()).unwrap();
-        let mut tokens = match self.token_secs {
+        let mut memory = match self.token_secs {
             Some(secs) if self.config["auth"]["type"] == "oauth2" => {
                 let mut instance = Instance { now, ..Instance::new(self.config.clone()) };
                 instance.check([grant("old", 60 + secs), empty()]).unwrap();
-                instance.tokens
+                instance.memory
             }
-            _ => TokenCache::new(),
+            _ => Memory::new(),
         };
         if self.is_check {
-            let step = check(&config, &mut tokens, at(now));
+            let step = check(&config, &mut memory, at(now));
             drive(step, replies, now, PendingCheck::reply)
         } else {
-            let step = poll(&config, &mut tokens, self.cursor.as_deref(), at(now));
+            let step = poll(&config, &mut memory, self.cursor.as_deref(), at(now));
             drive(step, replies, now, Pending::reply)
         }
     }

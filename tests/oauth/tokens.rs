@@ -1,6 +1,6 @@
 //! The life of an access token: asked for, kept, replaced, refused, lost.
 
-use mimecast_ttp_source::{ErrorKind, TokenCache};
+use mimecast_ttp_source::{ErrorKind, Memory};
 use serde_json::json;
 
 use crate::fake::{HOUR, T, WithHeader as _, failed, ids, page, response, row};
@@ -171,7 +171,7 @@ fn a_missing_product_and_a_missing_role_say_what_to_add_and_the_next_poll_asks_a
 #[test]
 fn a_lost_instance_costs_one_token_request_and_nothing_else() {
     let mut instance = Instance::with_token();
-    instance.tokens = TokenCache::new();
+    instance.memory = Memory::new();
     let rows = || page(&[row("a", T + 1)], 1, None);
     let batch = instance.poll([grant("new", 1_799), rows()]).unwrap();
     assert_eq!(ids(&batch), ["a"]);

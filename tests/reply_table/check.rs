@@ -1,6 +1,6 @@
 //! A check of the configuration.
 
-use mimecast_ttp_source::{Config, Step, TokenCache, check};
+use mimecast_ttp_source::{Config, Memory, Step, check};
 use serde_json::json;
 
 use crate::fake::{Asked, DAY, HOUR, T, WithHeader as _, codes, config_with, no_rows, page, row};
@@ -23,9 +23,9 @@ fn a_check_tells_the_newest_rows_time_and_the_apis_clock_and_asks_for_one_row() 
 fn a_check_looks_back_for_a_day_however_short_windows_are() {
     let config = config_with(json!({"window_max_secs": 900})).to_string();
     let config = Config::parse(&config).unwrap();
-    let mut tokens = TokenCache::new();
+    let mut memory = Memory::new();
     let at = moment(T + DAY);
-    let Step::Send(request, _) = check(&config, &mut tokens, at) else { panic!("nothing is sent") };
+    let Step::Send(request, _) = check(&config, &mut memory, at) else { panic!("nothing is sent") };
     let asked = Asked::of(request);
     assert_eq!((asked.from, asked.to), (T, T + DAY));
 }

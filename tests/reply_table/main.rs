@@ -17,7 +17,7 @@ use fake::{
     Asked, HOUR, Host, Reply, T, codes, config, failed, ids, no_responses, page, response, row,
 };
 use mimecast_ttp_source::{
-    Config, ErrorKind, HttpError, Level, Moment, PollError, Report, Step, TokenCache, check,
+    Config, ErrorKind, HttpError, Level, Memory, Moment, PollError, Report, Step, check,
 };
 use serde_json::{Value, json};
 
@@ -105,8 +105,8 @@ fn checked(reply: &Reply) -> Result<Report, PollError> {
 fn checked_with(mut answer: impl FnMut(Asked) -> Reply) -> Result<Report, PollError> {
     let config = Config::parse(&config().to_string()).unwrap();
     let at = moment(T + HOUR);
-    let mut tokens = TokenCache::new();
-    let mut step = check(&config, &mut tokens, at);
+    let mut memory = Memory::new();
+    let mut step = check(&config, &mut memory, at);
     for _ in 0..=2 {
         step = match step {
             Step::Send(request, pending) => pending.reply(answer(Asked::of(request)), at),

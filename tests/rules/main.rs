@@ -8,6 +8,7 @@ mod fake;
 mod clocks;
 mod economy;
 mod evidence;
+mod memory;
 mod position;
 mod tokens;
 mod windows;

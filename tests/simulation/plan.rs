@@ -143,7 +143,7 @@ impl Plan {
         let faults_percent = *d.pick(&[0, 0, 3, 10, 30]);
         let is_by_the_hour = world.from_unit_secs == HOUR;
         Self {
-            world,
+            world: if is_countable { with_alike(seed, world) } else { world },
             config,
             start: start.unwrap_or(begin - DAY),
             begin,
@@ -259,6 +259,36 @@ fn estrange(
         poisoned_percent: if is_endless { 0 } else { world.poisoned_percent },
         ..world
     }
+}
+
+/// Rows without an id, several of them alike in every byte: where the API counts them, as many as there
+/// are.
+fn with_alike(seed: u64, mut world: World) -> World {
+    let mut dice = Dice::new(!seed);
+    let d = &mut dice;
+    let is_counted = matches!(world.count, Count::Right)
+        && world.ending == Ending::Clean
+        && world.listing_rows_max == usize::MAX
+        && !world.is_found_by_visible;
+    if !is_counted || d.percent(50) {
+        return world;
+    }
+    let percent = *d.pick(&[1, 10, 50]);
+    let mut alike = Vec::new();
+    for (number, row) in world.rows.iter_mut().enumerate() {
+        if row.event.is_none() && d.percent(percent) {
+            let time = api_date(row.second);
+            row.text = format!(r#"{{"eventTime":"{time}","subject":"alike {number}"}}"#);
+            for _ in 0..d.below(3) {
+                // Not all need come to light at once.
+                let visible = if d.percent(50) { row.visible } else { row.visible.max(row.second) };
+                alike.push(Row { visible, ..row.clone() });
+            }
+        }
+    }
+    world.rows.append(&mut alike);
+    world.rows.sort_by_key(|row| (row.second, row.nanos));
+    world
 }
 
 /// What happens to a host in its life.

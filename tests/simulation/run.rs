@@ -96,7 +96,8 @@ struct Host<'p> {
     /// When each notice that lasts was told last.
     told: BTreeMap<&'static str, i64>,
     withheld: BTreeSet<String>,
-    by_body: BTreeMap<String, usize>,
+    /// Several, of rows that are alike.
+    by_body: BTreeMap<String, Vec<usize>>,
     filter: Option<bool>,
     /// From where on each filter counts.
     filters: Vec<(i64, Option<bool>)>,
@@ -108,7 +109,12 @@ struct Host<'p> {
 
 /// Carries it out. The seed is that of the faults.
 pub(crate) fn run(plan: &Plan, seed: u64) -> Run {
-    let rows = plan.world.rows.iter().enumerate();
+    let mut by_body: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (index, row) in plan.world.rows.iter().enumerate() {
+        if let Some(body) = body(row) {
+            by_body.entry(body).or_default().push(index);
+        }
+    }
     let mut host = Host {
         plan,
         settings: plan.config.clone(),
@@ -123,7 +129,7 @@ pub(crate) fn run(plan: &Plan, seed: u64) -> Run {
         times: vec![0; plan.world.rows.len()],
         told: BTreeMap::new(),
         withheld: BTreeSet::new(),
-        by_body: rows.filter_map(|(index, row)| Some((body(row)?, index))).collect(),
+        by_body,
         filter: None,
         filters: Vec::new(),
         pass: PassCost { began: plan.begin, from: plan.start, ..PassCost::default() },
@@ -244,10 +250,13 @@ impl Host<'_> {
             return false;
         }
         for event in events {
-            match self.by_body.get(&event.body) {
-                Some(index) if self.times[*index] > 0 => self.run.repeated.push(event.body.clone()),
+            let Some(rows) = self.by_body.get(&event.body) else {
+                self.run.invented.push(event.body.clone());
+                continue;
+            };
+            match rows.iter().find(|index| self.times[**index] == 0) {
                 Some(index) => self.times[*index] = 1,
-                None => self.run.invented.push(event.body.clone()),
+                None => self.run.repeated.push(event.body.clone()),
             }
         }
         if place == 1 {
@@ -402,11 +411,12 @@ impl Host<'_> {
         let keys_max = self.plan.world.rows.iter().filter(may_be_known).count()
             + self.plan.world.rows.iter().filter(is_unreadable).count();
         let (_, seen) = batch.cursor.split_once("\"seen\":\"").unwrap();
-        let keys = seen.len() / 16;
+        // Seven bytes a row, and more where it is far from the one before.
+        let keys = seen.len() / 14;
         for (is_right, what) in [
             (batch.events.len() <= 501, "events"),
             (batch.notices.len() <= 8, "notices"),
-            (batch.cursor.len() <= 2 << 20, "bytes of cursor"),
+            (batch.cursor.len() <= 1_000_000, "bytes of cursor"),
             (keys <= keys_max + 1_500, "keys"),
             (batch.next_poll_ms <= WAIT_MAX_MS.max(interval_ms), "milliseconds of wait"),
             (!batch.more || batch.next_poll_ms == 0 || batch.quota.is_some(), "wait with more"),

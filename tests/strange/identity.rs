@@ -89,3 +89,85 @@ fn rows_without_an_id_are_told_apart_by_all_of_their_bytes() {
         "data": [{"resultCount": 2, "impersonationLogs": rows}]});
     assert_eq!(host.poll(response(200, body)).unwrap().events, []);
 }
+
+fn without_id(subject: &str) -> Value {
+    json!({"eventTime": api_date(T + 1), "subject": subject})
+}
+
+/// The ends of the ids of a batch's events: past the hash.
+fn ordinals(batch: &mimecast_ttp_source::Batch) -> Vec<&str> {
+    batch.events.iter().map(|event| &event.id[40..]).collect()
+}
+
+#[test]
+fn rows_without_an_id_that_are_alike_are_as_many_as_one_page_shows() {
+    let mut host = Host::new(&config());
+    let rows = |count| vec![without_id("a"); count];
+    let before = host.cursor.clone();
+    let first = host.poll(page(&rows(2), 2, None)).unwrap();
+    assert_eq!(ordinals(&first), ["", "-2"]);
+    // A host that crashed is given the same once more.
+    host.cursor = before;
+    assert_eq!(host.poll(page(&rows(2), 2, None)).unwrap().events, first.events);
+    for (count, new) in [(2, vec![]), (1, vec![]), (3, vec!["-3"]), (2, vec![]), (3, vec![])] {
+        host.now += 60;
+        let batch = host.poll(page(&rows(count), count, None)).unwrap();
+        assert_eq!((ordinals(&batch), batch.more), (new, false), "{count}");
+    }
+}
+
+#[test]
+fn rows_that_are_alike_on_two_pages_are_two_where_the_count_bears_it_out() {
+    let [a, b, c] = ["a", "b", "c"].map(without_id);
+    let first = [a.clone(), b.clone()];
+    for (counts, tokens, second, new, why) in [
+        ([4, 4], ["2", "3"], [b.clone(), c.clone()], vec!["-2", ""], "as many as are counted"),
+        ([3, 4], ["2", "3"], [b.clone(), c.clone()], vec![""], "one came to light before them"),
+        ([3, 3], ["2", "3"], [b.clone(), c.clone()], vec![""], "no more than were shown"),
+        ([9, 9], ["2", "2"], first.clone(), vec!["-2", "-2"], "each page is of the same second"),
+    ] {
+        let mut host = Host::new(&config());
+        host.poll(page(&first, counts[0], Some(tokens[0]))).unwrap();
+        let batch = host.poll(page(&second, counts[1], Some(tokens[1]))).unwrap();
+        assert_eq!(ordinals(&batch), new, "{why}");
+        // The page that comes next has the token of this one, and may be it.
+        let batch = host.poll(page(&second, counts[1], Some("4"))).unwrap();
+        let is_again = tokens[0] == tokens[1] || counts[1] < 6;
+        assert_eq!(batch.events.is_empty(), is_again, "{why}");
+    }
+}
+
+#[test]
+fn pages_of_rows_without_an_id_that_come_again_give_nothing_and_end() {
+    let mut host = Host::new(&config());
+    host.now = T + 10;
+    let rows = ["a", "b", "c"].map(without_id);
+    let mut events = 0;
+    for polls in 0.. {
+        assert!(polls < 60, "no end");
+        let batch = host.poll(page(&rows, None, Some(&format!("round {polls}")))).unwrap();
+        events += batch.events.len();
+        if !batch.more {
+            break;
+        }
+    }
+    assert_eq!(events, 3);
+}
+
+#[test]
+fn rows_that_are_alike_come_each_once_whatever_the_size_of_pages() {
+    for page_size in [1, 2, 3, 7, 500] {
+        let alike = (0..60).map(|n| {
+            let second = T + n / 6;
+            let text = format!(r#"{{"eventTime":"{}"}}"#, api_date(second));
+            Row { text, ..Row::new(n, second, second) }
+        });
+        let world = World { page_size, ..World::of(alike) };
+        let mut collector = Collector::new(world);
+        collector.catch_up(200);
+        collector.live(HOUR);
+        let events: usize = collector.events.values().map(|times| *times as usize).sum();
+        assert_eq!(events, 60, "{page_size}");
+        assert!(collector.errors.is_empty(), "{:?}", collector.errors);
+    }
+}

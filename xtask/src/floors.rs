@@ -22,6 +22,7 @@ const TREES: [Tree; 4] = [
         floors: &[
             &["component"],
             &["poll", "check", "explain"],
+            &["memory"],
             &["api", "position"],
             &["reply"],
             &["config"],

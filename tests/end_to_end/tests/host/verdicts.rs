@@ -240,13 +240,13 @@ fn the_table_has_a_line_for_the_good_source_and_one_for_the_bad() {
     let run = Collector::with_config("verdicts-table", good.keys(), &config).host(&["check"]);
     let lines: Vec<&str> = run.stdout.lines().collect();
     let [heading, acme, globex, ref below @ ..] = lines[..] else { panic!("{}", run.stdout) };
-    let columns = "SOURCE  STATE   NEWEST EVENT          QUOTA LEFT            CLOCK  ";
+    let columns = "SOURCE  STATE   NEWEST EVENT          QUOTA LEFT                   CLOCK  ";
     assert!(heading.starts_with(columns), "{}", run.stdout);
     // Where the clock stands, a busy machine decides.
-    let begin = format!("acme    ok      {}  99, resets in 60 min  ", newest(&good));
+    let begin = format!("acme    ok      {}  99 of 100, resets in 60 min  ", newest(&good));
     assert!(acme.starts_with(&begin) && acme.ends_with("  2"), "{}", run.stdout);
     let words: Vec<&str> = globex.split_whitespace().collect();
-    assert_eq!(words.join(" "), "globex failed - 99, resets in 60 min - 1");
+    assert_eq!(words.join(" "), "globex failed - 99 of 100, resets in 60 min - 1");
     assert_eq!(
         below,
         [
