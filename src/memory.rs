@@ -31,7 +31,7 @@ impl LastCursor {
     #[inline(never)]
     pub(crate) fn read(&self, text: &str) -> Result<Cursor, PollError> {
         match &self.0 {
-            Some((last, cursor)) if last == text => Ok(cursor.clone()),
+            Some((last, cursor)) if is_same(last, text) => Ok(cursor.clone()),
             _ => Ok(Cursor::decode(text)?),
         }
     }
@@ -42,6 +42,15 @@ impl LastCursor {
         self.0 = Some((text.clone(), cursor));
         text
     }
+}
+
+/// Eight bytes at a time, as comparing them does not everywhere.
+fn is_same(one: &str, other: &str) -> bool {
+    let (ones, rest) = one.as_bytes().as_chunks::<8>();
+    let (others, other_rest) = other.as_bytes().as_chunks::<8>();
+    let is_same =
+        |index: usize| u64::from_ne_bytes(ones[index]) == u64::from_ne_bytes(others[index]);
+    ones.len() == others.len() && rest == other_rest && (0..ones.len()).all(is_same)
 }
 
 #[cfg(test)]
@@ -60,5 +69,16 @@ mod tests {
             assert_eq!(last.read(&text), Ok(kept.clone()));
         }
         assert_ne!(last.read(&format!("{text} ")), Ok(kept));
+    }
+
+    #[test]
+    fn a_text_that_differs_in_one_byte_is_another() {
+        let text = "0123456789abcdefghi";
+        assert!(is_same(text, text) && is_same("", ""));
+        for end in 0..text.len() {
+            assert!(!is_same(text, &text[..end]), "{end}");
+            let other = format!("{}~{}", &text[..end], &text[end + 1..]);
+            assert!(!is_same(text, &other), "{other}");
+        }
     }
 }

@@ -275,6 +275,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    #[inline]
     fn digits(&mut self) -> Result<(), Malformed> {
         let start = self.at;
         while self.bytes().get(self.at).is_some_and(u8::is_ascii_digit) {

@@ -65,6 +65,7 @@ impl JsonWriter {
     }
 
     /// Ends what a head has opened, or a value that was begun.
+    #[inline]
     pub(crate) fn close(&mut self, close: &str) {
         self.text.push_str(close);
     }

@@ -128,9 +128,12 @@ impl Underway {
                 return Ok(self.put_aside());
             }
         }
-        let is_too_long = self.rows_told_apart(page) > WINDOW_ROWS_MAX
-            && self.pass.window.secs() > self.position.habits.secs_least();
-        if page.next.is_some() && count.is_none() && is_too_long && self.halve(config) {
+        if page.next.is_some()
+            && count.is_none()
+            && self.rows_told_apart(page) > WINDOW_ROWS_MAX
+            && self.pass.window.secs() > self.position.habits.secs_least()
+            && self.halve(config)
+        {
             return Ok(self.put_aside());
         }
         self.learn_reach(page, notices);

@@ -46,8 +46,8 @@ impl Entry {
         if self.is_stray { STRAYS } else { u64::from(self.second) + 1 }
     }
 
-    fn place(&self) -> u128 {
-        place(self.slot(), self.key)
+    fn place(&self) -> Place {
+        (self.slot(), self.key)
     }
 
     /// It takes two bytes to say how many there are.
@@ -79,40 +79,42 @@ impl Seen {
     ) -> Admission {
         let within = |time: Option<Second>| time.filter(|time| (from..=to).contains(time));
         let mut order = Vec::with_capacity(page.len());
-        for (index, (key, time)) in (0..).zip(page) {
-            order.push(place(within(*time).map_or(STRAYS, slot), key.known_bits()) | index);
+        for (index, (key, time)) in page.iter().enumerate() {
+            order.push(((within(*time).map_or(STRAYS, slot), key.known_bits()), index));
         }
         order.sort_unstable();
         let mut admission = Admission { ordinals: vec![0; page.len()], strays: 0, is_kept: true };
         // What is known takes more bytes if it is counted or moved.
         let may_grow = self.room() >= page.len();
         let (mut added, mut moved) = (Vec::new(), Vec::new());
-        let index = |place: u128| (place & INDEX) as usize;
-        let mut start = 0;
-        while let Some(first) = order.get(start).copied() {
+        let (mut start, mut near) = (0, 0);
+        while let Some((place, index)) = order.get(start).copied() {
             let mut end = start + 1;
-            while end < order.len() && order[end] & !INDEX == first & !INDEX {
+            while end < order.len() && order[end].0 == place {
                 end += 1;
             }
-            let (key, time) = page[index(first)];
+            let (key, time) = page[index];
             let rows = if key.is_counted() { (end - start).min(COUNT_MAX.into()) } else { 1 };
             let rows = u8::try_from(rows).unwrap_or(COUNT_MAX);
             let is_stray = within(time).is_none();
+            // The page goes up as the list does: what comes next is not far.
+            let known = self.find(key, time, near);
+            let (Ok(place) | Err(place)) = known;
+            near = if is_stray { 0 } else { place };
             admission.strays += if is_stray { rows.into() } else { 0 };
             let second = within_32_bits(within(time).unwrap_or(to));
-            let known = self.find(key, time);
             let new = Entry { key: key.known_bits(), second, is_stray, delivered: 0, shown: 0 };
             let mut entry = known.map_or(new, |known| self.entries[known]);
             let before = if adds_up { entry.shown } else { 0 };
             let shown = before.saturating_add(rows).max(entry.shown);
             let news = shown.saturating_sub(entry.delivered);
-            for (ordinal, place) in (1..=news).zip(&order[start..end]) {
-                admission.ordinals[index(*place)] = entry.delivered + ordinal;
+            for (ordinal, (_, index)) in (1..=news).zip(&order[start..end]) {
+                admission.ordinals[*index] = entry.delivered + ordinal;
             }
             entry.delivered += news;
             entry.shown = if key.is_counted() { shown } else { 0 };
             start = end;
-            let Some(known) = known else {
+            let Ok(known) = known else {
                 added.push(entry);
                 continue;
             };
@@ -129,6 +131,7 @@ impl Seen {
         }
         if !moved.is_empty() {
             self.merge(&moved);
+            self.tidy();
         }
         let mut left = &added[..];
         while !left.is_empty() && self.room() > 0 {
@@ -141,23 +144,39 @@ impl Seen {
         admission
     }
 
-    /// Both lists are in order. What is to be taken out is left out.
+    /// Both lists are in order. It goes from their ends: what is known before all that is new stays where
+    /// it is.
     #[inline(never)]
     fn merge(&mut self, added: &[Entry]) {
-        let mut merged = Vec::with_capacity(self.entries.len() + added.len());
-        let mut next = 0;
-        for known in &self.entries {
-            while next < added.len() && added[next].place() <= known.place() {
-                merged.push(added[next]);
-                next += 1;
-            }
-            let is_there = merged.last().is_some_and(|last| last.place() == known.place());
-            if known.delivered > 0 && !is_there {
-                merged.push(*known);
+        let mut known = self.entries.len();
+        self.entries.reserve_exact(added.len());
+        self.entries.extend_from_slice(added);
+        let (mut left, mut to) = (added.len(), self.entries.len());
+        while left > 0 {
+            to -= 1;
+            let new = added[left - 1];
+            if known > 0 && self.entries[known - 1].place() > new.place() {
+                known -= 1;
+                self.entries[to] = self.entries[known];
+            } else {
+                left -= 1;
+                self.entries[to] = new;
             }
         }
-        merged.extend_from_slice(&added[next..]);
-        self.entries = merged;
+    }
+
+    /// Of entries of one place the last one stays, and none that is to be taken out.
+    fn tidy(&mut self) {
+        let mut kept = 0;
+        for index in 0..self.entries.len() {
+            let entry = self.entries[index];
+            let is_again = self.entries.get(index + 1).is_some_and(|n| n.place() == entry.place());
+            if entry.delivered > 0 && !is_again {
+                self.entries[kept] = entry;
+                kept += 1;
+            }
+        }
+        self.entries.truncate(kept);
     }
 
     /// Forgets how many rows were shown of all seconds but one.
@@ -171,28 +190,38 @@ impl Seen {
     }
 
     pub(crate) fn contains(&self, key: Key, time: Option<Second>) -> bool {
-        self.find(key, time).is_some()
+        self.find(key, time, 0).is_ok()
     }
 
-    /// A row is known by its second or, whatever that is, as a stray.
+    /// A row is known by its second, which is no earlier than that of the entry `near`, or, whatever that
+    /// is, as a stray. If it is not, where its own second would be.
     #[inline(never)]
-    fn find(&self, key: Key, time: Option<Second>) -> Option<usize> {
-        let found = |slot| self.search(place(slot, key.known_bits())).ok();
+    fn find(&self, key: Key, time: Option<Second>, near: usize) -> Result<usize, usize> {
+        let own = self.search((time.map_or(STRAYS, slot), key.known_bits()), near);
         let has_strays = self.entries.first().is_some_and(|first| first.is_stray);
-        let as_stray = || if has_strays { found(STRAYS) } else { None };
-        time.map(slot).and_then(found).or_else(as_stray)
+        if own.is_ok() || !has_strays {
+            return own;
+        }
+        self.search((STRAYS, key.known_bits()), 0).or(own)
     }
 
-    /// Where there is an entry, or would be.
+    /// Where there is an entry, or would be, from this one on: in steps that double.
     #[inline(never)]
-    fn search(&self, place: u128) -> Result<usize, usize> {
-        self.entries.binary_search_by_key(&place, Entry::place)
+    fn search(&self, place: Place, near: usize) -> Result<usize, usize> {
+        let (mut start, mut step) = (near, 1);
+        while self.entries.get(start + step).is_some_and(|entry| entry.place() < place) {
+            start += step;
+            step *= 2;
+        }
+        let end = self.entries.len().min(start + step + 1);
+        let found = self.entries[start..end].binary_search_by_key(&place, Entry::place);
+        found.map(|index| start + index).map_err(|index| start + index)
     }
 
     /// How many of the rows known lie in `[from, to]`.
     #[inline(never)]
     pub(crate) fn count(&self, from: Second, to: Second) -> u64 {
-        let (Ok(start) | Err(start)) = self.search(place(slot(from), 0));
+        let (Ok(start) | Err(start)) = self.search((slot(from), 0), 0);
         let to = slot(to);
         let mut count = 0;
         for entry in &self.entries[start..] {
@@ -250,17 +279,14 @@ fn slot(second: Second) -> u64 {
     u64::from(within_32_bits(second)) + 1
 }
 
-/// What the list goes by: 33 bits and 48, above those that number the rows of a page.
-fn place(slot: u64, key: u64) -> u128 {
-    u128::from(slot) << 80 | u128::from(key) << 32
-}
+/// What the list goes by: the slot of a second, and a key.
+type Place = (u64, u64);
 
 /// Rows outside 1970 to 2106 count as at the nearer end of it.
 fn within_32_bits(second: Second) -> u32 {
     u32::try_from(second.unix_secs().max(0)).unwrap_or(u32::MAX)
 }
 
-const INDEX: u128 = u32::MAX as u128;
 /// Where strays are in the list: before all others.
 const STRAYS: u64 = 0;
 /// How many rows are told apart that are alike in every byte.

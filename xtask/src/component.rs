@@ -32,7 +32,7 @@ pub(crate) const FEED: Part<'static> = Part::library("feed-source");
 const SIZE_MAX: usize = 275 * 1000;
 /// What has to be inlined for speed says so. By its own measure the compiler inlines much more and
 /// unrolls loops, and the component is a third larger and no faster.
-const COPY_LESS: &str = "-Cllvm-args=--inline-threshold=60 --unroll-threshold=0";
+const COPY_LESS: &str = "-Cllvm-args=--inline-threshold=45 --unroll-threshold=0";
 
 /// The stack of a source, in its linear memory: 1 MiB if nothing is said, which an idle instance keeps, and
 /// hosts that copy a memory as it grows copy each time. What runs over it traps.
@@ -90,7 +90,7 @@ pub(crate) fn build_scripted() -> Result<()> {
 
 /// Builds a source below `dir`, checks it, and gives its bytes.
 pub(crate) fn compile_source(source: Part<'_>, dir: &Path) -> Result<Vec<u8>> {
-    let wasm = compile(source, dir)?;
+    let wasm = imports::nameless(&compile(source, dir)?)?;
     imports::check_within(&wasm, "wit/imports.txt")?;
     ensure!(
         wasm.len() <= SIZE_MAX,

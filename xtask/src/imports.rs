@@ -57,6 +57,20 @@ fn names(wasm: &[u8]) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The same component without the names of its parts: they are for who debugs it.
+pub(crate) fn nameless(wasm: &[u8]) -> Result<Vec<u8>> {
+    let mut component = Component::new();
+    for payload in top_level(wasm)? {
+        if let (false, Some((id, range))) =
+            (matches!(payload, Payload::CustomSection(_)), payload.as_section())
+        {
+            let (start, end) = (usize::try_from(range.start)?, usize::try_from(range.end)?);
+            component.section(&RawSection { id, data: &wasm[start..end] });
+        }
+    }
+    Ok(component.finish())
+}
+
 /// The same component, with every import of WASI 0.2 named `@0.2.0`.
 ///
 /// Linkers name whatever release their own definitions are of. What is used here was all there in the

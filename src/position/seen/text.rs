@@ -23,16 +23,17 @@ impl Seen {
 
     /// Of each row the second, less that of the one before, and a last bit that says whether a tally
     /// follows; its key; of a stray the second that it is remembered until; and the tally: how many
-    /// were delivered, and how many shown.
+    /// were delivered, and how many shown. Numbers have their lowest byte first, as WebAssembly has them.
     fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.entries.len() * (KEY_BYTES + 1) + ENTRY_BYTES_MAX);
         let mut before = STRAYS;
         for entry in &self.entries {
             let slot = entry.slot();
-            push_varint((slot - before) << 1 | u64::from(entry.has_tally()), &mut bytes);
-            bytes.extend_from_slice(&entry.key.to_be_bytes()[8 - KEY_BYTES..]);
+            let head = (slot - before) << 1 | u64::from(entry.has_tally());
+            push_varint(head, &mut bytes);
+            bytes.extend_from_slice(&entry.key.to_le_bytes()[..KEY_BYTES]);
             if entry.is_stray {
-                bytes.extend_from_slice(&entry.second.to_be_bytes());
+                bytes.extend_from_slice(&entry.second.to_le_bytes());
             }
             if entry.has_tally() {
                 bytes.extend_from_slice(&[entry.delivered, entry.shown]);
@@ -53,8 +54,8 @@ impl Seen {
             let is_stray = slot == STRAYS;
             let second = if is_stray { take_number(&mut left, 4)? } else { slot - 1 };
             let has_tally = head & 1 > 0;
-            let tally = if has_tally { take_number(&mut left, 2)? } else { 1 << 8 };
-            let [.., delivered, shown] = tally.to_be_bytes();
+            let tally = if has_tally { take_number(&mut left, 2)? } else { 1 };
+            let [delivered, shown, ..] = tally.to_le_bytes();
             let second = u32::try_from(second).ok()?;
             let entry = Entry { key, second, is_stray, delivered, shown };
             let is_next = entries.last().is_none_or(|last| last.place() < entry.place());
@@ -97,15 +98,13 @@ fn take_varint(left: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// So many bytes, the highest first.
+/// So many bytes, the lowest first.
 fn take_number(left: &mut &[u8], count: usize) -> Option<u64> {
     let (bytes, others) = left.split_at_checked(count)?;
     *left = others;
-    let mut number = 0;
-    for byte in bytes {
-        number = number << 8 | u64::from(*byte);
-    }
-    Some(number)
+    let mut number = [0; 8];
+    number[..count].copy_from_slice(bytes);
+    Some(u64::from_le_bytes(number))
 }
 
 impl Value for Key {
@@ -171,11 +170,11 @@ mod tests {
             (key(7), None),
         ]);
         let expected: &[&[u8]] = &[
-            &[0, 0, 0, 0, 0, 0, 7, 0, 0, 0x23, 0x28],
-            &[8, 0, 0, 0, 0, 0, 0xff],
-            &[0, 1, 2, 3, 4, 5, 6],
-            &[0xd3, 4, 0, 0, 0, 0, 0, 0xa0, 2, 0],
-            &[0, 0, 0, 0, 0, 0, 0xfe],
+            &[0, 7, 0, 0, 0, 0, 0, 0x28, 0x23, 0, 0],
+            &[8, 0xff, 0, 0, 0, 0, 0],
+            &[0, 6, 5, 4, 3, 2, 1],
+            &[0xd3, 4, 0xa0, 0, 0, 0, 0, 0, 2, 0],
+            &[0, 0xfe, 0, 0, 0, 0, 0],
         ];
         assert_eq!(seen.encode(), expected.concat());
     }
@@ -230,7 +229,7 @@ mod tests {
         }
         let many = |count: u64| {
             let rows: Vec<_> =
-                (0..count).map(|n| [&[0][..], &n.to_be_bytes()[2..]].concat()).collect();
+                (0..count).map(|n| [&[0][..], &n.to_le_bytes()[..KEY_BYTES]].concat()).collect();
             let rows: Vec<_> = rows.concat();
             Seen::decode(&[&[2], &rows[1..]].concat()).is_some()
         };
