@@ -32,11 +32,11 @@ pub(crate) const FEED: Part<'static> = Part::library("feed-source");
 const SIZE_MAX: usize = 275 * 1000;
 /// What has to be inlined for speed says so. By its own measure the compiler inlines much more and
 /// unrolls loops, and the component is a third larger and no faster.
-const COPY_LESS: &str = "-Cllvm-args=--inline-threshold=45 --unroll-threshold=0";
+pub(crate) const COPY_LESS: &str = "-Cllvm-args=--inline-threshold=45 --unroll-threshold=0";
 
 /// The stack of a source, in its linear memory: 1 MiB if nothing is said, which an idle instance keeps, and
 /// hosts that copy a memory as it grows copy each time. What runs over it traps.
-const STACK: &str = "-Clink-arg=-zstack-size=65536";
+pub(crate) const STACK: &str = "-Clink-arg=-zstack-size=65536";
 
 impl<'a> Part<'a> {
     pub(crate) const fn library(package: &'a str) -> Self {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::cargo::{cargo, command, run, run_printing, target_dir};
 use crate::component::FEED;
 use crate::step::{Step, Steps};
-use crate::{browser, component, compose, node, python, simulation, wasmtime};
+use crate::{browser, component, compose, new_source, node, python, simulation, wasmtime};
 
 /// The steps of `cargo xtask hosts`.
 pub(crate) const STEPS: Steps = Steps {
@@ -22,7 +22,11 @@ pub(crate) const STEPS: Steps = Steps {
         Step { name: "node", what: "the example in Node", run: test_node },
         Step { name: "rust", what: "the smallest host in Rust", run: test_rust },
         Step { name: "wasi", what: "the component where WASI is all there is", run: test_wasi },
-        Step { name: "feed", what: "another source in the same host", run: test_feed },
+        Step {
+            name: "feed",
+            what: "another source in the same host, and one that is begun from it",
+            run: test_feed,
+        },
         Step { name: "guests", what: "sources in JavaScript and Python", run: test_guests },
         Step { name: "browser", what: "the component in a page", run: browser::test },
     ],
@@ -63,6 +67,7 @@ fn test_rust() -> Result<()> {
 
 fn test_feed() -> Result<()> {
     component::build_source(FEED)?;
+    new_source::build()?;
     test("feed")
 }
 

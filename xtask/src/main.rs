@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask build | demo | test | hosts | bench | soak | fuzz`.
+//! The project's commands: `cargo xtask build | new-source | demo | test | hosts | bench | soak | fuzz`.
 //!
 //! They tell what happens on stderr, so that a command whose output is data leaves stdout to it.
 
@@ -13,6 +13,7 @@ mod floors;
 mod fuzz;
 mod hosts;
 mod imports;
+mod new_source;
 mod node;
 mod ocsf;
 mod python;
@@ -24,6 +25,7 @@ mod test;
 mod wasmtime;
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -49,6 +51,7 @@ fn run(args: &[&str]) -> Result<()> {
         ["build", package] if !package.starts_with('-') => {
             component::build_source(Part::library(package)).map(drop)
         }
+        ["new-source", name, dir] => new_source::begin(name, Path::new(dir)),
         ["demo"] => demo::run(&mut io::stdout().lock()),
         ["bench"] => bench::run(),
         ["soak", "--minutes", minutes] => soak::fresh(minutes),
@@ -80,6 +83,9 @@ usage: cargo xtask COMMAND
                      check imports and size
   build --twice      build them, and again from clean elsewhere, and compare the two to the byte
   build PACKAGE      build another source of the workspace, and check it likewise
+  new-source NAME DIR
+                     begin a source of your own: examples/feed-source under another name, in a
+                     folder that builds alone
   demo               collect from a simulated API, events on stdout
   bench              print what the component costs, in other languages too, and the host's memory
                      over a million rows

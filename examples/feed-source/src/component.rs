@@ -1,4 +1,4 @@
-//! Joins the source to the contract. In a source of your own, little of this file changes.
+//! Joins the source to the contract. From one source to another little of this file changes.
 
 #[allow(unsafe_code, missing_docs, unreachable_pub, clippy::pedantic)]
 mod bindings {

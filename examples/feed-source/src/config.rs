@@ -1,4 +1,4 @@
-//! What a user may set. In a source of your own, change this file and `config.schema.json` first.
+//! What a user may set. For another source, this file and `config.schema.json` are to change first.
 
 use std::{fmt, ops::RangeInclusive};
 

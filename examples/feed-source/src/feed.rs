@@ -1,4 +1,4 @@
-//! What to ask the feed, and what its answer means. In a source of your own, change this file next.
+//! What to ask the feed, and what its answer means. For another source, this file is to change next.
 
 use form_urlencoded::Serializer;
 use serde::Deserialize;

@@ -89,7 +89,7 @@ fn a_token_is_in_no_fault_and_no_debug_form() {
     }
 }
 
-/// A template whose schema and code go apart would teach just that.
+/// A schema that went apart from the code would promise what does not hold.
 #[test]
 fn the_schema_has_the_keys_and_bounds_of_the_code() {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();

@@ -22,6 +22,12 @@ pub fn feed_source() -> PathBuf {
     built("component/feed-source.wasm", "cargo xtask build feed-source")
 }
 
+/// A source that was begun from that one, in a folder of its own.
+#[must_use]
+pub fn begun_source() -> PathBuf {
+    built("component/acme-audit.wasm", "cargo xtask hosts feed")
+}
+
 /// A source of this name that another language's toolchain made.
 #[must_use]
 pub fn guest(name: &str) -> PathBuf {

@@ -3,6 +3,7 @@
 pub(crate) mod server;
 
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -200,6 +201,28 @@ fn inspect_shows_the_same_imports_as_of_every_source() {
 }
 
 #[test]
+fn a_source_that_was_begun_from_it_collects_under_a_name_of_its_own() {
+    let feed = Feed::start(&token());
+    feed.publish(120);
+    let output = format!("{FILE}\nenvelope = true");
+    let source = source_of(&artifacts::begun_source(), &feed, "page_size = 50");
+    let config = collector::config(&output, &source);
+    let collector = Collector::with_config("feed-begun", Keys::default(), &config);
+    let run = collector.host(&["check"]);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("first_item"), "{}", run.stdout);
+    collector.catch_up();
+    let events = collector.events();
+    let events = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let (kinds, events): (Vec<_>, Vec<_>) =
+        events.map(|event| (event["kind"].clone(), event["event"].clone())).unzip();
+    assert_eq!(kinds, vec![Value::from("acme_audit.item"); 120]);
+    let items = feed.items();
+    let items = items.iter().map(|item| serde_json::from_str::<Value>(item).unwrap());
+    assert!(items.eq(events));
+}
+
+#[test]
 fn two_sources_of_different_kinds_run_beside_each_other() {
     let world = WorldOptions { rows: 1_000, late_max_secs: 0, ..WorldOptions::default() };
     let api = Options { world, ..Options::default() }.start().unwrap();
@@ -237,9 +260,12 @@ fn collector(test: &str, feed: &Feed, settings: &str) -> Collector {
 /// The section of a source that collects this feed. The token is one of the keys that the
 /// environment of every collector has.
 fn source(feed: &Feed, settings: &str) -> String {
-    let (component, url) = (artifacts::feed_source(), feed.url());
+    source_of(&artifacts::feed_source(), feed, settings)
+}
+
+fn source_of(component: &Path, feed: &Feed, settings: &str) -> String {
+    let url = feed.url();
     let origin = url.trim_end_matches("/items");
-    assert!(fs::exists(&component).unwrap(), "run `cargo xtask hosts feed`");
     format!(
         r#"[[source]]
 name = "feed"
