@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::cargo::{cargo, command, run_printing};
 use crate::component::FEED;
 use crate::step::{Step, Steps};
-use crate::{browser, component, compose, node, python, simulation, wasmtime};
+use crate::{browser, component, compose, kit, node, python, simulation, wasmtime};
 
 /// The steps of `cargo xtask hosts`.
 pub(crate) const STEPS: Steps = Steps {
@@ -23,6 +23,11 @@ pub(crate) const STEPS: Steps = Steps {
         Step { name: "rust", what: "the smallest host in Rust", run: test_rust },
         Step { name: "wasi", what: "the component where WASI is all there is", run: test_wasi },
         Step { name: "feed", what: "another source in the same host", run: test_feed },
+        Step {
+            name: "kit",
+            what: "the scenarios for hosts, in each host there is",
+            run: kit::play_all,
+        },
         Step { name: "browser", what: "the component in a page", run: browser::test },
     ],
 };

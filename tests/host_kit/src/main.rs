@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use host_kit::driver::Driver;
 use host_kit::run::{Theatre, play};
@@ -42,7 +42,7 @@ fn options(args: Vec<String>) -> Result<Options, String> {
         only: Vec::new(),
         folder: target.join("host-kit"),
         target,
-        at_once: 4,
+        at_once: 8,
         is_list: false,
     };
     let mut args = args.into_iter();
@@ -103,9 +103,10 @@ fn play_all(scenarios: &[Scenario], theatre: &Theatre<'_>, at_once: usize) -> bo
         for _ in 0..at_once.max(1) {
             scope.spawn(|| {
                 while let Some(scenario) = next() {
+                    let begun = Instant::now();
                     let faults = play(scenario, theatre);
                     let known = theatre.driver.falls_short.get(scenario.name);
-                    let verdict = tell(scenario, &faults, known.map(|why| &**why));
+                    let verdict = tell(scenario, &faults, known.map(|why| &**why), begun.elapsed());
                     verdicts.lock().unwrap_or_else(PoisonError::into_inner).push(verdict);
                 }
             });
@@ -130,11 +131,16 @@ enum Verdict {
     Failed,
 }
 
-fn tell(scenario: &Scenario, faults: &[String], known: Option<&str>) -> Verdict {
-    let name = scenario.name;
+fn tell(
+    scenario: &Scenario,
+    faults: &[String],
+    known: Option<&str>,
+    took: Duration,
+) -> Verdict {
+    let (name, secs) = (scenario.name, took.as_secs_f64());
     match (faults, known) {
         ([], None) => {
-            eprintln!("passed       {name}");
+            eprintln!("passed       {name} ({secs:.1} s)");
             Verdict::Passed
         }
         ([], Some(why)) => {
@@ -163,4 +169,4 @@ usage: host-kit --probe FILE [OPTIONS] (--driver FILE | -- COMMAND...)
   --driver FILE    how the host is started, as JSON
   --only NAME      the scenarios with this in their names; may be there several times
   --folder FOLDER  where a folder of each scenario is made: target/host-kit
-  --at-once N      how many scenarios are played at once: 4";
+  --at-once N      how many scenarios are played at once: 8";

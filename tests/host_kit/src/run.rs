@@ -163,12 +163,19 @@ fn accompany(
     asked: &Receiver<Asked>,
 ) -> Result<(), String> {
     let (mut first, mut last) = (None, Instant::now());
-    let mut is_back = false;
+    let patience = pages.patience_secs.map_or(PATIENCE_BETWEEN_POLLS, Duration::from_secs);
+    let (mut is_back, mut number) = (false, 0);
     loop {
         match asked.recv_timeout(LOOK) {
             Ok(page) => {
                 last = Instant::now();
                 first.get_or_insert(last);
+                let wanted = pages.asked.as_ref().map(|asked| asked.get(number));
+                number += 1;
+                if wanted.is_some_and(|wanted| wanted != Some(&page.page)) {
+                    // It went wrong already, and what follows says nothing.
+                    return Ok(());
+                }
                 if std::mem::take(&mut is_back) {
                     witness.back(page.page, pages, &Output::read(&host.output()));
                 }
@@ -178,6 +185,7 @@ fn accompany(
                     host.start()?;
                     (is_back, last) = (true, Instant::now());
                 } else {
+                    thread::sleep(Duration::from_millis(pages.hold_ms));
                     page.go(true);
                 }
                 continue;
@@ -199,8 +207,8 @@ fn accompany(
             witness.faults.push(format!("the host ended by itself: {status}"));
             return Ok(());
         }
-        if last.elapsed() > PATIENCE {
-            witness.faults.push(format!("it was not asked again for {} s", PATIENCE.as_secs()));
+        if last.elapsed() > patience {
+            witness.faults.push(format!("it was not asked again for {} s", patience.as_secs()));
             return Ok(());
         }
     }
@@ -228,7 +236,9 @@ fn kill_at(host: &mut Host<'_>, when: Moment, page: &Asked) {
 const LOOK: Duration = Duration::from_millis(20);
 /// How long it is waited for what should not come.
 const SETTLE: Duration = Duration::from_millis(300);
-/// How long it is waited for what should come: longer than a call may take that never ends by itself.
+/// How long it is waited for an event: longer than an exchange may take.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// How long it is waited for the next poll, unless a scenario says otherwise.
+const PATIENCE_BETWEEN_POLLS: Duration = Duration::from_secs(20);
 /// How long it takes a host to begin to write a page out.
 const WRITING: Duration = Duration::from_millis(1_000);

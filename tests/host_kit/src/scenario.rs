@@ -160,6 +160,10 @@ pub struct Pages {
     pub asked_again: Option<usize>,
     /// The page whose events must come from an instance that was never called before.
     pub fresh: Option<usize>,
+    /// How long it is waited for what should come, in seconds. None: as long as is usual.
+    pub patience_secs: Option<u64>,
+    /// How long each answer is held back, in milliseconds.
+    pub hold_ms: u64,
     /// How long it is looked on after the first request, in milliseconds. None: until all is there.
     pub look_on_ms: Option<u64>,
 }

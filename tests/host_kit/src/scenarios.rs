@@ -1,18 +1,24 @@
 //! All scenarios.
 
+mod batches;
 mod bodies;
+mod crashes;
 mod denied;
 mod failures;
 mod gzip;
 mod heads;
 mod requests;
+mod waits;
 
-use crate::scenario::{Exchange, Play, Scenario};
+use crate::scenario::{Exchange, Pages, Play, Scenario};
 
 /// All scenarios, those that take longest first.
 pub fn all() -> Vec<Scenario> {
     [
         failures::all(),
+        waits::all(),
+        crashes::all(),
+        batches::all(),
         requests::all(),
         denied::all(),
         heads::all(),
@@ -26,4 +32,8 @@ pub fn all() -> Vec<Scenario> {
 
 fn send(name: &'static str, about: &'static str, exchanges: Vec<Exchange>) -> Scenario {
     Scenario { name, about, play: Play::Exchanges(exchanges) }
+}
+
+fn pages(name: &'static str, about: &'static str, pages: Pages) -> Scenario {
+    Scenario { name, about, play: Play::Pages(pages) }
 }

@@ -19,7 +19,8 @@ pub fn judge(
     let mut faults = Vec::new();
     for (index, exchange) in exchanges.iter().enumerate() {
         let url = exchange.request["url"].as_str().unwrap_or_default();
-        let at = format!("exchange {index}, {} {}", exchange.request["method"], short(url));
+        let method = exchange.request["method"].as_str().unwrap_or_default();
+        let at = format!("exchange {index}, {method} {}", short(url));
         let id = format!("{index}-0");
         let told: Vec<&Value> = output.events.iter().filter(|event| event["probe"] == *id).collect();
         match told[..] {

@@ -1,5 +1,7 @@
 //! What holds for each request, whatever the scenario.
 
+use std::time::Duration;
+
 use crate::server::request::Request;
 
 /// All that is wrong with these requests to a server at `address`.
@@ -28,7 +30,7 @@ pub fn judge(seen: &[Request], address: &str) -> Vec<String> {
             fault("gzip is not asked for".to_owned());
         }
     }
-    let overlap = |pair: &[Request]| pair[0].over.is_none_or(|over| over > pair[1].at);
+    let overlap = |pair: &[Request]| pair[0].over.is_none_or(|over| over > pair[1].at + SLACK);
     let is_page = |request: &Request| request.target.starts_with("/page/");
     if seen.windows(2).any(|pair| pair.iter().all(is_page) && overlap(pair)) {
         faults.push("two polls overlap".to_owned());
@@ -38,13 +40,12 @@ pub fn judge(seen: &[Request], address: &str) -> Vec<String> {
 
 /// A target that can be read.
 pub(crate) fn short(target: &str) -> String {
-    let mut short: String = target.chars().take(60).collect();
-    if short.len() < target.len() {
-        short += "...";
-    }
-    short
+    let short: String = target.chars().take(60).flat_map(char::escape_debug).collect();
+    if target.chars().count() > 60 { short + "..." } else { short }
 }
 
+/// The server's own: the end of an exchange is noted a little after it.
+const SLACK: Duration = Duration::from_millis(500);
 /// Two of any of them would let a request mean two things.
 const ONCE: [&str; 8] = [
     "host",

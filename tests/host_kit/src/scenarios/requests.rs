@@ -9,7 +9,7 @@ pub(super) fn all() -> Vec<Scenario> {
             "request-methods",
             "A request goes out with its method, target and body as the guest wrote them.",
             vec![
-                get("/ok?a=%2f&b=1+2&c=%C3%A9&d=~"),
+                get("/ok?a=1+2&b=%2F&c=%C3%A9&d=~"),
                 ask("HEAD", "/ok").gives(200, ""),
                 ask("POST", "/ok").body("{\"a\":\"\u{e4}\"}").header("Content-Type", "application/json"),
                 ask("POST", "/ok"),
@@ -17,6 +17,15 @@ pub(super) fn all() -> Vec<Scenario> {
                 ask("PATCH", "/ok").body("x"),
                 ask("DELETE", "/ok"),
                 ask("OPTIONS", "/ok"),
+            ],
+        ),
+        send(
+            "request-target",
+            "A path and a query that are unusual go out to the byte: they may be signed.",
+            vec![
+                get("/ok?a=%2f&b=%7e&c=a%20b"),
+                get("/ok?a=[1]&b='c'&d=e;f&g=|"),
+                get("/ok?to=http://a.example/b?c"),
             ],
         ),
         send(
