@@ -35,8 +35,9 @@ describe('the first look', () => {
       ],
     });
     assert.deepEqual(await page.rowIds(), ids(1, 2, 3, 4));
+    assert.equal(await page.text('[data-part=event-kind]'), 'mimecast.ttp.impersonation');
     assert.match(await page.fact('stats'), /^1 request, 4 rows, 0 duplicates$/);
-    assert.equal(await page.fact('quota'), '299 left, filled up in 60 min');
+    assert.equal(await page.fact('quota'), '299 of 300 left, filled up in 60 min');
   });
 
   inPage('what was seen once is seen again, to the byte', async (page) => {
@@ -205,6 +206,7 @@ describe('the cursor', () => {
     await page.poll();
     assert.equal(await page.member('pass.window.token.text'), 'rows-from-4');
     assert.equal(await page.member('watermark'), '2026-11-01T00:00:00Z');
+    assert.equal(await page.text('[data-word=complete_until] dd'), '2026-11-01T00:00:00Z');
     assert.equal(await page.poll(), 'Poll 2: 2 events, 1 known row dropped; caught up.');
     const body = JSON.parse(await page.text('[data-part=request-body]'));
     assert.equal(body.meta.pagination.pageToken, 'rows-from-4');
@@ -240,7 +242,7 @@ describe('the cursor', () => {
 
 describe('answers that are no page', () => {
   for (const [reply, kind, code, wait] of [
-    ['rate', 'transient', 'rate_limited', '42 s'],
+    ['rate', 'throttled', 'rate_limited', '42 s'],
     ['keys', 'auth', 'access_key_unknown', null],
     ['lapsed', 'auth', 'keys_lapsed', null],
     ['permission', 'auth', 'permission_missing', null],
@@ -253,7 +255,8 @@ describe('answers that are no page', () => {
   ]) {
     inPage(`${reply}: kind and code come out, and the cursor stands`, async (page) => {
       await page.choose('reply', reply);
-      assert.equal(await page.poll(), `Poll 1: error ${kind}: ${code}.`);
+      const told = kind === 'throttled' ? kind : `error ${kind}`;
+      assert.equal(await page.poll(), `Poll 1: ${told}: ${code}.`);
       assert.equal(await page.text('#outcome [data-part=kind]'), kind);
       assert.equal(await page.text('#outcome [data-part=code]'), code);
       assert.ok((await page.text('#outcome [data-part=message]')).length > 10);
@@ -294,7 +297,7 @@ describe('answers that are no page', () => {
     await page.choose('reply', 'own');
     await page.set('own-status', '429');
     await page.set('own-headers', 'Retry-After: 7');
-    assert.equal(await page.poll(), 'Poll 1: error transient: rate_limited.');
+    assert.equal(await page.poll(), 'Poll 1: throttled: rate_limited.');
     assert.equal(await page.text('[data-part=retry-after]'), '7 s');
     await page.set('rows', '{"id":"old","eventTime":"2001-01-01T00:00:00+0000"}');
     assert.match(await page.value('clock'), /^2026/, 'a body is not looked into');

@@ -169,7 +169,7 @@ function trapWhenAsked() {
   window.instances = 0;
   WebAssembly.instantiate = async (...args) => {
     const instance = await instantiate(...args);
-    const poll = 'pipeline:source/source@0.1.0#poll';
+    const poll = 'polling-source:contract/source@0.2.0#poll';
     if (!(poll in instance.exports)) return instance;
     window.instances += 1;
     const trapping = (...args) => {

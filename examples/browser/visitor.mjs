@@ -180,7 +180,7 @@ class Visitor {
   /** The ids of the events shown. */
   async eventIds() {
     await this.open('.event');
-    return this.page.$$eval('.event .line code', (codes) => codes.map((code) => code.textContent));
+    return this.page.$$eval('.event [data-part=id]', (codes) => codes.map((code) => code.textContent));
   }
 
   /** The rows' own ids in them: an event's also names the second. */

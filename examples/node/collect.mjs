@@ -1,12 +1,16 @@
 // Collects from a polling source: its events to stdout as NDJSON, its cursor into a file.
-// A whole host of the contract in wit/source.wit; README.md says how it is run, and what it lacks.
+// With its neighbours a whole host of the contract in wit/source.wit, whose bounds it checks; README.md
+// says how it is run, and what it lacks.
 import fs from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSyncFn } from "synckit";
 import { instantiate } from "./source.mjs";
 
-const CURSOR_BYTES_MAX = 2 << 20, PERSON_ACTS = ["auth", "config", "cursor"];
+const CURSOR_BYTES_MAX = 1_000_000, EVENTS_MAX = 10_000, BODIES_BYTES_MAX = 16 << 20;
+const KIND = /^[a-z][a-z0-9._-]{0,127}$/, LINE = /^\{[^\r\n]*\}$/;
+const PERSON_ACTS = ["auth", "config", "cursor"];
+const FAILURES_MAX = 10, PATIENCE_MS = 86_400_000; // without a batch, if told to catch up
 process.stderr._handle?.setBlocking?.(false); // where nobody reads stderr, events go on
 // Where stdout was closed, Node has opened /dev/null in its place.
 if (fs.fstatSync(1).rdev === fs.statSync("/dev/null").rdev) {
@@ -41,30 +45,36 @@ function fromEnvironment(_, name) {
 
 /** The loop: poll, deliver, wait as told. */
 async function collect(config, cursorFile, untilCaughtUp) {
-  let cursor = readCursor(cursorFile), errors = 0;
+  let cursor = readCursor(cursorFile), errors = 0, failures = 0, waited = 0;
   // Heard between polls: the one in hand is finished first.
   for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => process.exit(0));
   process.on("SIGHUP", () => {}); // a terminal that goes away ends nothing
   for (let ms = 0, batch, error; ; await sleep(ms)) {
     try {
       [batch, error] = [source.poll(config, cursor), null];
+      check(batch);
     } catch ({ payload, message }) {
-      [batch, error] = [null, payload ?? { kind: "protocol", code: "trap", message, notices: [] }];
+      const failed = { kind: "protocol", code: "component_failed", message, notices: [] };
+      [batch, error] = [null, payload ?? failed];
       if (!payload) source = await newSource(); // in what state the old one is, nobody knows
     }
     (batch ?? error).notices.forEach((each) => tell(`${each.level} ${each.code}: ${each.message}`));
     if (batch) {
       deliver(batch, cursorFile, cursor);
-      [cursor, errors] = [batch.cursor, 0];
+      [cursor, errors, failures, waited] = [batch.cursor, 0, 0, 0];
       if (untilCaughtUp && !batch.more) end(0);
       ms = Math.max(batch.more ? 0 : 1000, Math.min(Number(batch.nextPollMs), 86_400_000));
     } else {
-      tell(`${error.kind} error ${error.code}: ${error.message}`);
+      const isFailure = error.kind !== "throttled"; // to be told to wait is none
+      tell(`${error.kind} ${isFailure ? "error" : "info"} ${error.code}: ${error.message}`);
       errors += 1;
-      if (untilCaughtUp && (errors === 10 || PERSON_ACTS.includes(error.kind))) end(1);
+      failures += isFailure;
       ms = 2 ** Math.min(errors, 12) * 250 * (0.8 + 0.4 * Math.random());
-      ms = Math.min(ms, error.kind === "transient" ? 60_000 : 900_000);
+      ms = Math.min(ms, ["transient", "throttled"].includes(error.kind) ? 60_000 : 900_000);
       ms = Math.max(ms, Math.min(Number(error.retryAfterMs ?? 0), 900_000));
+      waited += ms;
+      const isHopeless = PERSON_ACTS.includes(error.kind) || failures === FAILURES_MAX;
+      if (untilCaughtUp && (isHopeless || waited >= PATIENCE_MS)) end(1);
     }
   }
 }
@@ -83,10 +93,25 @@ function readCursor(path) {
   }
 }
 
+/** What is not within the contract's bounds is an error, and nothing of it is delivered. */
+function check({ cursor, events }) {
+  const isWithin = (text, max) => text.length > 0 && Buffer.byteLength(text) <= max;
+  const bytes = events.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0);
+  if (!isWithin(cursor, CURSOR_BYTES_MAX)) {
+    throw new Error(`the cursor is not of 1 to ${CURSOR_BYTES_MAX} bytes`);
+  }
+  if (events.length > EVENTS_MAX || (events.length > 1 && bytes > BODIES_BYTES_MAX)) {
+    throw new Error(`more than ${EVENTS_MAX} events, or ${BODIES_BYTES_MAX} bytes of several`);
+  }
+  for (const { id, kind, body } of events) {
+    if (!isWithin(id, 4096)) throw new Error("the id of an event is not of 1 to 4096 bytes");
+    if (!KIND.test(kind)) throw new Error("an event has no kind of the contract");
+    if (!LINE.test(body)) throw new Error("an event is no object on one line");
+  }
+}
+
 /** Events first, then the cursor takes its place: a crash repeats a page, and loses nothing. */
 function deliver(batch, cursorFile, last) {
-  const bytes = Buffer.byteLength(batch.cursor);
-  if (!bytes || bytes > CURSOR_BYTES_MAX) end(1, `the component gave a cursor of ${bytes} bytes`);
   if (readCursor(cursorFile) !== last) {
     end(1, `${cursorFile}: it was changed meanwhile; run one collector for each cursor file`);
   }

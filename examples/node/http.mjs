@@ -6,22 +6,23 @@ import https from "node:https";
 import { gunzipSync } from "node:zlib";
 import { runAsWorker } from "synckit";
 const BODY_BYTES_MAX = 16 << 20, MS_MAX = 30_000;
+const HEADERS_MAX = 256, HEADER_BYTES_MAX = 64 << 10; // of a response
+const METHOD = /^(?!(CONNECT|TRACE|TRACK)$)[A-Z]+$/; // these would tell what others have added
+const TRANSPORT = new RegExp("^(accept-encoding|connection|content-length|expect|host|keep-alive|te" +
+  "|trailer|transfer-encoding|upgrade|proxy-.*)$", "i");
 const FAILURES = { ENOTFOUND: "dns", EAI_AGAIN: "dns", ECONNREFUSED: "connect", EPROTO: "tls",
   EHOSTUNREACH: "connect", ENETUNREACH: "connect", ETIMEDOUT: "connect", ABORT_ERR: "timeout",
-  ERR_BUFFER_TOO_LARGE: "too-large" };
+  ERR_BUFFER_TOO_LARGE: "too-large", HPE_HEADER_OVERFLOW: "too-large" };
 
 // One exchange with an allowed origin: no redirect, no second try. Throws an http-error.
 runAsWorker(async ({ method, url, headers, body, timeoutMs }, allow) => {
   const target = URL.canParse(url) ? new URL(url) : { origin: "what is no URL" }, { origin } = target;
-  if (!allow.has(origin) || target.username || headers.some(({ name }) => /^host$/i.test(name))) {
-    throw { tag: "denied", val: `${origin} is not in \`allow\`, or \`Host\` is set` };
-  }
-  if (/^(CONNECT|TRACE|TRACK)$/i.test(method)) { // would tell what others have added
-    throw { tag: "denied", val: `the method ${method} is not one that may be used` };
-  }
+  const why = refusal(target, allow, { method, url, headers, body });
+  if (why) throw { tag: "denied", val: why };
   const signal = AbortSignal.timeout(Math.min(timeoutMs ?? MS_MAX, MS_MAX));
   try {
-    const request = (target.protocol === "https:" ? https : http).request(target, { method, signal });
+    const { request: open } = target.protocol === "https:" ? https : http;
+    const request = open(target, { method, signal, maxHeaderSize: 2 * HEADER_BYTES_MAX });
     request.setHeader("accept-encoding", "gzip");
     headers.forEach(({ name, value }) => request.appendHeader(name, value));
     request.end(body);
@@ -35,8 +36,13 @@ runAsWorker(async ({ method, url, headers, body, timeoutMs }, allow) => {
     if (length && /^(x-)?gzip$/i.test(response.headers["content-encoding"])) {
       whole = gunzipSync(whole, { maxOutputLength: BODY_BYTES_MAX });
     }
+    const { rawHeaders: raw } = response;
+    if (raw.length > 2 * HEADERS_MAX || raw.join("").length > HEADER_BYTES_MAX) {
+      throw { code: "HPE_HEADER_OVERFLOW" };
+    }
+    const text = (value) => Buffer.from(value, "latin1").toString(); // each byte was a letter
     const received = Object.entries(response.headersDistinct).flatMap(
-      ([name, values]) => values.map((value) => ({ name, value })));
+      ([name, values]) => values.map((value) => ({ name, value: text(value) })));
     return { status: response.statusCode, headers: received, body: whole };
   } catch (error) {
     // Not the text, which may repeat a header.
@@ -45,3 +51,17 @@ runAsWorker(async ({ method, url, headers, body, timeoutMs }, allow) => {
     throw { tag, val: `${origin}: ${name}` };
   }
 });
+
+/** Why a request may not be sent, if so. */
+function refusal({ origin, username }, allow, { method, url, headers, body }) {
+  const size = headers.reduce((sum, { name, value }) => sum + Buffer.byteLength(name + value), 0);
+  if (!allow.has(origin) || username) return `${origin} is not in \`allow\``;
+  if (!METHOD.test(method)) return `the method ${method} is not one that may be used`;
+  if (headers.some(({ name }) => TRANSPORT.test(name))) {
+    return "a header belongs to the transport: leave it to the host";
+  }
+  if (headers.length > 64 || size > 64 << 10) return "more than 64 headers, or 64 KiB of them";
+  if (url.length > 16 << 10 || body.length > 4 << 20) {
+    return "a URL of more than 16 KiB, or a body of more than 4 MiB";
+  }
+}

@@ -13,7 +13,7 @@ export async function instantiate(folder, send) {
   const getRandomU64 = () => randomBytes(8).readBigUInt64LE();
   const now = () => ({ seconds: BigInt(Math.floor(Date.now() / 1000)), nanoseconds: 0 });
   const exports = await component.instantiate(compile, { // these names come without their versions
-    "pipeline:source/http": { send },
+    "polling-source:contract/http": { send },
     "wasi:clocks/wall-clock": { now },
     "wasi:random/random": { getRandomBytes: (count) => randomBytes(Number(count)), getRandomU64 },
   });

@@ -1,20 +1,18 @@
 """Collects from a polling source: its events to stdout as NDJSON, its cursor into a file."""
-# A whole host of the contract in wit/source.wit; README.md says how it is run, and what it lacks.
-import contextlib, gzip, io, json, os, queue, random, re, secrets, select, signal, stat, sys, time, zlib
+# With exchange.py a whole host of the contract in wit/source.wit, whose bounds it checks; README.md
+# says how it is run, and what it lacks.
+import contextlib, json, os, queue, random, re, secrets, select, signal, stat, sys, time
 from pathlib import Path
-from urllib3 import HTTPHeaderDict, PoolManager, connection, exceptions as http, util
 from wasmtime import Config, Engine, Store
-from wasmtime.component import Component, Linker, Record, Variant
+from wasmtime.component import Component, Linker
+from exchange import Made, send
 
-CURSOR_BYTES_MAX, MEMORY_BYTES_MAX = 2 << 20, 64 << 20
+CURSOR_BYTES_MAX, EVENTS_MAX, BODIES_BYTES_MAX, ID_BYTES_MAX = 1_000_000, 10_000, 16 << 20, 4096
+KIND, LINE = re.compile(r"[a-z][a-z0-9._-]{0,127}"), re.compile(r"\{[^\r\n]*\}")
+MEMORY_BYTES_MAX = 64 << 20
 INSTRUCTIONS_MAX = 10**10  # of a call: seconds of computing; waiting for a response is free
-BODY_BYTES_MAX = 4 << 20  # of a response; each byte takes 85 on its way through this binding
+FAILURES_MAX, PATIENCE_SECS = 10, 86400  # without a batch, if told to catch up
 LINE_BYTES_MAX = 4096  # of stderr: a pipe that is ready takes as much at once
-FAILURES = {http.NameResolutionError: "dns", http.NewConnectionError: "connect",
-    http.ConnectTimeoutError: "connect", http.SSLError: "tls", http.ReadTimeoutError: "timeout"}
-POOL = PoolManager(retries=False)
-Expired = type("Expired", (BaseException,), {})  # an OSError would send urllib3 to another address
-Made = type("Made", (Record,), {"__init__": lambda self, **fields: vars(self).update(fields)})
 
 def main(path="", *flags):
     while (spare := os.open(os.devnull, os.O_RDWR)) < 3:
@@ -43,33 +41,39 @@ def main(path="", *flags):
 
 def collect(call, new_instance, config, cursor_file, until_caught_up):
     """The loop: poll, deliver, wait as told."""
-    cursor, stop, errors, secs, done = read_cursor(cursor_file), queue.SimpleQueue(), 0, 0, False
+    cursor, stop, secs, done = read_cursor(cursor_file), queue.SimpleQueue(), 0, False
+    errors, failures, waited = 0, 0, 0  # since the last batch; to be told to wait is no failure
     for number in (signal.SIGINT, signal.SIGTERM):  # the second one does not wait for the poll
         signal.signal(number, lambda number, _: stop.put(number) if stop.empty() else os._exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that goes away ends nothing
-    signal.signal(signal.SIGALRM, expire)
     while not done:
         with contextlib.suppress(queue.Empty):  # (an Event could lock up in a signal's handler)
             return stop.get(timeout=secs)
         try:
             found = call("poll", config, cursor).payload  # a batch, or a poll-error
+            if hasattr(found, "cursor"):
+                check(found)
         except Exception as trap:
             call = new_instance()  # in what state the old one is, nobody knows
             reason = str(trap).split("Caused by:")[-1].strip()  # without wasmtime's backtrace
-            found = Made(kind="protocol", code="trap", message=reason, notices=[])
+            found = Made(kind="protocol", code="component_failed", message=reason, notices=[])
         tell(*(f"{each.level} {each.code}: {each.message}" for each in found.notices))
         if hasattr(found, "cursor"):
             deliver(found, cursor_file, cursor)
-            cursor, errors, done = found.cursor, 0, until_caught_up and not found.more
+            cursor, done = found.cursor, until_caught_up and not found.more
+            errors, failures, waited = 0, 0, 0
             secs = max(min(getattr(found, "next-poll-ms") / 1000, 86400), 0 if found.more else 1)
         else:
-            tell(f"{found.kind} error {found.code}: {found.message}")
-            errors += 1
-            if until_caught_up and (errors == 10 or found.kind in ("auth", "config", "cursor")):
-                end(1)
+            is_failure = found.kind != "throttled"
+            tell(f"{found.kind} {'error' if is_failure else 'info'} {found.code}: {found.message}")
+            errors, failures = errors + 1, failures + is_failure
             secs = 2 ** min(errors, 12) / 4 * random.uniform(0.8, 1.2)
-            secs = min(secs, 60 if found.kind == "transient" else 900)
+            secs = min(secs, 60 if found.kind in ("transient", "throttled") else 900)
             secs = max(secs, min((getattr(found, "retry-after-ms", 0) or 0) / 1000, 900))
+            waited += secs
+            is_hopeless = found.kind in ("auth", "config", "cursor") or failures == FAILURES_MAX
+            if until_caught_up and (is_hopeless or waited >= PATIENCE_SECS):
+                end(1)
 
 def read_cursor(path):
     """None before the very first poll. What is there but unreadable is never begun anew."""
@@ -85,10 +89,24 @@ def read_cursor(path):
     except (OSError, ValueError) as error:
         end(1, f"{path}: {error}; put a good copy back, or remove it to begin anew at `start`")
 
+def check(batch):
+    """What is not within the contract's bounds is an error, and nothing of it is delivered."""
+    size = lambda text: len(text.encode())
+    bodies = [size(event.body) for event in batch.events]
+    if not 0 < size(batch.cursor) <= CURSOR_BYTES_MAX:
+        raise ValueError(f"the cursor is not of 1 to {CURSOR_BYTES_MAX} bytes")
+    if len(bodies) > EVENTS_MAX or len(bodies) > 1 and sum(bodies) > BODIES_BYTES_MAX:
+        raise ValueError(f"more than {EVENTS_MAX} events, or {BODIES_BYTES_MAX} bytes of several")
+    for event in batch.events:
+        if not 0 < size(event.id) <= ID_BYTES_MAX:
+            raise ValueError(f"the id of an event is not of 1 to {ID_BYTES_MAX} bytes")
+        if not KIND.fullmatch(event.kind):
+            raise ValueError("an event has no kind of the contract")
+        if not LINE.fullmatch(event.body):
+            raise ValueError("an event is no object on one line")
+
 def deliver(batch, cursor_file, last):
     """Events first, then the cursor takes its place: a crash repeats a page, and loses nothing."""
-    if not 0 < (length := len(batch.cursor.encode())) <= CURSOR_BYTES_MAX:
-        end(1, f"the component gave a cursor of {length} bytes: 1 to {CURSOR_BYTES_MAX} are allowed")
     if read_cursor(cursor_file) != last:
         end(1, f"{cursor_file}: it was changed meanwhile; run one collector for each cursor file")
     try:
@@ -124,7 +142,7 @@ def instantiate(path, allow):
     store.set_fuel(INSTRUCTIONS_MAX)
     now = lambda _: Made(**dict(zip(("seconds", "nanoseconds"), divmod(time.time_ns(), 10**9))))
     for interface, name, function in (
-        ("pipeline:source/http@0.1.0", "send", lambda _, request: send(request, allow)),
+        ("polling-source:contract/http@0.2.0", "send", lambda _, request: send(request, allow)),
         ("wasi:clocks/wall-clock@0.2.12", "now", now),
         ("wasi:random/random@0.2.12", "get-random-bytes", lambda _, count: os.urandom(count)),
         ("wasi:random/random@0.2.12", "get-random-u64", lambda _: secrets.randbits(64)),
@@ -132,53 +150,11 @@ def instantiate(path, allow):
         with linker.root() as root, root.add_instance(interface) as provided:
             provided.add_func(name, function)
     instance = linker.instantiate(store, component)
-    exports = component.get_export_index("pipeline:source/source@0.1.0")
+    exports = component.get_export_index("polling-source:contract/source@0.2.0")
     def call(name, *args):
         store.set_fuel(INSTRUCTIONS_MAX)
         return instance.get_func(store, component.get_export_index(name, exports))(store, *args)
     return call
-
-def send(request, allow):
-    """One exchange with an allowed origin: no redirect, no second try, no proxy."""
-    url, names = util.parse_url(request.url), {header.name.lower() for header in request.headers}
-    if f"{url.scheme}://{url.netloc}" not in allow or "host" in names:
-        return Variant("denied", f"{url.scheme}://{url.netloc} is not in `allow`, or `Host` is set")
-    if request.method.upper() in ("CONNECT", "TRACE", "TRACK"):  # would tell what others have added
-        return Variant("denied", f"the method {request.method} is not one that may be used")
-    secs = min(getattr(request, "timeout-ms") or 30_000, 30_000) / 1000
-    headers = [("accept-encoding", "gzip"), *((each.name, each.value) for each in request.headers)]
-    body = b""
-    try:
-        signal.setitimer(signal.ITIMER_REAL, secs, 1)  # for all of the exchange, however it dawdles
-        with POOL.request(request.method, request.url, headers=HTTPHeaderDict(headers),
-                          body=request.body or None, redirect=False, preload_content=False) as reply:
-            while len(body) <= BODY_BYTES_MAX and (piece := reply.read1(64 << 10, False)):
-                body += piece
-        coding = reply.headers.get("content-encoding", "").lower()
-        if coding in ("gzip", "x-gzip") and 0 < len(body) <= BODY_BYTES_MAX:
-            body = gzip.open(io.BytesIO(body)).read(BODY_BYTES_MAX + 1)  # urllib3 takes cut ones
-    except Expired:
-        return Variant("timeout", f"{url.netloc}: no whole response within {secs} s")
-    except (http.HTTPError, OSError, EOFError, ValueError, zlib.error) as error:
-        # Told by name: its text may repeat a header.
-        return Variant(FAILURES.get(type(error), "other"), f"{url.netloc}: {type(error).__name__}")
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    if len(body) > BODY_BYTES_MAX:
-        return Variant("too-large", f"more than {BODY_BYTES_MAX} bytes")
-    headers = [Made(name=name, value=value) for name, value in reply.headers.items()]
-    return Made(status=reply.status, headers=headers, body=body)
-
-def expire(number, frame):
-    raise Expired
-
-class Response(connection.HTTPConnection.response_class):
-    """Passes over every interim answer, as Python's own does over 100 alone."""
-    def _read_status(self):
-        version, status, reason = super()._read_status()
-        return version, 100 if 102 <= status < 200 else status, reason
-
-connection.HTTPConnection.response_class = Response
 
 def tell(*lines):
     """As far as there is room: where nobody reads stderr, events go on."""

@@ -77,7 +77,7 @@ class World {
 
   imports() {
     return {
-      "pipeline:source/http": { send: (request) => this.send(request) },
+      "polling-source:contract/http": { send: (request) => this.send(request) },
       "wasi:clocks/wall-clock": { now: () => this.now() },
       "wasi:random/random": { getRandomBytes: (length) => this.randomBytes(Number(length)) },
     };

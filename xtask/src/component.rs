@@ -32,7 +32,7 @@ pub(crate) const FEED: Part<'static> = Part::library("feed-source");
 
 /// What the scenarios for hosts run.
 pub(crate) const PROBE: Part<'static> = Part::library("probe-source");
-const SIZE_MAX: usize = 270 * 1000;
+const SIZE_MAX: usize = 280 * 1000;
 /// What has to be inlined for speed says so. By its own measure the compiler inlines much more and
 /// unrolls loops, and the component is a third larger and no faster.
 const COPY_LESS: &str = "-Cllvm-args=--inline-threshold=75 --unroll-threshold=0";
@@ -90,7 +90,7 @@ pub(crate) fn build_scripted() -> Result<()> {
 /// Builds a source below `dir`, checks it, and gives its bytes.
 pub(crate) fn compile_source(source: Part<'_>, dir: &Path) -> Result<Vec<u8>> {
     let wasm = compile(source, dir)?;
-    imports::check(&wasm, "wit/imports.txt")?;
+    imports::check_within(&wasm, "wit/imports.txt")?;
     ensure!(
         wasm.len() <= SIZE_MAX,
         "the component has {} bytes: {SIZE_MAX} are allowed",

@@ -11,9 +11,7 @@ use crate::cargo::workspace;
 
 /// Fails unless a component imports what a list of the workspace says, to the byte.
 pub(crate) fn check(wasm: &[u8], list: &str) -> Result<()> {
-    let path = workspace().join(list);
-    let listed =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let listed = read(list)?;
     let mut imports = names(wasm)?;
     imports.sort();
     let imports = imports.join("\n") + "\n";
@@ -22,6 +20,28 @@ pub(crate) fn check(wasm: &[u8], list: &str) -> Result<()> {
         "the component's imports are not those of {list}\nlisted:\n{listed}built:\n{imports}"
     );
     Ok(())
+}
+
+/// Fails if a source imports what a list of the workspace does not have. It may do with less.
+pub(crate) fn check_within(wasm: &[u8], list: &str) -> Result<()> {
+    let beyond = beyond(wasm, &read(list)?)?;
+    ensure!(
+        beyond.is_empty(),
+        "the component imports what {list} does not have: {}",
+        beyond.join(", ")
+    );
+    Ok(())
+}
+
+/// What a component imports that is on no line of a list.
+fn beyond(wasm: &[u8], listed: &str) -> Result<Vec<String>> {
+    let is_beyond = |name: &String| !listed.lines().any(|line| line == name);
+    Ok(names(wasm)?.into_iter().filter(is_beyond).collect())
+}
+
+fn read(list: &str) -> Result<String> {
+    let path = workspace().join(list);
+    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// The full names of what a component imports.
@@ -106,7 +126,33 @@ fn top_level(wasm: &[u8]) -> Result<Vec<Payload<'_>>> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use wasm_encoder::{ComponentTypeRef, ComponentTypeSection, InstanceType};
+
     use super::*;
+
+    /// A component that imports interfaces of these names, without a function.
+    fn importing(names: &[&str]) -> Vec<u8> {
+        let (mut types, mut imports) = (ComponentTypeSection::new(), ComponentImportSection::new());
+        types.instance(&InstanceType::new());
+        for name in names {
+            imports.import(*name, ComponentTypeRef::Instance(0));
+        }
+        let mut component = Component::new();
+        component.section(&types).section(&imports);
+        component.finish()
+    }
+
+    #[test]
+    fn a_source_may_import_less_than_is_listed_and_nothing_else() {
+        let beyond = |names: &[&str]| beyond(&importing(names), "a:b/c@0.2.0\nd:e/f@0.2.0\n");
+        for within in [&[][..], &["d:e/f@0.2.0"], &["d:e/f@0.2.0", "a:b/c@0.2.0"]] {
+            assert_eq!(beyond(within).unwrap(), [""; 0]);
+        }
+        let others = ["a:b/c@0.2.0", "a:b/c@0.2.1", "g:h/i@0.2.0"];
+        assert_eq!(beyond(&others).unwrap(), others[1..]);
+    }
 
     #[test]
     fn imports_of_wasi_0_2_alone_are_renamed() {
@@ -115,7 +161,7 @@ mod tests {
             ("wasi:io/poll@0.2.12", "wasi:io/poll@0.2.0"),
             ("wasi:http/types@0.3.0", "wasi:http/types@0.3.0"),
             ("wasi:http/types@0.3.0-rc-2026", "wasi:http/types@0.3.0-rc-2026"),
-            ("pipeline:source/http@0.2.6", "pipeline:source/http@0.2.6"),
+            ("polling-source:contract/http@0.2.6", "polling-source:contract/http@0.2.6"),
         ] {
             assert_eq!(oldest_name(name), renamed);
         }

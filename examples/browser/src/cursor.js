@@ -48,8 +48,11 @@ function seen(base64) {
   return count === 1 ? '1 row' : `${count} rows`;
 }
 
-/** What a poll did to the cursor: what matters and changed first, all else folded. */
-export function cursorChange(before, after) {
+/**
+ * What a poll did to the cursor: what matters and changed first, all else folded. `words` is what the
+ * component says of the one after, or null.
+ */
+export function cursorChange(before, after, words) {
   const [old, now] = [membersOf(before), membersOf(after)];
   const members = changesOf(old, now);
   const counts = ({ path, isChanged }) => path === 'watermark' || (isChanged && path in MEANINGS);
@@ -58,6 +61,7 @@ export function cursorChange(before, after) {
     'div',
     { id: 'cursor-change' },
     members.length === 0 ? element('p', {}, 'There is none yet.') : null,
+    words === null ? null : inWords(words),
     members.some(counts) ? change(members.filter(counts), before !== null) : null,
     others.length > 0
       ? folded(`${others.length} more members`, () => change(others, before !== null))
@@ -74,6 +78,16 @@ export function cursorChange(before, after) {
         ),
   );
 }
+
+/** The component's own words, which every host can show. */
+const inWords = (words) =>
+  element(
+    'dl',
+    { class: 'facts', 'aria-label': 'The cursor in words' },
+    words.map(([name, value]) =>
+      element('div', { data: { word: name } }, element('dt', {}, name), element('dd', {}, value)),
+    ),
+  );
 
 /** A pass that has ended is one change, not one for each of its members. */
 function changesOf(old, now) {

@@ -72,7 +72,13 @@ function oneEvent(event, index, shown, forms) {
       element(
         'div',
         {},
-        element('p', { class: 'line' }, 'id ', element('code', {}, event.id)),
+        element('p', { class: 'line' }, 'id ', element('code', { data: { part: 'id' } }, event.id)),
+        element(
+          'p',
+          { class: 'line' },
+          'kind ',
+          element('code', { data: { part: 'event-kind' } }, event.kind),
+        ),
         element(
           'div',
           { class: shown.length > 1 ? 'forms' : 'form' },

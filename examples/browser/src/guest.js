@@ -11,7 +11,7 @@ const BYTES = {
   'source.core3.wasm': core3,
 };
 const compiled = new Map();
-const SOURCE = 'pipeline:source/source@0.1.0';
+const SOURCE = 'polling-source:contract/source@0.2.0';
 
 /** What describe and validate are promised not to use. */
 const NO_HOST = {
@@ -55,7 +55,7 @@ export class Guest {
 
   #imports() {
     return {
-      'pipeline:source/http': { send: (request) => this.#host.send(request) },
+      'polling-source:contract/http': { send: (request) => this.#host.send(request) },
       'wasi:clocks/wall-clock': {
         now: () => {
           const millis = this.#host.now();

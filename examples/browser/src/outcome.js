@@ -5,6 +5,7 @@ import { duration, ofNanos } from './moment.js';
 
 const REMEDIES = {
   transient: 'It may pass by itself: the host waits and polls again.',
+  throttled: 'The API is healthy and asks for patience. No failure: the host waits and polls again.',
   auth: 'The API refuses the credentials, or what they may do. A person must act.',
   config: 'The configuration cannot be used, or the host denied the request. A person must act.',
   cursor: 'The cursor is at fault. A person must decide; going on would be a guess.',
@@ -14,7 +15,7 @@ const REMEDIES = {
 /** One line on an outcome, for the status, the heading and the history. */
 export function inBrief({ ok, error, trap }) {
   if (trap !== undefined) return 'the component broke off';
-  if (error) return `error ${error.kind}: ${error.code}`;
+  if (error) return `${isFailure(error) ? `error ${error.kind}` : error.kind}: ${error.code}`;
   if (!('events' in ok)) return 'the check passed';
   const dropped = ok.stats.duplicates;
   return (
@@ -23,6 +24,8 @@ export function inBrief({ ok, error, trap }) {
     `; ${ok.more ? 'more to come' : 'caught up'}`
   );
 }
+
+const isFailure = ({ kind }) => kind !== 'throttled';
 
 /** `1 row`, `2 rows` */
 export const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
@@ -56,7 +59,7 @@ export function outcomeFacts(outcome) {
 function errorFacts(error) {
   return element(
     'div',
-    { class: 'callout bad' },
+    { class: isFailure(error) ? 'callout bad' : 'callout' },
     element(
       'p',
       {},
@@ -108,9 +111,16 @@ function facts(given) {
         'next-poll-ms',
         `${given.nextPollMs}${given.more ? '' : ` (${duration(given.nextPollMs)})`}`,
       ],
-      ['progress.complete-until', ofNanos(given.progress.completeUntil)],
-      ['progress.target', ofNanos(given.progress.target)],
     );
+    const { progress } = given;
+    if (progress === undefined) shown.push(['progress', 'none: its position is no time']);
+    else {
+      shown.push(
+        ['progress.complete-until', ofNanos(progress.completeUntil)],
+        ['progress.target', ofNanos(progress.target)],
+        ['progress.newest', progress.newest === undefined ? 'none' : ofNanos(progress.newest)],
+      );
+    }
   }
   if ('clockOffsetMs' in given || 'newest' in given) {
     const { newest, clockOffsetMs } = given;
@@ -128,12 +138,14 @@ function facts(given) {
         counted(stats.duplicates, 'duplicate'),
       ].join(', '),
     ],
+    ['counters', stats.counters.map(({ name, value }) => `${name} ${value}`).join(', ') || 'none'],
     ['bytes', `${stats.sentBytes} sent, ${stats.receivedBytes} received`],
     [
       'quota',
       quota === undefined
         ? 'not told'
-        : `${quota.remaining} left, filled up in ${duration(quota.resetMs)}`,
+        : `${quota.remaining}${quota.limit === undefined ? '' : ` of ${quota.limit}`} left, ` +
+          `filled up in ${duration(quota.resetMs)}`,
     ],
   );
   return shown.map(([name, text]) =>

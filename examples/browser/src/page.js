@@ -85,6 +85,7 @@ async function made(name, config, now) {
     start: startMillis(),
     format: format(),
     keptToken: state.token,
+    words: name === 'poll' && given.outcome.ok ? await inWords(given.outcome.ok.cursor) : null,
     forms: name === 'poll' && given.outcome.ok ? await forms(cursor, now, given.outcome.ok) : null,
   };
   state.token = given.exchanges.map(tokenIn).findLast((token) => token !== null) ?? state.token;
@@ -101,6 +102,9 @@ async function made(name, config, now) {
   const { top, bottom } = byId('result-title').getBoundingClientRect();
   if (top < 0 || bottom > window.innerHeight - BAR_PX) byId('result').scrollIntoView();
 }
+
+/** A cursor as the component explains it. */
+const inWords = async (cursor) => (await guest.call('explainCursor', [cursor])).ok ?? null;
 
 /** The events of the same poll in each form. */
 async function forms(cursor, now, batch) {

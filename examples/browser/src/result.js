@@ -35,7 +35,7 @@ export async function showResult(call) {
         : element('p', { id: 'requests' }, 'Nothing.'),
       true,
     ),
-    isPoll ? part(cursorTitle(cursor, after), cursorChange(cursor, after), true) : null,
+    isPoll ? part(cursorTitle(cursor, after), cursorChange(cursor, after, call.words), true) : null,
   );
 }
 
@@ -78,7 +78,7 @@ function picture({ outcome, exchanges, scene, cursor, start, forms }) {
     asked: windowOf(exchanges),
     rows,
     before: before ?? start,
-    after: batch ? millisOf(ofNanos(batch.progress.completeUntil)) : before,
+    after: batch?.progress ? millisOf(ofNanos(batch.progress.completeUntil)) : before,
   });
 }
 

@@ -5,12 +5,12 @@ wit_bindgen::generate!({
     path: "../../wit",
     generate_all,
     inline: "
-        package pipeline:command@0.1.0;
+        package polling-source:command;
 
         world driver {
-            import pipeline:source/source@0.1.0;
+            import polling-source:contract/source@0.2.0;
         }
     ",
 });
 
-pub(crate) use pipeline::source::source::*;
+pub(crate) use polling_source::contract::source::*;

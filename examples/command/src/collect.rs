@@ -1,13 +1,14 @@
 //! The loop: poll, write, store the cursor, wait.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use source_contract::error_kind;
-use source_contract::wait::{self, Backoff, Pace, Polled};
+use source_contract::wait::{self, Backoff, PATIENCE, Pace, Polled};
 
 use crate::batch;
-use crate::bindings::{Batch, ErrorKind, PollError, Stats};
+use crate::bindings::{Batch, Counter, ErrorKind, PollError, Stats};
 use crate::log::Log;
 use crate::source::Source;
 use crate::state::State;
@@ -43,11 +44,20 @@ enum Undelivered {
 #[derive(Default)]
 struct Run {
     cursor: Option<String>,
-    /// Failed polls, and failed deliveries, in a row.
+    /// Polls without a batch, and failed deliveries, in a row.
     polls: Backoff,
     deliveries: Backoff,
+    /// Polls without a batch that failed; to be told to wait is no failure.
+    failures: u32,
+    /// How long they were waited after.
+    waited: Duration,
     pace: Pace,
+    /// What the source alone counts, since the last batch.
+    counters: Counters,
 }
+
+/// Sums by the names of their counters.
+pub(crate) type Counters = BTreeMap<String, u64>;
 
 impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
     /// Collects until the end. Whether all went well.
@@ -85,7 +95,7 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
     fn step(&mut self, run: &mut Run) -> Result<Duration, End> {
         let (batch, lines) = match self.poll(run.cursor.as_deref()) {
             Ok(polled) => polled,
-            Err(error) => return self.failed(&error, run),
+            Err(error) => return self.without_batch(&error, run),
         };
         if let Err(why) = self.give_out(&batch, &lines) {
             return self.undelivered(why, &mut run.deliveries);
@@ -97,7 +107,8 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
             self.waits.sleep(wait);
             stored = self.state.prepare(&batch.cursor).and_then(|()| self.state.commit());
         }
-        self.log.batch(&batch);
+        run.count(&batch.stats);
+        self.log.batch(&batch, &run.counters);
         self.log.notices(&batch.notices);
         if self.until_caught_up && !batch.more {
             return Err(End::CaughtUp);
@@ -114,17 +125,16 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
 
     /// One page, and its lines. What breaks the contract is an error of it.
     fn poll(&mut self, cursor: Option<&str>) -> Result<(Batch, Vec<u8>), Box<PollError>> {
-        let batch = self.source.poll(&self.config, cursor)?;
-        let lines = batch::lines(&batch).map_err(|message| PollError {
-            kind: ErrorKind::Protocol,
-            code: error_kind::COMPONENT_FAILED.to_owned(),
-            message,
-            retry_after_ms: None,
-            notices: Vec::new(),
-            stats: Stats { requests: 0, sent_bytes: 0, received_bytes: 0, rows: 0, duplicates: 0 },
-            quota: None,
-        })?;
-        Ok((batch, lines))
+        match self.source.poll(&self.config, cursor) {
+            Ok(batch) => match batch::lines(&batch) {
+                Ok(lines) => Ok((batch, lines)),
+                Err(why) => Err(component_failed(why)),
+            },
+            Err(error) => Err(match batch::check_error(&error) {
+                Ok(()) => error,
+                Err(why) => component_failed(why),
+            }),
+        }
     }
 
     /// Writes the events out, with their cursor ready beside the old one.
@@ -141,23 +151,29 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
         self.output.flush()
     }
 
-    /// Tells of a failed poll. The wait after it, unless waiting is of no use.
-    fn failed(&mut self, error: &PollError, run: &mut Run) -> Result<Duration, End> {
+    /// Tells why there is no batch. The wait after it, unless waiting is of no use.
+    fn without_batch(&mut self, error: &PollError, run: &mut Run) -> Result<Duration, End> {
         self.log.notices(&error.notices);
+        run.count(&error.stats);
         let kind = kind(error.kind);
         let hint = error.retry_after_ms.map(Duration::from_millis);
         let wait = run.polls.next(kind.wait_max(), hint, self.waits.chance());
+        run.waited += wait;
+        run.failures += u32::from(kind.is_failure());
+        let is_last = kind.ends_catching_up(run.failures) || run.waited >= PATIENCE;
         let code = format!("{} {}", kind.name(), self.log.clean(&error.code));
         let message = self.log.clean(&error.message);
-        if self.until_caught_up && kind.ends_catching_up(run.polls.in_a_row()) {
+        if self.until_caught_up && is_last {
             self.log.error(&code, &format!("{message} (ended, position kept)"));
             return Err(End::Failed);
         }
         let message = format!("{message} (next try in {} ms)", wait.as_millis());
         if kind.needs_person() {
             self.log.error(&code, &message);
-        } else {
+        } else if kind.is_failure() {
             self.log.warn(&code, &message);
+        } else {
+            self.log.info(&code, &message);
         }
         Ok(wait)
     }
@@ -183,10 +199,40 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
     }
 }
 
+impl Run {
+    fn count(&mut self, stats: &Stats) {
+        for Counter { name, value } in &stats.counters {
+            let sum = self.counters.entry(name.clone()).or_default();
+            *sum = sum.saturating_add(*value);
+        }
+    }
+}
+
+/// What breaks the contract, as an error of it.
+fn component_failed(message: String) -> Box<PollError> {
+    Box::new(PollError {
+        kind: ErrorKind::Protocol,
+        code: error_kind::COMPONENT_FAILED.to_owned(),
+        message,
+        retry_after_ms: None,
+        notices: Vec::new(),
+        stats: Stats {
+            requests: 0,
+            sent_bytes: 0,
+            received_bytes: 0,
+            rows: 0,
+            duplicates: 0,
+            counters: Vec::new(),
+        },
+        quota: None,
+    })
+}
+
 /// A kind of error, as the rules of all hosts have it.
 fn kind(kind: ErrorKind) -> error_kind::ErrorKind {
     match kind {
         ErrorKind::Transient => error_kind::ErrorKind::Transient,
+        ErrorKind::Throttled => error_kind::ErrorKind::Throttled,
         ErrorKind::Auth => error_kind::ErrorKind::Auth,
         ErrorKind::Config => error_kind::ErrorKind::Config,
         ErrorKind::Cursor => error_kind::ErrorKind::Cursor,

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::bindings::{Batch, Level, Notice};
+use crate::collect::Counters;
 
 /// Where it is told.
 pub(crate) struct Log<W> {
@@ -30,6 +31,10 @@ impl<W: Write> Log<W> {
         self.line("error", code, message);
     }
 
+    pub(crate) fn info(&self, code: &str, message: &str) {
+        self.line("info", code, message);
+    }
+
     pub(crate) fn warn(&self, code: &str, message: &str) {
         self.line("warn", code, message);
     }
@@ -48,17 +53,21 @@ impl<W: Write> Log<W> {
         }
     }
 
-    /// A batch that is delivered, in numbers.
-    pub(crate) fn batch(&self, batch: &Batch) {
+    /// A batch that is delivered, in numbers; those of the source's own if they are not zero.
+    pub(crate) fn batch(&self, batch: &Batch, counters: &Counters) {
         let (events, more) = (batch.events.len(), batch.more);
         let (rows, duplicates) = (batch.stats.rows, batch.stats.duplicates);
         let requests = batch.stats.requests;
-        let complete = rfc3339(batch.progress.complete_until);
-        let told = format!(
-            "events={events} duplicates={duplicates} rows={rows} requests={requests} more={more} \
-             complete_until={complete}"
+        let mut told = format!(
+            "events={events} duplicates={duplicates} rows={rows} requests={requests} more={more}"
         );
-        self.line("info", "batch", &told);
+        if let Some(progress) = &batch.progress {
+            told += &format!(" complete_until={}", rfc3339(progress.complete_until));
+        }
+        for (name, sum) in counters.iter().filter(|(_, sum)| **sum > 0) {
+            told += &format!(" {}={sum}", self.clean(name));
+        }
+        self.info("batch", &told);
     }
 
     fn line(&self, level: &str, code: &str, message: &str) {
@@ -85,6 +94,7 @@ mod tests {
 
     use super::*;
     use crate::batch::tests::batch;
+    use crate::bindings::Progress;
 
     fn told(secrets: &[&str], tell: impl FnOnce(&Log<&mut Vec<u8>>)) -> String {
         let mut lines = Vec::new();
@@ -138,12 +148,19 @@ mod tests {
     #[test]
     fn a_batch_is_told_in_numbers() {
         let mut batch = batch("c", &["{}"]);
-        batch.progress.complete_until = 1_700_000_000_123_456_789;
-        let line = told(&[], |log| log.batch(&batch));
-        let wanted = "info batch: events=1 duplicates=0 rows=0 requests=1 more=true \
-                      complete_until=2023-11-14T22:13:20Z\n";
-        assert_eq!(line, wanted);
-        batch.progress.complete_until = u64::MAX;
-        assert!(told(&[], |log| log.batch(&batch)).contains("complete_until=2554-"));
+        let line = |batch: &Batch, counters: &Counters| told(&[], |log| log.batch(batch, counters));
+        // Not every position is a time.
+        let wanted = "info batch: events=1 duplicates=0 rows=0 requests=1 more=true";
+        assert_eq!(line(&batch, &Counters::new()), format!("{wanted}\n"));
+        let until =
+            |complete_until| Some(Progress { complete_until, target: u64::MAX, newest: None });
+        batch.progress = until(1_700_000_000_123_456_789);
+        let counters = [("odd", 2), ("none", 0), ("more", 1)].map(|(name, n)| (name.into(), n));
+        assert_eq!(
+            line(&batch, &counters.into()),
+            format!("{wanted} complete_until=2023-11-14T22:13:20Z more=1 odd=2\n")
+        );
+        batch.progress = until(u64::MAX);
+        assert!(line(&batch, &Counters::new()).contains("complete_until=2554-"));
     }
 }

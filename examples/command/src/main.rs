@@ -1,4 +1,4 @@
-//! Drives a polling source, any of the contract `pipeline:source`, as a WASI command.
+//! Drives a polling source, any of the contract `polling-source:contract`, as a WASI command.
 //!
 //! Composed with a source and an adapter for its HTTP, it is a whole collector for any WASI command
 //! runtime: configuration from a file or the environment, the cursor in a directory that the runtime

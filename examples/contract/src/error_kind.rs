@@ -47,9 +47,9 @@ impl ErrorKind {
         self != Self::Throttled
     }
 
-    /// Whether one that is only to catch up ends after so many errors in a row, this the last.
-    pub fn ends_catching_up(self, errors_in_a_row: u32) -> bool {
-        self.needs_person() || errors_in_a_row >= ERRORS_MAX
+    /// Whether one that is only to catch up ends after so many failures in a row, this the last.
+    pub fn ends_catching_up(self, failures_in_a_row: u32) -> bool {
+        self.needs_person() || self.is_failure() && failures_in_a_row >= FAILURES_MAX
     }
 
     /// The longest wait after it, the API's own wish aside.
@@ -65,19 +65,20 @@ impl ErrorKind {
 /// or gave what is no batch of the contract.
 pub const COMPONENT_FAILED: &str = "component_failed";
 /// Transient and protocol errors in a row that end a source which is only to catch up.
-const ERRORS_MAX: u32 = 10;
+const FAILURES_MAX: u32 = 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn catching_up_ends_at_what_a_person_must_mend_and_at_the_tenth_error() {
+    fn catching_up_ends_at_what_a_person_must_mend_and_at_the_tenth_failure() {
         for kind in [ErrorKind::Auth, ErrorKind::Config, ErrorKind::Cursor] {
             assert!(kind.ends_catching_up(1), "{kind:?}");
         }
-        for kind in [ErrorKind::Transient, ErrorKind::Throttled, ErrorKind::Protocol] {
+        for kind in [ErrorKind::Transient, ErrorKind::Protocol] {
             assert!(!kind.ends_catching_up(9) && kind.ends_catching_up(10), "{kind:?}");
         }
+        assert!(!ErrorKind::Throttled.ends_catching_up(u32::MAX));
     }
 }

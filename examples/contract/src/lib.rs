@@ -12,6 +12,7 @@
 //! secret_key    which keys of a configuration have secrets for values
 //! fault         what is wrong with a configuration, and what to do about it
 //! request       what a source may send: method, headers, how long a URL may be
+//! response      the head of a reply: how much of it there may be
 //! body          the body of a reply: its gzip undone, within a bound
 //! batch         whether a batch is one of the contract
 //! kind          whether the kind of an event is
@@ -36,6 +37,7 @@ pub mod kind;
 pub mod printable;
 pub mod redact;
 pub mod request;
+pub mod response;
 pub mod schema;
 pub mod secret_key;
 pub mod wait;

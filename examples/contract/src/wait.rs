@@ -82,6 +82,9 @@ fn after_batch(more: bool, moved: bool, empty_in_a_row: u32, next_poll_ms: u64) 
 pub const SHORT_MAX: Duration = Duration::from_mins(1);
 /// The longest wait that an API is given: a longer wish is a mistake, or a trap.
 pub const HINT_MAX: Duration = Duration::from_mins(15);
+/// How long one that is only to catch up goes without a batch: quotas commonly fill up again within a day, and
+/// an API that only ever asks for patience must not keep it for ever.
+pub const PATIENCE: Duration = Duration::from_hours(24);
 const FIRST: Duration = Duration::from_millis(500);
 /// The width of the jitter, as a part of the wait.
 const JITTER: f64 = 0.4;

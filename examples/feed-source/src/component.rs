@@ -7,12 +7,12 @@ mod bindings {
     export!(Component);
 }
 
-use bindings::exports::pipeline::source::source as wit;
-use bindings::pipeline::source::http;
+use bindings::exports::polling_source::contract::source as wit;
+use bindings::polling_source::contract::http;
 use bindings::wasi::{clocks::wall_clock, random::random};
 
 use crate::config::{Config, Fault, SCHEMA};
-use crate::feed::{self, Failure, Kind, Reply, Request};
+use crate::feed::{self, Failure, KIND, Kind, Notice, Quota, Reply, Request};
 
 struct Component;
 
@@ -20,6 +20,7 @@ impl wit::Guest for Component {
     fn describe() -> wit::Metadata {
         wit::Metadata {
             name: env!("CARGO_PKG_NAME").into(),
+            kinds: vec![KIND.into()],
             version: env!("CARGO_PKG_VERSION").into(),
             config_schema: SCHEMA.into(),
         }
@@ -36,50 +37,55 @@ impl wit::Guest for Component {
 
     fn check(config: String) -> Result<wit::Report, wit::PollError> {
         let config = Config::parse(&config).map_err(|faults| refused(&faults))?;
-        let reply = send(feed::request(&config, None, 1, random::get_random_u64()));
+        let (reply, stats) = send(feed::request(&config, None, 1, random::get_random_u64()));
         let batch = feed::batch(&config, None, &reply, now());
-        let batch = batch.map_err(|failure| error(failure, &reply))?;
-        let (code, message) = match batch.events.len() {
-            0 => ("no_items", "the feed answers, and holds no item yet"),
-            _ => {
-                ("first_item", "the feed answers with its first item; it does not tell its newest")
-            }
-        };
+        let batch =
+            batch.map_err(|failure| wit::PollError { stats: stats.clone(), ..error(failure) })?;
+        let found = feed::finding(&batch);
         Ok(wit::Report {
             newest: None,
-            quota: None,
+            quota: batch.quota.map(quota),
             clock_offset_ms: None,
-            notices: vec![wit::Notice {
-                level: wit::Level::Info,
-                code: code.into(),
-                message: message.into(),
-            }],
-            stats: stats(&reply, batch.events.len()),
+            stats: of_rows(batch.events.len(), stats),
+            notices: batch.notices.into_iter().chain([found]).map(notice).collect(),
         })
     }
 
     fn poll(config: String, cursor: Option<String>) -> Result<wit::Batch, wit::PollError> {
         let config = Config::parse(&config).map_err(|faults| refused(&faults))?;
-        let since = cursor.map(|cursor| feed::position(&cursor)).transpose();
-        let since = since.map_err(|failure| unsent(failure.kind, failure.code, failure.message))?;
+        let since = cursor.map(|cursor| feed::position(&config, &cursor)).transpose();
+        let since = since.map_err(error)?;
         let since = since.as_deref();
-        let reply = send(feed::request(&config, since, config.page_size, random::get_random_u64()));
+        let request = feed::request(&config, since, config.page_size, random::get_random_u64());
+        let (reply, stats) = send(request);
         let batch = feed::batch(&config, since, &reply, now());
-        let batch = batch.map_err(|failure| error(failure, &reply))?;
+        let batch =
+            batch.map_err(|failure| wit::PollError { stats: stats.clone(), ..error(failure) })?;
         Ok(wit::Batch {
-            stats: stats(&reply, batch.events.len()),
+            stats: of_rows(batch.events.len(), stats),
             events: batch
                 .events
                 .into_iter()
-                .map(|event| wit::Event { id: event.id, time: event.time, body: event.body })
+                .map(|event| wit::Event {
+                    id: event.id,
+                    kind: KIND.into(),
+                    time: event.time,
+                    body: event.body,
+                })
                 .collect(),
             cursor: batch.cursor,
             more: batch.more,
             next_poll_ms: batch.next_poll_ms,
-            notices: Vec::new(),
-            progress: wit::Progress { complete_until: batch.complete_until, target: now() },
-            quota: None,
+            notices: batch.notices.into_iter().map(notice).collect(),
+            // A position of the feed is no time.
+            progress: None,
+            quota: batch.quota.map(quota),
         })
+    }
+
+    fn explain_cursor(cursor: String) -> Result<Vec<(String, String)>, wit::PollError> {
+        let explained = feed::explain(&cursor).map_err(error)?;
+        Ok(explained.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 }
 
@@ -88,16 +94,18 @@ fn now() -> u64 {
     now.seconds.saturating_mul(1_000_000_000).saturating_add(now.nanoseconds.into())
 }
 
-fn send(request: Request) -> Reply {
+/// Makes one exchange, and counts it.
+fn send(request: Request) -> (Reply, wit::Stats) {
+    let sent_bytes = request.body.len() as u64;
     let header = |(name, value): (&str, String)| http::Header { name: name.into(), value };
     let reply = http::send(&http::Request {
-        method: "GET".into(),
+        method: request.method.into(),
         url: request.url,
         headers: request.headers.into_iter().map(header).collect(),
-        body: Vec::new(),
-        timeout_ms: Some(30_000),
+        body: request.body,
+        timeout_ms: Some(request.timeout_ms),
     });
-    match reply {
+    let reply = match reply {
         Ok(response) => Ok(feed::Response {
             status: response.status,
             headers: response.headers.into_iter().map(|h| (h.name, h.value)).collect(),
@@ -110,45 +118,43 @@ fn send(request: Request) -> Reply {
             http::HttpError::Tls(text) => ("tls", text),
             http::HttpError::Timeout(text) => ("timeout", text),
             http::HttpError::TooLarge(text) => ("too_large", text),
-            http::HttpError::Other(text) => ("connection", text),
+            http::HttpError::Other(text) => ("exchange_failed", text),
         }),
-    }
+    };
+    let received_bytes = reply.as_ref().map_or(0, |response| response.body.len() as u64);
+    (reply, wit::Stats { requests: 1, sent_bytes, received_bytes, ..NO_STATS })
 }
 
-fn stats(reply: &Reply, rows: usize) -> wit::Stats {
-    wit::Stats {
-        requests: 1,
-        sent_bytes: 0,
-        received_bytes: reply.as_ref().map_or(0, |response| response.body.len() as u64),
-        rows: u32::try_from(rows).unwrap_or(u32::MAX),
-        duplicates: 0,
-    }
+fn of_rows(rows: usize, stats: wit::Stats) -> wit::Stats {
+    wit::Stats { rows: u32::try_from(rows).unwrap_or(u32::MAX), ..stats }
 }
 
-fn error(failure: Failure, reply: &Reply) -> wit::PollError {
+fn quota(quota: Quota) -> wit::Quota {
+    wit::Quota { limit: quota.limit, remaining: quota.remaining, reset_ms: quota.reset_ms }
+}
+
+fn notice(notice: Notice) -> wit::Notice {
+    let level = if notice.is_warning { wit::Level::Warn } else { wit::Level::Info };
+    wit::Notice { level, code: notice.code.into(), message: notice.message }
+}
+
+/// An error, as if nothing was sent.
+fn error(failure: Failure) -> wit::PollError {
     wit::PollError {
-        retry_after_ms: failure.retry_after_ms,
-        stats: stats(reply, 0),
-        ..unsent(failure.kind, failure.code, failure.message)
-    }
-}
-
-/// An error before anything was sent.
-fn unsent(kind: Kind, code: &str, message: String) -> wit::PollError {
-    wit::PollError {
-        kind: match kind {
+        kind: match failure.kind {
             Kind::Transient => wit::ErrorKind::Transient,
+            Kind::Throttled => wit::ErrorKind::Throttled,
             Kind::Auth => wit::ErrorKind::Auth,
             Kind::Config => wit::ErrorKind::Config,
             Kind::Cursor => wit::ErrorKind::Cursor,
             Kind::Protocol => wit::ErrorKind::Protocol,
         },
-        code: code.into(),
-        message,
-        retry_after_ms: None,
+        code: failure.code.into(),
+        message: failure.message,
+        retry_after_ms: failure.retry_after_ms,
         notices: Vec::new(),
-        stats: wit::Stats { requests: 0, sent_bytes: 0, received_bytes: 0, rows: 0, duplicates: 0 },
-        quota: None,
+        stats: NO_STATS,
+        quota: failure.quota.map(quota),
     }
 }
 
@@ -157,5 +163,14 @@ fn refused(faults: &[Fault]) -> wit::PollError {
     let told = |fault: &Fault| format!("{}: {}; {}", fault.path, fault.message, fault.remedy);
     let faults: Vec<String> = faults.iter().map(told).collect();
     let message = format!("the configuration is refused: {}", faults.join(" | "));
-    unsent(Kind::Config, "config_refused", message)
+    error(feed::fail(Kind::Config, "config_refused", message))
 }
+
+const NO_STATS: wit::Stats = wit::Stats {
+    requests: 0,
+    sent_bytes: 0,
+    received_bytes: 0,
+    rows: 0,
+    duplicates: 0,
+    counters: Vec::new(),
+};

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use feed_source::config::Config;
-use feed_source::feed::{Batch, Failure, Kind, Response, batch, position, request};
+use feed_source::feed::{
+    Batch, Failure, Kind, Quota, Response, batch, explain, finding, position, request,
+};
 use serde_json::json;
 
 const NOW: u64 = 1_700_000_000_000_000_000;
@@ -32,6 +34,7 @@ fn assert_fails(failure: Result<Batch, Failure>, kind: Kind, code: &str) -> Fail
 #[test]
 fn a_request_names_position_and_page_size_and_bears_the_token() {
     let first = request(&config(), None, 7, 1);
+    assert_eq!((first.method, first.body.len(), first.timeout_ms), ("GET", 0, 30_000));
     assert_eq!(first.url, "https://feed.example/audit?limit=7");
     assert!(first.headers.contains(&("Authorization", "Bearer s3cret".to_owned())));
     assert!(first.headers.contains(&("X-Request-Id", "0000000000000001".to_owned())));
@@ -48,7 +51,13 @@ fn a_time_of_any_kind_does_not_hold_up_its_item() {
         let item = format!(r#"{{"id": "1", "time": {time}}}"#);
         let batch = read(&format!(r#"{{"items": [{item}], "next": "b"}}"#)).unwrap();
         assert_eq!((batch.events[0].time, &batch.events[0].body), (None, &item));
+        // None at all is as good as none.
+        let codes: Vec<_> = batch.notices.iter().map(|notice| notice.code).collect();
+        assert_eq!(codes, if time == "null" { &[][..] } else { &["unreadable_time"] }, "{time}");
     }
+    let items = json!([{"id": "1", "time": 5}, {"id": "2", "time": 5}]);
+    let batch = read(&json!({"items": items, "next": "b"}).to_string()).unwrap();
+    assert_eq!(batch.notices.len(), 1, "one a page");
 }
 
 #[test]
@@ -71,7 +80,6 @@ fn items_become_events_with_their_own_text() {
             ("3", None, r#"{"text": "a\nb", "id": "3"}"#),
         ]
     );
-    assert_eq!(batch.complete_until, 1_699_999_999_500_000_000);
 }
 
 #[test]
@@ -80,56 +88,106 @@ fn a_page_with_items_has_more_after_it_and_one_without_is_the_end() {
     assert_eq!((batch.more, batch.next_poll_ms), (true, 0));
     let batch = read(r#"{"items": [], "next": "a"}"#).unwrap();
     assert_eq!((batch.more, batch.next_poll_ms), (false, 60_000));
-    assert_eq!(batch.complete_until, NOW);
+}
+
+#[test]
+fn a_quota_is_passed_on_and_one_that_is_spent_is_waited_for() {
+    let with = |status: u16, headers: &[(&str, &str)]| {
+        let header = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        let headers = headers.iter().map(header).collect();
+        let body = br#"{"items": [{"id": "1"}], "next": "b"}"#.to_vec();
+        batch(&config(), None, &Ok(Response { status, headers, body }), NOW)
+    };
+    let told = [("RateLimit-Limit", "9"), ("ratelimit-remaining", " 0"), ("RateLimit-Reset", "7")];
+    let quota = Some(Quota { limit: Some(9), remaining: 0, reset_ms: 7_000 });
+    let spent = with(200, &told).unwrap();
+    assert_eq!((spent.quota, spent.more, spent.next_poll_ms), (quota, true, 7_000));
+    assert_eq!(with(429, &told).unwrap_err().quota, quota);
+    let left = with(200, &[("RateLimit-Remaining", "5"), ("RateLimit-Reset", "7")]).unwrap();
+    assert_eq!(left.quota, Some(Quota { limit: None, remaining: 5, reset_ms: 7_000 }));
+    assert_eq!(left.next_poll_ms, 0);
+    for headers in [&[][..], &told[..2], &told[1..2], &[("RateLimit-Remaining", "-1"), told[2]]] {
+        assert_eq!(with(200, headers).unwrap().quota, None, "{headers:?}");
+    }
+}
+
+#[test]
+fn a_check_tells_whether_there_is_an_item() {
+    for (items, code) in [(json!([]), "no_items"), (json!([{"id": "1"}]), "first_item")] {
+        let batch = read(&json!({"items": items, "next": "b"}).to_string()).unwrap();
+        assert_eq!(finding(&batch).code, code);
+    }
 }
 
 #[test]
 fn a_cursor_leads_to_the_next_position_whatever_it_is_made_of() {
     let next = " x\"\\\n\u{1f600} 1&2";
     let page = json!({"items": [], "next": next}).to_string();
-    assert_eq!(position(&read(&page).unwrap().cursor).unwrap(), next);
+    assert_eq!(position(&config(), &read(&page).unwrap().cursor).unwrap(), next);
 }
 
 /// Cursors that earlier versions stored are never changed here.
+const CURSOR_1: &str = r#"{"feed":"https://feed.example/audit","since":"a","version":1}"#;
+
 #[test]
 fn a_cursor_of_version_1_can_be_read() {
-    assert_eq!(position(r#"{"since":"a","version":1}"#).unwrap(), "a");
+    assert_eq!(position(&config(), CURSOR_1).unwrap(), "a");
+}
+
+#[test]
+fn a_cursor_of_another_feed_is_refused_and_of_the_same_is_not_whatever_else_changed() {
+    let with = |text: &str| position(&Config::parse(text).unwrap(), CURSOR_1);
+    for url in ["https://feed.example/other", "https://other.example/audit"] {
+        let failure = with(&json!({ "url": url }).to_string()).unwrap_err();
+        assert_eq!((failure.kind, failure.code), (Kind::Cursor, "cursor_foreign"));
+    }
+    let same = r#"{"url": "https://feed.example/audit", "token": "other", "page_size": 1}"#;
+    assert_eq!(with(same).unwrap(), "a");
+}
+
+#[test]
+fn a_cursor_is_explained_in_words() {
+    let words = [("feed", "https://feed.example/audit"), ("since", "a")];
+    assert_eq!(explain(CURSOR_1).unwrap(), words.map(|(name, value)| (name, value.to_owned())));
+    assert_eq!(explain("a").unwrap_err().code, "cursor_refused");
 }
 
 #[test]
 fn a_damaged_or_newer_cursor_is_refused_by_name() {
-    let failure = |cursor: &str| {
-        let failure = position(cursor).unwrap_err();
-        assert_eq!(failure.kind, Kind::Cursor);
-        failure.code
+    let told = |cursor: &str| {
+        let failure = position(&config(), cursor).unwrap_err();
+        assert_eq!((failure.kind, failure.code), (Kind::Cursor, "cursor_refused"), "{cursor}");
+        failure.message
     };
-    assert_eq!(failure(r#"{"version": 2, "at": 5}"#), "cursor_newer");
-    let long = json!({"version": 1, "since": "a".repeat(4097)}).to_string();
+    assert!(told(r#"{"version": 2, "at": 5}"#).contains("newer"));
+    let feed = "https://feed.example/audit";
+    let long = json!({"version": 1, "feed": feed, "since": "a".repeat(4097)}).to_string();
     for cursor in [
         "",
         "a",
         "{}",
         "[1]",
         r#"{"version": 1}"#,
-        r#"{"version": 1, "since": ""}"#,
-        r#"{"version": 0, "since": "a"}"#,
-        r#"{"version": 1, "since": 5}"#,
+        r#"{"version": 1, "since": "a"}"#,
+        r#"{"version": 1, "feed": "https://feed.example/audit", "since": ""}"#,
+        r#"{"version": 0, "feed": "https://feed.example/audit", "since": "a"}"#,
+        r#"{"version": 1, "feed": "https://feed.example/audit", "since": 5}"#,
         &long,
     ] {
-        assert_eq!(failure(cursor), "cursor_damaged", "{cursor}");
+        assert!(told(cursor).contains("not one of this source"), "{cursor}");
     }
 }
 
 #[test]
 fn each_status_has_its_kind_and_code() {
-    use Kind::{Auth, Cursor, Protocol, Transient};
+    use Kind::{Auth, Cursor, Protocol, Throttled, Transient};
     for (status, kind, code) in [
         (401, Auth, "unauthorized"),
         (403, Auth, "forbidden"),
         (408, Transient, "feed_failed"),
         (410, Cursor, "position_gone"),
         (425, Transient, "feed_failed"),
-        (429, Transient, "rate_limited"),
+        (429, Throttled, "rate_limited"),
         (500, Transient, "feed_failed"),
         (503, Transient, "feed_failed"),
         (204, Protocol, "unexpected_status"),
@@ -138,7 +196,7 @@ fn each_status_has_its_kind_and_code() {
     ] {
         let reply = Ok(answer(status, "s3cret"));
         let failure = assert_fails(batch(&config(), Some("a"), &reply, NOW), kind, code);
-        let wait = (kind == Transient).then_some(7_000);
+        let wait = matches!(kind, Transient | Throttled).then_some(7_000);
         assert_eq!(failure.retry_after_ms, wait, "{status}");
         assert!(failure.message.contains(&status.to_string()), "{failure:?}");
     }
@@ -156,7 +214,11 @@ fn a_wish_to_wait_is_bounded_and_an_odd_one_is_none() {
     };
     assert_eq!(wait(" 0 "), Some(0));
     assert_eq!(wait("18446744073709551615"), Some(900_000));
-    for odd in ["-1", "soon", "1.5", "18446744073709551616", "Tue, 14 Nov 2023 22:13:20 GMT"] {
+    // Seven seconds after the present.
+    assert_eq!(wait("Tue, 14 Nov 2023 22:13:27 GMT"), Some(7_000));
+    assert_eq!(wait("Wed, 15 Nov 2023 22:13:27 GMT"), Some(900_000));
+    let past = "Tue, 14 Nov 2023 22:13:19 GMT";
+    for odd in ["-1", "soon", "1.5", "18446744073709551616", past] {
         assert_eq!(wait(odd), None, "{odd}");
     }
 }
@@ -170,7 +232,7 @@ fn an_exchange_that_failed_is_told_by_the_contracts_own_cases() {
         ("connect", Kind::Transient),
         ("tls", Kind::Transient),
         ("timeout", Kind::Transient),
-        ("connection", Kind::Transient),
+        ("exchange_failed", Kind::Transient),
     ] {
         let reply = Err((code, "what happened".to_owned()));
         let failure = assert_fails(batch(&config(), None, &reply, NOW), kind, code);

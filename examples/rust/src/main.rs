@@ -1,8 +1,8 @@
 //! The smallest host of polling sources: one component, events to stdout, the cursor in a file.
 
-use exports::pipeline::source::source::ErrorKind::{Protocol, Transient};
+use exports::polling_source::contract::source::ErrorKind::{Protocol, Throttled, Transient};
 use flate2::read::MultiGzDecoder;
-use pipeline::source::http::{Header, HttpError, Request, Response};
+use polling_source::contract::http::{Header, HttpError, Request, Response};
 use serde_json::{Value, from_str, from_value, json};
 use std::{
     env, fs, io, io::Read, io::Write as _, process, thread, time::Duration, time::SystemTime,
@@ -27,7 +27,7 @@ fn main() -> Result<()> {
     let engine = Engine::new(Config::new().consume_fuel(true))?;
     let component = Component::from_file(&engine, path("component")).unwrap_or_else(refuse);
     let mut linker = Linker::new(&engine);
-    let mut http = linker.instance("pipeline:source/http@0.1.0")?;
+    let mut http = linker.instance("polling-source:contract/http@0.2.0")?;
     http.func_wrap("send", move |_, (request,)| Ok((send(&allow, request),)))?;
     let mut clock = linker.instance("wasi:clocks/wall-clock@0.2.12")?;
     let at = |t: Duration| (Datetime { seconds: t.as_secs(), nanoseconds: t.subsec_nanos() },);
@@ -42,10 +42,11 @@ fn main() -> Result<()> {
     store.limiter(|limits| limits);
     store.set_fuel(10_000_000_000)?;
     let source = PollingSource::instantiate(&mut store, &component, &linker).unwrap_or_else(refuse);
-    let source = source.pipeline_source_source();
+    let source = source.polling_source_contract_source();
     source.call_validate(&mut store, &config)?.unwrap_or_else(|all| refuse(format!("{all:#?}")));
     let mut cursor = fs::exists(file)?.then(|| fs::read_to_string(file)).transpose()?;
-    let (next, mut more, mut failures, mut wait_ms) = (format!("{file}.new"), true, 0, 0);
+    let (next, mut more, mut wait_ms) = (format!("{file}.new"), true, 0);
+    let (mut errors, mut failures, mut waited_ms) = (0, 0, 0); // Since the last batch.
     while more || !until_caught_up {
         thread::sleep(Duration::from_millis(wait_ms));
         store.set_fuel(10_000_000_000)?;
@@ -58,16 +59,23 @@ fn main() -> Result<()> {
                 fs::File::open(&next)?.sync_all()?;
                 io::stdout().write_all(lines.as_bytes())?;
                 fs::rename(&next, file)?; // The last: a crash repeats a page, and loses nothing.
-                (cursor, more, failures) = (Some(batch.cursor), batch.more, 0);
+                (cursor, more) = (Some(batch.cursor), batch.more);
+                (errors, failures, waited_ms) = (0, 0, 0);
                 batch.next_poll_ms.clamp(if more { 0 } else { 1_000 }, 86_400_000)
             }
             Err(error) => {
                 eprintln!("{}: {}", error.code, error.message);
-                failures += 1;
-                let may_pass = matches!(error.kind, Transient | Protocol) && failures < 10;
-                ensure!(may_pass || !until_caught_up, "not caught up: waiting does not mend this");
-                let max = if error.kind == Transient { 60_000 } else { 900_000 };
-                max.min(250 << failures.min(12)).max(error.retry_after_ms.unwrap_or(0).min(900_000))
+                let is_throttled = error.kind == Throttled; // To be told to wait is no failure.
+                (errors, failures) = (errors + 1, failures + u32::from(!is_throttled));
+                let short = is_throttled || error.kind == Transient;
+                let max = if short { 60_000 } else { 900_000 };
+                let hint = error.retry_after_ms.unwrap_or(0).min(900_000);
+                let wait_ms = max.min(250 << errors.min(12)).max(hint);
+                waited_ms += wait_ms;
+                let may_pass = (short || error.kind == Protocol) && failures < 10;
+                let goes_on = !until_caught_up || may_pass && waited_ms < 86_400_000;
+                ensure!(goes_on, "not caught up: waiting does not mend this");
+                wait_ms
             }
         };
     }
@@ -84,6 +92,12 @@ fn refuse<T>(why: impl std::fmt::Display) -> T {
 fn send(allow: &[String], request: Request) -> Result<Response, HttpError> {
     let fits = |it: &&String| request.url.strip_prefix(*it).is_some_and(|p| p.starts_with('/'));
     allow.iter().find(fits).ok_or(HttpError::Denied("its origin is not in `allow`".into()))?;
+    let mut names = request.headers.iter().map(|header| header.name.to_ascii_lowercase());
+    let is_transports =
+        |name: String| TRANSPORT.split(' ').any(|it| it == name) || name.starts_with("proxy-");
+    if names.any(is_transports) {
+        return Err(HttpError::Denied("one of its headers is the transport's".into()));
+    }
     if ["CONNECT", "TRACE", "TRACK"].contains(&&*request.method.to_ascii_uppercase()) {
         return Err(HttpError::Denied("its method is not one that may be used".into()));
     }
@@ -96,7 +110,9 @@ fn send(allow: &[String], request: Request) -> Result<Response, HttpError> {
     let agent = agent.max_redirects(0).http_status_as_error(false).build().new_agent();
     let told = |error: ureq::Error| match &error {
         ureq::Error::Timeout(_) => HttpError::Timeout(error.to_string()),
-        ureq::Error::BodyExceedsLimit(_) => HttpError::TooLarge(error.to_string()),
+        ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => {
+            HttpError::TooLarge(error.to_string())
+        }
         _ => HttpError::Other(error.to_string()),
     };
     let (reply, body) = agent.run(sent).map_err(told)?.into_parts();
@@ -115,5 +131,8 @@ fn send(allow: &[String], request: Request) -> Result<Response, HttpError> {
     Ok(Response { status: reply.status.as_u16(), headers: found.collect(), body })
 }
 
+/// What only the transport can write right.
+const TRANSPORT: &str = "accept-encoding connection content-length expect host keep-alive te trailer \
+    transfer-encoding upgrade";
 /// Largest body of a response, as it was sent and as it is given on.
 const BODY_MAX: u64 = 16 << 20;

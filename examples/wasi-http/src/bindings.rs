@@ -4,10 +4,10 @@
 wit_bindgen::generate!({
     path: "../../wit",
     inline: "
-        package pipeline:wasi-http@0.1.0;
+        package polling-source:wasi-http;
 
         world adapter {
-            export pipeline:source/http@0.1.0;
+            export polling-source:contract/http@0.2.0;
         }
     ",
 });

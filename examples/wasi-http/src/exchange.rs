@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use source_contract::body::{BODY_BYTES_MAX, BodyError};
 use source_contract::request::TIMEOUT;
+use source_contract::response::check_headers;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
     Fields, FutureIncomingResponse, HeaderError, IncomingBody, IncomingResponse, Method,
@@ -11,7 +12,9 @@ use wasi::http::types::{
 };
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
-use crate::bindings::exports::pipeline::source::http::{Header, HttpError, Request, Response};
+use crate::bindings::exports::polling_source::contract::http::{
+    Header, HttpError, Request, Response,
+};
 use crate::body::Incoming;
 use crate::deadline::{Deadline, Expired};
 use crate::failure::{broke, http_error};
@@ -132,6 +135,8 @@ impl Exchange {
     fn read(&self, response: &IncomingResponse) -> Result<Response, HttpError> {
         let mut headers: Vec<Header> =
             response.headers().entries().into_iter().map(header).collect();
+        check_headers(headers.iter().map(|header| header.name.len() + header.value.len()))
+            .map_err(|why| HttpError::TooLarge(format!("{}: {why}", self.dialled)))?;
         // Of several headers the first counts.
         let encoding =
             headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-encoding"));

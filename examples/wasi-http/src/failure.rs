@@ -2,7 +2,7 @@
 
 use wasi::http::types::ErrorCode;
 
-use crate::bindings::exports::pipeline::source::http::HttpError;
+use crate::bindings::exports::polling_source::contract::http::HttpError;
 
 /// The contract's error for one of the runtime's. `dialled` is host and port.
 pub(crate) fn http_error(code: &ErrorCode, dialled: &str) -> HttpError {

@@ -1,4 +1,4 @@
-//! Maps the HTTP of polling sources, `pipeline:source/http`, to `wasi:http/outgoing-handler`.
+//! Maps the HTTP of polling sources, `polling-source:contract/http`, to `wasi:http/outgoing-handler`.
 //!
 //! Plugged into a component of the contract, it makes one that any WASI 0.2 host with `wasi:http` can
 //! load: the host needs no code for this contract's HTTP. What may be reached is that host's to say.
@@ -13,7 +13,7 @@ mod exchange;
 mod failure;
 mod request;
 
-use bindings::exports::pipeline::source::http::{Guest, HttpError, Request, Response};
+use bindings::exports::polling_source::contract::http::{Guest, HttpError, Request, Response};
 
 /// What the component exports.
 #[derive(Clone, Copy, Debug)]

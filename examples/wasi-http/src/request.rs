@@ -4,7 +4,7 @@ use http::header::USER_AGENT;
 use http::uri::{Scheme, Uri};
 use source_contract::request::{BODY_BYTES_MAX, check_url_length, read_headers, read_method};
 
-use crate::bindings::exports::pipeline::source::http::{Header, Request};
+use crate::bindings::exports::polling_source::contract::http::{Header, Request};
 
 /// The parts of a request that may be sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -178,8 +178,29 @@ mod tests {
         assert_eq!(header(&parts, "accept-encoding"), ["gzip"]);
         assert_eq!(header(&parts, "content-length"), [""; 0]);
         assert!(header(&parts, "user-agent")[0].starts_with("wasi-http-adapter/"));
-        let refused = read(request("GET", "https://api.example/", &[("Host", "x")], b""));
-        assert!(refused.unwrap_err().contains("transport"));
+    }
+
+    #[test]
+    fn every_header_of_the_transport_is_refused_in_any_case() {
+        for name in [
+            "Accept-ENCODING",
+            "cOnnection",
+            "Content-Length",
+            "EXPECT",
+            "hOst",
+            "keep-Alive",
+            "Te",
+            "trailer",
+            "Transfer-encoding",
+            "UPGRADE",
+            "proxy-Authorization",
+            "Proxy-anything",
+        ] {
+            let refused = read(request("GET", "https://api.example/", &[(name, "x")], b""));
+            assert!(refused.unwrap_err().contains("transport"), "{name}");
+        }
+        let others = [("X-Host", "x"), ("Proxied", "x"), ("Test", "x")];
+        assert!(read(request("GET", "https://api.example/", &others, b"")).is_ok());
     }
 
     #[test]

@@ -113,6 +113,18 @@ impl Guest {
         self.source.polling_source_contract_source().call_check(&mut self.store, config)
     }
 
+    /// A cursor in words.
+    ///
+    /// # Errors
+    /// If the component traps.
+    #[allow(clippy::type_complexity)]
+    pub fn explain_cursor(
+        &mut self,
+        cursor: &str,
+    ) -> Result<Result<Vec<(String, String)>, PollError>> {
+        self.source.polling_source_contract_source().call_explain_cursor(&mut self.store, cursor)
+    }
+
     /// One page.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ fn it_says_who_it_is_and_what_it_is_configured_with() {
     let metadata = guest(|_| unreachable!("describe sends nothing")).describe().unwrap();
     assert_eq!(metadata.name, "mimecast-ttp-source");
     assert_eq!(metadata.version, env!("CARGO_PKG_VERSION"));
+    assert_eq!(metadata.kinds, ["mimecast.ttp.impersonation"]);
     let schema: Value = serde_json::from_str(&metadata.config_schema).unwrap();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert_eq!(schema["required"], serde_json::json!(["base_url", "auth"]));
@@ -75,6 +76,7 @@ fn a_full_page_comes_out_row_by_row_as_it_came_in() {
     let batch = poll(&mut guest(move |_| Ok(page(&sent, 1000, Some("token")))), None);
     let bodies: Vec<&str> = batch.events.iter().map(|event| event.body.as_str()).collect();
     assert_eq!(bodies, rows);
+    assert!(batch.events.iter().all(|event| event.kind == "mimecast.ttp.impersonation"));
     assert_eq!(batch.events[7].time, Some(NOW - (3600 - 7) * 1_000_000_000));
     let row: Value = serde_json::from_str(&rows[7]).unwrap();
     let unix_secs = NOW / 1_000_000_000 - (3600 - 7);
@@ -144,6 +146,17 @@ fn a_cursor_goes_on_in_another_instance_and_repeats_nothing() {
 }
 
 #[test]
+fn a_cursor_is_told_in_words_without_a_request_and_another_is_refused_as_by_a_poll() {
+    let cursor = poll(&mut guest(|_| Ok(page(&[row(1)], 1, None))), None).cursor;
+    let mut guest = guest(|_| unreachable!("a cursor in words sends nothing"));
+    let words = guest.explain_cursor(&cursor).unwrap().unwrap();
+    assert!(words.iter().any(|(name, _)| name == "complete_until"), "{words:?}");
+    let error = guest.explain_cursor("{}").unwrap().unwrap_err();
+    let of_a_poll = guest.poll(&page::config(), Some("{}")).unwrap().unwrap_err();
+    assert_eq!((error.kind, &error.code), (ErrorKind::Cursor, &of_a_poll.code));
+}
+
+#[test]
 fn check_sends_one_small_request_and_tells_the_newest_event() {
     let (requests, api) = recorded(|_| Ok(page(&[row(3599)], 1, None)));
     let report = guest(api).check(&page::config()).unwrap().unwrap();
@@ -166,12 +179,13 @@ fn a_failure_is_waited_out_to_the_end_of_a_quota_only_if_it_is_spent() {
         response.headers.push(header("X-RateLimit-Remaining", remaining));
         response.headers.push(header("X-RateLimit-Reset", "60000"));
         let error = guest(move |_| Ok(response.clone())).poll(&page::config(), None);
-        error.unwrap().unwrap_err().retry_after_ms
+        let error = error.unwrap().unwrap_err();
+        (error.kind, error.retry_after_ms)
     };
-    assert_eq!(failed(503, "7"), None);
-    assert_eq!(failed(503, "0"), Some(60_000));
-    assert_eq!(failed(429, "0"), Some(60_000));
-    assert_eq!(failed(429, "7"), Some(60_000));
+    assert_eq!(failed(503, "7"), (ErrorKind::Transient, None));
+    assert_eq!(failed(503, "0"), (ErrorKind::Throttled, Some(60_000)));
+    assert_eq!(failed(429, "0"), (ErrorKind::Throttled, Some(60_000)));
+    assert_eq!(failed(429, "7"), (ErrorKind::Throttled, Some(60_000)));
 }
 
 #[test]

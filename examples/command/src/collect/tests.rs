@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::batch::tests::batch;
+use crate::batch::tests::{batch, no_stats};
 use crate::state::tests::scratch;
 
 /// What a poll gives.
@@ -104,7 +104,7 @@ fn error(kind: ErrorKind) -> Box<PollError> {
         message: "what happened".into(),
         retry_after_ms: None,
         notices: Vec::new(),
-        stats: batch("", &[]).stats,
+        stats: no_stats(),
         quota: None,
     })
 }
@@ -191,6 +191,62 @@ fn a_bounded_run_ends_at_what_waiting_cannot_mend() {
     let nine = || (0..9).map(|_| Err(error(ErrorKind::Transient))).collect::<Vec<_>>();
     let answers = [nine(), vec![Ok(batch("1", &["{}"]))], nine(), vec![Ok(caught_up("2"))]];
     assert!(run(&dir, true, answers.into_iter().flatten().collect()).ok);
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn to_be_told_to_wait_is_no_failure_and_does_not_count_as_one() {
+    let dir = scratch("throttled");
+    let throttled = |count: usize| (0..count).map(|_| Err(error(ErrorKind::Throttled)));
+    let failures = (0..9).map(|_| Err(error(ErrorKind::Transient)));
+    let answers = throttled(20).chain(failures).chain(throttled(20)).chain([Ok(caught_up("1"))]);
+    let outcome = run(&dir, true, answers.collect());
+    assert!(outcome.ok, "{}", outcome.log);
+    assert_eq!(outcome.waits_ms[..3], [500, 1_000, 2_000]);
+    assert!(outcome.log.contains("info throttled why: what happened"), "{}", outcome.log);
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn an_api_that_only_ever_asks_for_patience_is_left_after_a_day() {
+    let dir = scratch("patience");
+    let hinted = || {
+        let retry_after_ms = Some(u64::MAX);
+        Err(Box::new(PollError { retry_after_ms, ..*error(ErrorKind::Throttled) }))
+    };
+    let outcome = run(&dir, true, (0..200).map(|_| hinted()).collect());
+    // Each is waited after for a quarter of an hour.
+    assert_eq!((outcome.ok, outcome.cursors.len()), (false, 96));
+    assert!(outcome.log.contains("error throttled why: "), "{}", outcome.log);
+    let outcome = run(&dir, false, (0..200).map(|_| hinted()).collect());
+    assert!(outcome.cursors.len() > 200, "in service it goes on");
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn what_a_source_counts_is_summed_from_batch_to_batch() {
+    let dir = scratch("counters");
+    let counted = |value| {
+        let counters = vec![Counter { name: "tokens".into(), value }];
+        Stats { counters, ..no_stats() }
+    };
+    let failed = || Err(Box::new(PollError { stats: counted(2), ..*error(ErrorKind::Transient) }));
+    let given = |cursor| Ok(Batch { stats: counted(3), ..batch(cursor, &[]) });
+    let answers = vec![failed(), failed(), given("1"), given("2"), Ok(caught_up("3"))];
+    let log = run(&dir, true, answers).log;
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("batch")).collect();
+    assert!(told[0].ends_with(" tokens=7") && told[1].ends_with(" tokens=3"), "{log}");
+    assert!(!told[2].contains("tokens"), "{log}");
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn an_error_that_breaks_the_contract_is_another() {
+    let dir = scratch("broken-error");
+    let coded = |code: &str| Box::new(PollError { code: code.into(), ..*error(ErrorKind::Auth) });
+    // Taken as it is, the first would end the run.
+    let outcome = run(&dir, true, vec![Err(coded("No Code")), Ok(caught_up("1"))]);
+    assert!(outcome.ok && outcome.log.contains("protocol component_failed"), "{}", outcome.log);
     fs::remove_dir_all(dir).unwrap();
 }
 

@@ -41,7 +41,7 @@ pub(crate) use unread::{
 macro_rules! test_example {
     ($language:expr) => {
         $crate::behaviours::test_example! { $language =>
-            it_is_shorter_than_200_lines
+            each_of_its_files_is_shorter_than_200_lines
             every_row_comes_once_and_a_second_run_gives_nothing
             what_its_readme_shows_collects
             another_source_of_the_contract_is_loaded_too
@@ -49,6 +49,8 @@ macro_rules! test_example {
             it_ends_when_it_is_asked_to_and_repeats_nothing
             in_service_it_waits_as_told_and_collects_what_comes
             what_the_api_does_wrong_is_waited_out
+            to_be_told_to_wait_is_told_as_no_error
+            what_is_beyond_the_contract_is_not_delivered
             waits_grow_while_errors_go_on
             credentials_that_are_refused_end_it_with_the_reason
             faults_of_the_configuration_are_told_and_nothing_is_sent
@@ -79,10 +81,12 @@ macro_rules! test_example {
 }
 pub(crate) use test_example;
 
-pub(crate) fn it_is_shorter_than_200_lines(language: Language) {
-    let lines = |name: &&str| fs::read_to_string(language.folder().join(name)).unwrap();
-    let count: usize = language.sources().iter().map(|name| lines(name).lines().count()).sum();
-    assert!(count < 200, "{:?} have {count} lines", language.sources());
+pub(crate) fn each_of_its_files_is_shorter_than_200_lines(language: Language) {
+    for name in language.sources() {
+        let text = fs::read_to_string(language.folder().join(name)).unwrap();
+        let count = text.lines().count();
+        assert!(count < 200, "{name} has {count} lines");
+    }
 }
 
 pub(crate) fn every_row_comes_once_and_a_second_run_gives_nothing(language: Language) {
@@ -213,6 +217,44 @@ pub(crate) fn what_the_api_does_wrong_is_waited_out(language: Language) {
             });
         }
     });
+}
+
+pub(crate) fn to_be_told_to_wait_is_told_as_no_error(language: Language) {
+    let wish = Fault::RateLimit { reset_ms: 1_500, retry_after_secs: None };
+    let faults = vec![FaultRule::new(wish, When::Nth(2))];
+    let api = Options { faults, world: world(300), ..Options::default() }.start().unwrap();
+    let example = Example::new(language, "throttled", &api);
+    let run = example.run();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("throttled info rate_limited: "), "{}", run.stderr);
+    assert!(!run.stderr.contains(" error "), "{}", run.stderr);
+    assert_each_once(&run.stdout, &everything(&api));
+}
+
+pub(crate) fn what_is_beyond_the_contract_is_not_delivered(language: Language) {
+    for (number, script) in [
+        json!({"do": "huge cursor", "count": 1_000_001}),
+        json!({"do": "huge cursor", "count": 0}),
+        json!({"do": "events", "count": 10_001}),
+        json!({"do": "events", "count": 17, "padding": 1 << 20}),
+        json!({"do": "events", "event_kind": "No kind"}),
+        json!({"do": "body", "body": "[]"}),
+        json!({"do": "body", "body": "{}\n{}"}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let example = Example::scripted(language, &format!("beyond-{number}"), &script);
+        let mut process = example.start(&[]);
+        let told = "protocol error component_failed: ";
+        process.wait_until_told(told, |stderr| stderr.contains(told));
+        let run = process.terminate();
+        assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{script}: {}", run.stderr);
+        assert!(!example.file("cursor.txt").exists(), "{script}");
+    }
+    let within = json!({"do": "events", "count": 10_000});
+    let within = Example::scripted(language, "within", &within).catch_up();
+    assert_eq!(within.lines().count(), 10_000);
 }
 
 pub(crate) fn waits_grow_while_errors_go_on(language: Language) {

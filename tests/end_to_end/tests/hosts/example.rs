@@ -46,7 +46,7 @@ impl Language {
     /// The files that a collector needs.
     pub(crate) fn sources(self) -> &'static [&'static str] {
         match self {
-            Self::Python => &["collect.py"],
+            Self::Python => &["collect.py", "exchange.py"],
             Self::Node => &["collect.mjs", "source.mjs", "http.mjs"],
         }
     }

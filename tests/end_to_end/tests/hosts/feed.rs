@@ -86,7 +86,9 @@ fn faults_of_every_kind_are_lived_through() {
     let began = Instant::now();
     let run = collector.catch_up();
     assert_each_once(&collector.events(), &feed.items());
-    for code in ["feed_failed", "rate_limited", "not_a_page", "connection", "unexpected_status"] {
+    for code in
+        ["feed_failed", "rate_limited", "not_a_page", "exchange_failed", "unexpected_status"]
+    {
         assert!(run.stderr.contains(code), "{code}: {}", run.stderr);
     }
     // Five first waits of at least 400 ms, and the one that the feed asked for.
@@ -108,6 +110,25 @@ fn a_position_that_is_gone_is_told_and_nothing_is_passed_over() {
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("position_gone"), "{}", run.stderr);
     assert_eq!(cursor(), before);
+    collector.catch_up();
+    assert_each_once(&collector.events(), &feed.items());
+}
+
+#[test]
+fn a_cursor_of_another_feed_is_refused_and_kept() {
+    let (feed, other) = (Feed::start(&token()), Feed::start(&token()));
+    feed.publish(3);
+    other.publish(5);
+    let collector = collector("feed-foreign", &feed, "");
+    collector.catch_up();
+    let path = collector.dir().join("host.toml");
+    let of_feed = fs::read_to_string(&path).unwrap();
+    fs::write(&path, of_feed.replace(&feed.url(), &other.url())).unwrap();
+    let run = collector.host(&["run", "--until-caught-up"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("cursor_foreign"), "{}", run.stderr);
+    assert_eq!(other.requests(), 0);
+    fs::write(&path, of_feed).unwrap();
     collector.catch_up();
     assert_each_once(&collector.events(), &feed.items());
 }

@@ -12,6 +12,9 @@ use crate::example::{Language, exchanges};
 
 crate::behaviours::test_example!(Language::Node);
 crate::exchange::test_exchanges!(|asked| exchanges(Language::Node, asked));
+crate::exchange::test_exchanges!(|asked| exchanges(Language::Node, asked) =>
+    more_than_256_headers_are_too_large
+);
 
 /// The folder of what jco makes of the scripted component.
 pub(crate) fn scripted() -> &'static Path {

@@ -44,7 +44,7 @@ pub(crate) fn a_cursor_that_cannot_be_read_is_never_begun_anew(language: Languag
         (&b""[..], "cursor.txt: it is empty"),
         (b"{\"version\":1", "damaged"),
         (b"\xff\xfe", "cursor.txt"),
-        (&vec![b' '; (2 << 20) + 1], "cursor.txt: it is too large"),
+        (&vec![b' '; 1_000_001], "cursor.txt: it is too large"),
     ] {
         fs::write(&cursor, bytes).unwrap();
         let run = failed(&example);

@@ -154,9 +154,11 @@ fn get(url: &str, timeout_ms: Option<u32>) -> String {
 
 /// What it makes of exchanges: one a process.
 fn exchanges(asked: &Exchanges<'_>) -> Vec<Value> {
-    let Exchanges { method, url, count, timeout_ms } = asked;
+    let Exchanges { method, url, headers, count, timeout_ms } = asked;
+    let header = |(name, value): &(_, _)| format!(r#"{{name: "{name}", value: "{value}"}}"#);
+    let headers = headers.iter().map(header).collect::<Vec<String>>().join(", ");
     let call = format!(
-        r#"send({{method: "{method}", url: "{url}/", headers: [], body: [],
+        r#"send({{method: "{method}", url: "{url}/", headers: [{headers}], body: [],
            timeout-ms: some({timeout_ms})}})"#
     );
     let told = |value: String| {
