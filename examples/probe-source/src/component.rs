@@ -43,10 +43,17 @@ impl wit::Guest for Component {
     }
 
     fn check(config: String) -> Result<wit::Report, wit::PollError> {
-        let refused = |(path, why)| Error::new("config", "config_refused", format!("{path}: {why}"));
+        let refused =
+            |(path, why)| Error::new("config", "config_refused", format!("{path}: {why}"));
         script::steps(&config).map_err(|why| error(refused(why)))?;
         let notices = Vec::new();
-        Ok(wit::Report { newest: None, quota: None, clock_offset_ms: None, notices, stats: stats(&[]) })
+        Ok(wit::Report {
+            newest: None,
+            quota: None,
+            clock_offset_ms: None,
+            notices,
+            stats: stats(&[]),
+        })
     }
 
     fn poll(config: String, cursor: Option<String>) -> Result<wit::Batch, wit::PollError> {

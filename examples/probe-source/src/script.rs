@@ -86,7 +86,8 @@ pub fn position(cursor: &str) -> Result<usize, Error> {
     let digits = cursor.split(' ').next().unwrap_or_default();
     let position: usize = digits.parse().map_err(|_| refused())?;
     let rest = &cursor[digits.len()..];
-    let is_whole = rest.is_empty() || rest == answer::ODD || rest.bytes().skip(1).all(|b| b == b'.');
+    let is_whole =
+        rest.is_empty() || rest == answer::ODD || rest.bytes().skip(1).all(|b| b == b'.');
     if is_whole { Ok(position) } else { Err(refused()) }
 }
 

@@ -48,7 +48,8 @@ fn check(request: &Request, origin: &str, allow: &[String]) -> Result<(), Failur
         let name = name.to_ascii_lowercase();
         TRANSPORT.contains(&&*name) || name.starts_with("proxy-")
     };
-    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+    let is_plain =
+        |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b':');
     let is_fine = allow.iter().any(|allowed| allowed == origin)
         && !["CONNECT", "TRACE", "TRACK"].contains(&method)
         && is_plain(method)
@@ -70,7 +71,8 @@ fn exchange(
 ) -> Result<Response, Failure> {
     let (scheme, address) = origin.split_once("://").ok_or("denied")?;
     let port = if scheme == "https" { 443 } else { 80 };
-    let place = if address.contains(':') { address.to_owned() } else { format!("{address}:{port}") };
+    let place =
+        if address.contains(':') { address.to_owned() } else { format!("{address}:{port}") };
     let place = place.to_socket_addrs().ok().and_then(|mut all| all.next()).ok_or("dns")?;
     let stream = TcpStream::connect(place).map_err(|_| "connect")?;
     if scheme == "https" {
@@ -161,7 +163,8 @@ fn read(
             sent
         };
         let is_gzip = matches!(value("content-encoding").as_deref(), Some("gzip" | "x-gzip"));
-        let body = if is_gzip && !sent.is_empty() { gunzip(&sent, bytes_max, fault)? } else { sent };
+        let body =
+            if is_gzip && !sent.is_empty() { gunzip(&sent, bytes_max, fault)? } else { sent };
         return Ok(Response { status, headers, body });
     }
 }

@@ -52,7 +52,9 @@ impl Host {
         let call = self.calls;
         self.calls += 1;
         match outcome {
-            Outcome::Batch(batch) if !self.breaks(Fault::BoundsNoBatch) && !rules::is_batch(&batch) => {
+            Outcome::Batch(batch)
+                if !self.breaks(Fault::BoundsNoBatch) && !rules::is_batch(&batch) =>
+            {
                 Ok(self.failed("protocol", None))
             }
             Outcome::Batch(batch) => self.deliver(&batch, call),

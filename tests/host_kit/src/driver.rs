@@ -44,7 +44,8 @@ impl Driver {
 
     /// Reads one from a file.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text =
+            fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut driver: Value =
             serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -159,7 +160,10 @@ mod tests {
             allow: vec!["http://a".into(), "http://b".into()],
             target: "/t".into(),
         };
-        assert_eq!(stage.fill("{target}/x {config} {allow}"), "/t/x /f/config.json http://a,http://b");
+        assert_eq!(
+            stage.fill("{target}/x {config} {allow}"),
+            "/t/x /f/config.json http://a,http://b"
+        );
         let file = json!({"allow": "{allow}", "config": "{config}", "cursor": "{state}/cursor"});
         assert_eq!(
             stage.fill_json(&file),

@@ -24,7 +24,9 @@ impl Witness {
     pub(crate) fn back(&mut self, page: usize, pages: &Pages, output: &Output) {
         let lost = pages::missing(pages, output).filter(|(lost, _)| *lost < page).count();
         if lost > 0 {
-            let fault = format!("after a kill page {page} is asked for, and {lost} events before it are lost");
+            let fault = format!(
+                "after a kill page {page} is asked for, and {lost} events before it are lost"
+            );
             self.faults.push(fault);
         }
         self.back.push(page);

@@ -4,7 +4,11 @@
 //! asks, which misbehaves on purpose; a [`driver`] says how a host is started; [`run`] plays one scenario
 //! against one host, and [`judge`] says what went wrong in it.
 
-#![allow(clippy::missing_errors_doc, clippy::must_use_candidate, reason = "for the kit's own programs")]
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::must_use_candidate,
+    reason = "for the kit's own programs"
+)]
 
 pub mod driver;
 pub mod host;

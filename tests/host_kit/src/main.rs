@@ -88,8 +88,7 @@ fn run(args: Vec<String>) -> Result<bool, String> {
     let probe = options.probe.ok_or("name the file of the --probe")?;
     let probe = absolute(Path::new(&probe))?.to_string_lossy().into_owned();
     let (folder, target) = (absolute(&options.folder)?, absolute(&options.target)?);
-    let theatre =
-        Theatre { driver: &driver, component: &probe, folder: &folder, target: &target };
+    let theatre = Theatre { driver: &driver, component: &probe, folder: &folder, target: &target };
     Ok(play_all(&scenarios, &theatre, options.at_once))
 }
 
@@ -131,12 +130,7 @@ enum Verdict {
     Failed,
 }
 
-fn tell(
-    scenario: &Scenario,
-    faults: &[String],
-    known: Option<&str>,
-    took: Duration,
-) -> Verdict {
+fn tell(scenario: &Scenario, faults: &[String], known: Option<&str>, took: Duration) -> Verdict {
     let (name, secs) = (scenario.name, took.as_secs_f64());
     match (faults, known) {
         ([], None) => {

@@ -117,7 +117,8 @@ fn config(play: &Play, places: &Places) -> Value {
     let steps: Vec<Value> = match play {
         Play::Exchanges(exchanges) => exchanges.iter().map(|each| step(each, places)).collect(),
         Play::Pages(pages) => {
-            let step = |page| json!({"request": {"url": places.fill(&format!("{{server}}/page/{page}"))}});
+            let step =
+                |page| json!({"request": {"url": places.fill(&format!("{{server}}/page/{page}"))}});
             (0..pages.pages.len()).map(step).collect()
         }
     };

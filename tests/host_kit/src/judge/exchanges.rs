@@ -22,9 +22,12 @@ pub fn judge(
         let method = exchange.request["method"].as_str().unwrap_or_default();
         let at = format!("exchange {index}, {method} {}", short(url));
         let id = format!("{index}-0");
-        let told: Vec<&Value> = output.events.iter().filter(|event| event["probe"] == *id).collect();
+        let told: Vec<&Value> =
+            output.events.iter().filter(|event| event["probe"] == *id).collect();
         match told[..] {
-            [told] => faults.extend(differences(&exchange.told, told).map(|what| format!("{at}: {what}"))),
+            [told] => {
+                faults.extend(differences(&exchange.told, told).map(|what| format!("{at}: {what}")))
+            }
             [] => faults.push(format!("{at}: no event tells of it")),
             _ => faults.push(format!("{at}: {} events tell of it", told.len())),
         }
@@ -72,7 +75,8 @@ fn differences(wanted: &Told, told: &Value) -> impl Iterator<Item = String> {
 
 fn values<'a>(reply: &'a Value, name: &str) -> Vec<&'a str> {
     let headers = reply["headers"].as_array().into_iter().flatten();
-    let named = headers.filter(|pair| pair[0].as_str().is_some_and(|n| n.eq_ignore_ascii_case(name)));
+    let named =
+        headers.filter(|pair| pair[0].as_str().is_some_and(|n| n.eq_ignore_ascii_case(name)));
     named.filter_map(|pair| pair[1].as_str()).collect()
 }
 

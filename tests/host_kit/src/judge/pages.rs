@@ -43,7 +43,8 @@ pub fn judge(pages: &Pages, output: &Output, witness: &Witness) -> Vec<String> {
     faults.extend(asked(pages, witness));
     faults.extend(gaps(pages, witness));
     if let Some(page) = pages.fresh {
-        let of_page = |event: &&Value| page_of(event["probe"].as_str().unwrap_or_default()) == Some(page);
+        let of_page =
+            |event: &&Value| page_of(event["probe"].as_str().unwrap_or_default()) == Some(page);
         if output.events.iter().filter(of_page).any(|event| event["call"] != 0) {
             faults.push(format!("page {page} came from an instance that had failed before"));
         }
@@ -119,8 +120,9 @@ fn gaps(pages: &Pages, witness: &Witness) -> Vec<String> {
         };
         let ms = u64::try_from(this.at.duration_since(before.at).as_millis()).unwrap_or(u64::MAX);
         let (least, most) = (within.start(), within.end());
-        (!within.contains(&ms))
-            .then(|| format!("request {request} must come after {least} ms to {most} ms, came after {ms} ms"))
+        (!within.contains(&ms)).then(|| {
+            format!("request {request} must come after {least} ms to {most} ms, came after {ms} ms")
+        })
     };
     pages.gaps.iter().filter_map(told).collect()
 }

@@ -9,7 +9,11 @@ pub fn judge(seen: &[Request], address: &str) -> Vec<String> {
     let mut faults = Vec::new();
     for (index, request) in seen.iter().enumerate() {
         let mut fault = |what: String| {
-            faults.push(format!("request {index}, {} {}: {what}", request.method, short(&request.target)));
+            faults.push(format!(
+                "request {index}, {} {}: {what}",
+                request.method,
+                short(&request.target)
+            ));
         };
         for name in ONCE {
             let count = request.values(name).count();
@@ -26,7 +30,8 @@ pub fn judge(seen: &[Request], address: &str) -> Vec<String> {
             fault("`host` is not the server's".to_owned());
         }
         let mut codings = request.values("accept-encoding").flat_map(|value| value.split(','));
-        if !codings.any(|coding| coding.split(';').next().is_some_and(|name| name.trim() == "gzip")) {
+        if !codings.any(|coding| coding.split(';').next().is_some_and(|name| name.trim() == "gzip"))
+        {
             fault("gzip is not asked for".to_owned());
         }
     }

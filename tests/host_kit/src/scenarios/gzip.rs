@@ -7,7 +7,11 @@ use crate::server::misbehaviour::{TEXT, pattern};
 pub(super) fn all() -> Vec<Scenario> {
     vec![
         send("gzip", "Gzip is undone.", vec![whole("/gzip/good")]),
-        send("gzip-members", "A gzip of two members is both of them.", vec![whole("/gzip/members")]),
+        send(
+            "gzip-members",
+            "A gzip of two members is both of them.",
+            vec![whole("/gzip/members")],
+        ),
         send(
             "gzip-names",
             "`GZIP` and `x-gzip` are gzip, too.",

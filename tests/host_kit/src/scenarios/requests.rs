@@ -11,7 +11,9 @@ pub(super) fn all() -> Vec<Scenario> {
             vec![
                 get("/ok?a=1+2&b=%2F&c=%C3%A9&d=~"),
                 ask("HEAD", "/ok").gives(200, ""),
-                ask("POST", "/ok").body("{\"a\":\"\u{e4}\"}").header("Content-Type", "application/json"),
+                ask("POST", "/ok")
+                    .body("{\"a\":\"\u{e4}\"}")
+                    .header("Content-Type", "application/json"),
                 ask("POST", "/ok"),
                 ask("PUT", "/ok").body("x"),
                 ask("PATCH", "/ok").body("x"),

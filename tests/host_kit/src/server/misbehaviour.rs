@@ -190,7 +190,8 @@ fn until_gone(stream: &mut TcpStream) -> io::Result<()> {
     let mut byte = [0];
     while Instant::now() < end {
         match stream.read(&mut byte) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
             _ => break,
         }
     }
