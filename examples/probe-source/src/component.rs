@@ -97,7 +97,7 @@ fn batch(told: Batch, call: u64) -> wit::Batch {
     let body = |mut body: String| {
         if told.tells_call {
             body.truncate(body.len() - 1);
-            body += &format!(",\"call\":{call}}}");
+            body.extend([",\"call\":", &*call.to_string(), "}"]);
         }
         body
     };

@@ -104,10 +104,10 @@ fn write(
         head += "Authorization: Basic a2l0\r\n";
     }
     for (name, value) in &request.headers {
-        head += &format!("{name}: {value}\r\n");
+        head.extend([name, ": ", value, "\r\n"]);
     }
     if !request.body.is_empty() || fault == Some(Fault::DeniesNothing) {
-        head += &format!("Content-Length: {}\r\n", request.body.len());
+        head.extend(["Content-Length: ", &*request.body.len().to_string(), "\r\n"]);
     }
     stream.write_all(&[head.as_bytes(), b"\r\n", &request.body].concat())
 }

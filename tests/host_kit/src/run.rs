@@ -194,12 +194,11 @@ fn accompany(
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
         let looked_on = first.map_or(Duration::ZERO, |first: Instant| first.elapsed());
-        let is_over = match pages.look_on_ms {
-            Some(ms) => looked_on >= Duration::from_millis(ms),
-            None => {
-                let output = Output::read(&host.output());
-                !is_back && judge::pages::is_complete(pages, &output) && last.elapsed() >= SETTLE
-            }
+        let is_over = if let Some(ms) = pages.look_on_ms {
+            looked_on >= Duration::from_millis(ms)
+        } else {
+            let output = Output::read(&host.output());
+            !is_back && judge::pages::is_complete(pages, &output) && last.elapsed() >= SETTLE
         };
         if is_over {
             return Ok(());
@@ -242,4 +241,4 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// How long it is waited for the next poll, unless a scenario says otherwise.
 const PATIENCE_BETWEEN_POLLS: Duration = Duration::from_secs(20);
 /// How long it takes a host to begin to write a page out.
-const WRITING: Duration = Duration::from_millis(1_000);
+const WRITING: Duration = Duration::from_secs(1);

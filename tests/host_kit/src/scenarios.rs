@@ -4,6 +4,7 @@ mod batches;
 mod bodies;
 mod crashes;
 mod denied;
+mod errors;
 mod failures;
 mod gzip;
 mod heads;
@@ -16,6 +17,7 @@ use crate::scenario::{Exchange, Pages, Play, Scenario};
 pub fn all() -> Vec<Scenario> {
     [
         failures::all(),
+        errors::all(),
         waits::all(),
         crashes::all(),
         batches::all(),

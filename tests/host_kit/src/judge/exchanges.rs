@@ -26,7 +26,8 @@ pub fn judge(
             output.events.iter().filter(|event| event["probe"] == *id).collect();
         match told[..] {
             [told] => {
-                faults.extend(differences(&exchange.told, told).map(|what| format!("{at}: {what}")))
+                faults
+                    .extend(differences(&exchange.told, told).map(|what| format!("{at}: {what}")));
             }
             [] => faults.push(format!("{at}: no event tells of it")),
             _ => faults.push(format!("{at}: {} events tell of it", told.len())),
