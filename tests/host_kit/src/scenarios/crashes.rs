@@ -75,9 +75,9 @@ pub(super) fn all() -> Vec<Scenario> {
                 pages: vec![
                     page(1),
                     vec![json!({"error": {"kind": "transient"}}), json!({"batch": {"events": 1}})],
+                    page(1),
                 ],
                 kills: kills(&[(1, Moment::AnsweredMs(200))]),
-                asked_again: Some(1),
                 ..Pages::default()
             },
         ),

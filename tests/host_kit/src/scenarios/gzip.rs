@@ -49,7 +49,7 @@ pub(super) fn all() -> Vec<Scenario> {
         send(
             "gzip-too-large-as-sent",
             "A body that is more than 16 MiB as it is sent is `too-large`, however little is in it.",
-            vec![get("/gzip/long-name").fails(&["too-large"]), get("/ok")],
+            vec![get("/gzip/hollow").fails(&["too-large"]), get("/ok")],
         ),
     ]
 }

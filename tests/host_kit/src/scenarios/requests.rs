@@ -26,7 +26,7 @@ pub(super) fn all() -> Vec<Scenario> {
             "A path and a query that are unusual go out to the byte: they may be signed.",
             vec![
                 get("/ok?a=%2f&b=%7e&c=a%20b"),
-                get("/ok?b='c'&d=e;f&g=(h)*"),
+                get("/ok?b=c:d&e=f;g&h=(i)*~!$,@/?"),
                 get("/ok?to=http://a.example/b?c"),
             ],
         ),

@@ -154,13 +154,10 @@ fn gzipped(stream: &mut impl Write, what: &[&str]) -> io::Result<()> {
         ["plain"] => TEXT.as_bytes().to_vec(),
         ["bomb"] => bomb().to_vec(),
         ["bytes", count] => gzip(&pattern(count.parse().unwrap_or(0))),
-        // Little is in it, but much is sent: the name of a file.
-        ["long-name"] => {
-            let mut named = whole;
-            named[3] |= 8;
-            let name = [vec![b'n'; (16 << 20) + 1], vec![0]].concat();
-            named.splice(10..10, name);
-            named
+        // Little is in it, but much is sent: blocks that are empty, before the one that is not.
+        ["hollow"] => {
+            let (head, rest) = whole.split_at(10);
+            [head, &[0, 0, 0, 0xff, 0xff].repeat((16 << 20) / 5), rest].concat()
         }
         _ => whole,
     };
