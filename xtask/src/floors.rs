@@ -21,7 +21,7 @@ const TREES: [Tree; 4] = [
         folder: "src",
         floors: &[
             &["component"],
-            &["poll", "check"],
+            &["poll", "check", "explain"],
             &["api", "position"],
             &["reply"],
             &["config"],
@@ -50,8 +50,9 @@ const TREES: [Tree; 4] = [
     Tree {
         folder: "examples/contract/src",
         floors: &[
-            &["configuration", "schema", "request", "body", "batch", "error_kind", "redact"],
-            &["environment", "secret_key", "wait"],
+            &["configuration", "schema", "request", "response", "body"],
+            &["batch", "aside", "error_kind", "redact"],
+            &["environment", "secret_key", "kind", "wait"],
             &["fault", "printable"],
         ],
     },

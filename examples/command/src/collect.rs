@@ -128,11 +128,11 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
         match self.source.poll(&self.config, cursor) {
             Ok(batch) => match batch::lines(&batch) {
                 Ok(lines) => Ok((batch, lines)),
-                Err(why) => Err(component_failed(why)),
+                Err(why) => Err(Box::new(component_failed(why))),
             },
             Err(error) => Err(match batch::check_error(&error) {
                 Ok(()) => error,
-                Err(why) => component_failed(why),
+                Err(why) => Box::new(component_failed(why)),
             }),
         }
     }
@@ -209,8 +209,8 @@ impl Run {
 }
 
 /// What breaks the contract, as an error of it.
-fn component_failed(message: String) -> Box<PollError> {
-    Box::new(PollError {
+fn component_failed(message: String) -> PollError {
+    PollError {
         kind: ErrorKind::Protocol,
         code: error_kind::COMPONENT_FAILED.to_owned(),
         message,
@@ -225,7 +225,7 @@ fn component_failed(message: String) -> Box<PollError> {
             counters: Vec::new(),
         },
         quota: None,
-    })
+    }
 }
 
 /// A kind of error, as the rules of all hosts have it.

@@ -8,7 +8,7 @@ use source_contract::redact::Redactor;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::bindings::{Batch, Level, Notice};
+use crate::bindings::{Batch, Level, Notice, Progress};
 use crate::collect::Counters;
 
 /// Where it is told.
@@ -58,16 +58,15 @@ impl<W: Write> Log<W> {
         let (events, more) = (batch.events.len(), batch.more);
         let (rows, duplicates) = (batch.stats.rows, batch.stats.duplicates);
         let requests = batch.stats.requests;
-        let mut told = format!(
+        let told = format!(
             "events={events} duplicates={duplicates} rows={rows} requests={requests} more={more}"
         );
-        if let Some(progress) = &batch.progress {
-            told += &format!(" complete_until={}", rfc3339(progress.complete_until));
-        }
-        for (name, sum) in counters.iter().filter(|(_, sum)| **sum > 0) {
-            told += &format!(" {}={sum}", self.clean(name));
-        }
-        self.info("batch", &told);
+        let until = |progress: Progress| rfc3339(progress.complete_until);
+        let until = batch.progress.map(|progress| format!("complete_until={}", until(progress)));
+        let counters = counters.iter().filter(|(_, sum)| **sum > 0);
+        let counters = counters.map(|(name, sum)| format!("{}={sum}", self.clean(name)));
+        let told: Vec<String> = [told].into_iter().chain(until).chain(counters).collect();
+        self.info("batch", &told.join(" "));
     }
 
     fn line(&self, level: &str, code: &str, message: &str) {
@@ -94,7 +93,6 @@ mod tests {
 
     use super::*;
     use crate::batch::tests::batch;
-    use crate::bindings::Progress;
 
     fn told(secrets: &[&str], tell: impl FnOnce(&Log<&mut Vec<u8>>)) -> String {
         let mut lines = Vec::new();

@@ -245,9 +245,9 @@ fn the_events_of_the_longest_pages_fit_into_the_memory_of_a_guest() {
         let keys = format!(r#""format":"{format}","keep_original":true,"#);
         let mut config = page::config();
         config.insert_str(1, &keys);
-        for (filler_bytes, events) in [(3_000, 500), (8_000, 0), (25_000, 0)] {
+        for (filler_bytes, events) in [(2_000, 500), (8_000, 0), (25_000, 0)] {
             // Stands in several places of an event, as an id and addresses do.
-            let definition = "d".repeat(4_000);
+            let definition = "d".repeat(2_500);
             let filler = "\\\"".repeat(filler_bytes / 2);
             let row = |n| {
                 let id = format!(r#""id":"{n}","eventTime":"2026-11-01T00:00:00+0000""#);
