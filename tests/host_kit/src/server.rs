@@ -98,7 +98,16 @@ impl Shared {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut writer = stream.try_clone()?;
-        while let Some(request) = Request::read(&mut reader)? {
+        loop {
+            let request = match Request::read(&mut reader) {
+                Ok(Some(request)) => request,
+                Ok(None) => break,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    misbehaviour::reply(&mut writer, "400 Bad Request", &[], b"no HTTP", None)?;
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             let index = self.note(&request);
             let then = self.answer(&mut writer, &request);
             if let Some(seen) = lock(&self.seen).get_mut(index) {
