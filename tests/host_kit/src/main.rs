@@ -146,9 +146,9 @@ fn tell(scenario: &Scenario, faults: &[String], known: Option<&str>, took: Durat
             Verdict::FallsShort
         }
         (faults, None) => {
-            let faults: String =
-                faults.iter().take(FAULTS_TOLD).map(|fault| format!("\n    {fault}")).collect();
-            eprintln!("FAILED       {name}: {}{faults}", scenario.about);
+            let mut lines = vec![format!("FAILED       {name}: {}", scenario.about)];
+            lines.extend(faults.iter().take(FAULTS_TOLD).map(|fault| format!("    {fault}")));
+            eprintln!("{}", lines.join("\n"));
             Verdict::Failed
         }
     }
