@@ -29,6 +29,10 @@ pub(crate) const SOURCE: Part<'static> = Part::library("mimecast-ttp-source");
 
 /// Another source of the same contract.
 pub(crate) const FEED: Part<'static> = Part::library("feed-source");
+
+/// What the scenarios for hosts run.
+pub(crate) const PROBE: Part<'static> = Part::library("probe-source");
+
 const SIZE_MAX: usize = 275 * 1000;
 /// What has to be inlined for speed says so. By its own measure the compiler inlines much more and
 /// unrolls loops, and the component is a third larger and no faster.

@@ -37,6 +37,18 @@ pub(crate) fn build() -> Result<()> {
     Ok(())
 }
 
+/// Builds another source of the workspace as a command, and gives the file's path.
+pub(crate) fn build_command(source: Part<'_>) -> Result<PathBuf> {
+    let dir = target_dir();
+    let adapter = component::compile(ADAPTER, &dir)?;
+    let over_wasi = imports::oldest(&plugged(&component::compile(source, &dir)?, &adapter)?)?;
+    let command = plugged(&component::compile(DRIVER, &dir)?, &over_wasi)?;
+    let path = path(&format!("{}.command.wasm", source.package));
+    fs::write(&path, imports::oldest(&command)?)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
 /// Builds them, and once more from clean in another folder, and compares the two to the byte.
 pub(crate) fn build_twice() -> Result<()> {
     build()?;

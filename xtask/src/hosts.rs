@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::cargo::{cargo, command, run, run_printing, target_dir};
 use crate::component::FEED;
 use crate::step::{Step, Steps};
-use crate::{browser, component, compose, new_source, node, python, simulation, wasmtime};
+use crate::{browser, component, compose, kit, new_source, node, python, simulation, wasmtime};
 
 /// The steps of `cargo xtask hosts`.
 pub(crate) const STEPS: Steps = Steps {
@@ -28,6 +28,11 @@ pub(crate) const STEPS: Steps = Steps {
             run: test_feed,
         },
         Step { name: "guests", what: "sources in JavaScript and Python", run: test_guests },
+        Step {
+            name: "kit",
+            what: "the scenarios for hosts, in each host there is",
+            run: kit::play_all,
+        },
         Step { name: "browser", what: "the component in a page", run: browser::test },
     ],
 };

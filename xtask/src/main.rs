@@ -13,6 +13,7 @@ mod floors;
 mod fuzz;
 mod hosts;
 mod imports;
+mod kit;
 mod new_source;
 mod node;
 mod ocsf;
@@ -64,6 +65,7 @@ fn run(args: &[&str]) -> Result<()> {
         ["test", step] => test::STEPS.one(step),
         ["hosts"] => hosts::STEPS.all(),
         ["hosts", step] => hosts::STEPS.one(step),
+        ["conformance-http", args @ ..] => kit::play(args),
         [] | ["help" | "--help" | "-h"] => {
             eprint!("{}", usage());
             Ok(())
@@ -94,6 +96,8 @@ usage: cargo xtask COMMAND
                      host --minutes N: kills and failed system calls at random, against the host
   fuzz               [TARGET] --minutes N: each fuzz target, or one, for so long
                      keep TARGET NAME FILE: an input that it found into its corpus
+  conformance-http   [--only NAME] -- COMMAND...: the scenarios for hosts against a host of your own;
+                     --list: what they are (tests/host_kit/README.md)
   test               all that follows, up to the first step that fails
 ";
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use crate::cargo::{cargo, command, run, run_printing};
-use crate::component::{FEED, SOURCE};
+use crate::component::{FEED, PROBE, SOURCE};
 use crate::step::{Step, Steps};
 use crate::{component, compose, demo, floors, fuzz, ocsf, simulation, supply};
 
@@ -20,7 +20,7 @@ fn clippy() -> Result<()> {
         .args(["--features", "end-to-end/hosts"])
         .args(deny))?;
     // What only the built components have.
-    [SOURCE, FEED].into_iter().chain(compose::PARTS).try_for_each(|part| {
+    [SOURCE, FEED, PROBE].into_iter().chain(compose::PARTS).try_for_each(|part| {
         component::add_target(part.target())?;
         run(cargo()
             .args(["clippy", "--release", "--locked", "--package", part.package])
