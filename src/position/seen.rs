@@ -3,7 +3,6 @@
 
 mod text;
 
-use crate::position::seen::text::{BYTES_MAX, ENTRY_BYTES_MAX};
 use crate::row::Key;
 use crate::timestamp::Second;
 
@@ -293,6 +292,14 @@ const STRAYS: u64 = 0;
 const COUNT_MAX: u8 = u8::MAX;
 pub(crate) const KEYS_MAX: usize = 100_000;
 const SHORT_MAX: usize = KEYS_MAX / 2;
+const KEY_BYTES: usize = 6;
+/// A slot has 33 bits, and one more says whether there is a tally.
+const VARINT_BYTES_MAX: usize = 5;
+/// Of a second that is far from the one before, or of a stray; and with a tally.
+const ENTRY_BYTES_MAX: usize = VARINT_BYTES_MAX + KEY_BYTES + 2;
+/// What 100,000 rows take whose seconds are close, and some more. As text 954,668 bytes: with it a
+/// cursor stays below `CURSOR_BYTES_MAX`.
+const BYTES_MAX: usize = 716_000;
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use crate::base64;
 use crate::json::record::Value;
 use crate::json::value::Json;
-use crate::position::seen::{Entry, KEYS_MAX, STRAYS, Seen};
+use crate::position::seen::{
+    BYTES_MAX, ENTRY_BYTES_MAX, Entry, KEY_BYTES, KEYS_MAX, STRAYS, Seen, VARINT_BYTES_MAX,
+};
 use crate::row::Key;
 
 impl Seen {
@@ -133,15 +135,6 @@ impl Value for Seen {
         Ok(())
     }
 }
-
-const KEY_BYTES: usize = 6;
-/// A slot has 33 bits, and one more says whether there is a tally.
-const VARINT_BYTES_MAX: usize = 5;
-/// Of a second that is far from the one before, or of a stray; and with a tally.
-pub(super) const ENTRY_BYTES_MAX: usize = VARINT_BYTES_MAX + KEY_BYTES + 2;
-/// What 100,000 rows take whose seconds are close, and some more. As text 954,668 bytes: with it a
-/// cursor stays below `CURSOR_BYTES_MAX`.
-pub(super) const BYTES_MAX: usize = 716_000;
 
 #[cfg(test)]
 mod tests {
