@@ -50,7 +50,7 @@ def transcript(engine, component, calls):
         value = function(store, *arguments(call, cursors))
         outcome = shown(function.type(store).result, value)
         ok = outcome.get("ok")
-        cursors.append(ok and ok.get("cursor"))
+        cursors.append(ok.get("cursor") if isinstance(ok, dict) else None)
         whole = compact(outcome).encode()
         if len(whole) > OUTCOME_BYTES_MAX:
             outcome = {"bytes": len(whole), "sha256": hashlib.sha256(whole).hexdigest()}
@@ -156,8 +156,12 @@ def shown(kind, value):
             is_ok = value.tag == "ok"
             name, kind = ("ok", kind.ok) if is_ok else ("error", kind.err)
             return {name: shown(kind, value.payload)}
-        case ResultType():  # likewise, of `validate`
-            return {"ok": None} if value is None else {"error": shown(kind.err, value)}
+        case ResultType():  # likewise, of `validate` and `explain-cursor`
+            if value is None:
+                return {"ok": None}
+            is_ok = isinstance(kind.ok, ListType) and isinstance(value, list)
+            name, kind = ("ok", kind.ok) if is_ok else ("error", kind.err)
+            return {name: shown(kind, value)}
         case _:
             return value
 
