@@ -8,6 +8,7 @@ import { createSyncFn } from "synckit";
 import { instantiate } from "./source.mjs";
 
 const CURSOR_BYTES_MAX = 1_000_000, EVENTS_MAX = 10_000, BODIES_BYTES_MAX = 16 << 20;
+const NOTICES_MAX = 100, COUNTERS_MAX = 64;
 const KIND = /^[a-z][a-z0-9._-]{0,127}$/, LINE = /^\{[^\r\n]*\}$/;
 const PERSON_ACTS = ["auth", "config", "cursor"];
 const FAILURES_MAX = 10, PATIENCE_MS = 86_400_000; // without a batch, if told to catch up
@@ -94,7 +95,7 @@ function readCursor(path) {
 }
 
 /** What is not within the contract's bounds is an error, and nothing of it is delivered. */
-function check({ cursor, events }) {
+function check({ cursor, events, notices, stats }) {
   const isWithin = (text, max) => text.length > 0 && Buffer.byteLength(text) <= max;
   const bytes = events.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0);
   if (!isWithin(cursor, CURSOR_BYTES_MAX)) {
@@ -103,10 +104,21 @@ function check({ cursor, events }) {
   if (events.length > EVENTS_MAX || (events.length > 1 && bytes > BODIES_BYTES_MAX)) {
     throw new Error(`more than ${EVENTS_MAX} events, or ${BODIES_BYTES_MAX} bytes of several`);
   }
+  if (notices.length > NOTICES_MAX || stats.counters.length > COUNTERS_MAX) {
+    throw new Error(`more than ${NOTICES_MAX} notices, or ${COUNTERS_MAX} counters`);
+  }
   for (const { id, kind, body } of events) {
     if (!isWithin(id, 4096)) throw new Error("the id of an event is not of 1 to 4096 bytes");
     if (!KIND.test(kind)) throw new Error("an event has no kind of the contract");
-    if (!LINE.test(body)) throw new Error("an event is no object on one line");
+    if (!isObject(body)) throw new Error("an event is no object on one line");
+  }
+}
+
+function isObject(body) {
+  try {
+    return LINE.test(body) && JSON.parse(body) !== null;
+  } catch {
+    return false; // the parser's own error repeats a piece of the event
   }
 }
 

@@ -9,6 +9,7 @@ from exchange import Made, send
 
 CURSOR_BYTES_MAX, EVENTS_MAX, BODIES_BYTES_MAX, ID_BYTES_MAX = 1_000_000, 10_000, 16 << 20, 4096
 KIND, LINE = re.compile(r"[a-z][a-z0-9._-]{0,127}"), re.compile(r"\{[^\r\n]*\}")
+NOTICES_MAX, COUNTERS_MAX = 100, 64
 MEMORY_BYTES_MAX = 64 << 20
 INSTRUCTIONS_MAX = 10**10  # of a call: seconds of computing; waiting for a response is free
 FAILURES_MAX, PATIENCE_SECS = 10, 86400  # without a batch, if told to catch up
@@ -97,13 +98,21 @@ def check(batch):
         raise ValueError(f"the cursor is not of 1 to {CURSOR_BYTES_MAX} bytes")
     if len(bodies) > EVENTS_MAX or len(bodies) > 1 and sum(bodies) > BODIES_BYTES_MAX:
         raise ValueError(f"more than {EVENTS_MAX} events, or {BODIES_BYTES_MAX} bytes of several")
+    if len(batch.notices) > NOTICES_MAX or len(batch.stats.counters) > COUNTERS_MAX:
+        raise ValueError(f"more than {NOTICES_MAX} notices, or {COUNTERS_MAX} counters")
     for event in batch.events:
         if not 0 < size(event.id) <= ID_BYTES_MAX:
             raise ValueError(f"the id of an event is not of 1 to {ID_BYTES_MAX} bytes")
         if not KIND.fullmatch(event.kind):
             raise ValueError("an event has no kind of the contract")
-        if not LINE.fullmatch(event.body):
+        if not is_object(event.body):
             raise ValueError("an event is no object on one line")
+
+def is_object(body):
+    """Whether it is, on one line. `int` raises for NaN, and `str` does not for a long number."""
+    with contextlib.suppress(ValueError):
+        json.loads(body, parse_constant=int, parse_int=str)
+        return LINE.fullmatch(body)
 
 def deliver(batch, cursor_file, last):
     """Events first, then the cursor takes its place: a crash repeats a page, and loses nothing."""

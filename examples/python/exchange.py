@@ -10,16 +10,21 @@ METHOD = re.compile(r"(?!(CONNECT|TRACE|TRACK)$)[A-Z]+")  # these would tell wha
 TRANSPORT = re.compile(
     "accept-encoding|connection|content-length|expect|host|keep-alive|te|trailer|transfer-encoding"
     "|upgrade|proxy-.*", re.IGNORECASE)
+TooLarge = type("TooLarge", (http.HTTPError,), {})  # urllib3 passes it on as it is
 FAILURES = {http.NameResolutionError: "dns", http.NewConnectionError: "connect",
-    http.ConnectTimeoutError: "connect", http.SSLError: "tls", http.ReadTimeoutError: "timeout"}
+    http.ConnectTimeoutError: "connect", http.SSLError: "tls", http.ReadTimeoutError: "timeout",
+    TooLarge: "too-large"}
 POOL = PoolManager(retries=False)
 Expired = type("Expired", (BaseException,), {})  # an OSError would send urllib3 to another address
 Made = type("Made", (Record,), {"__init__": lambda self, **fields: vars(self).update(fields)})
 
 def send(request, allow):
     """One exchange with an allowed origin: no redirect, no second try, no proxy."""
-    url = util.parse_url(request.url)
-    if why := refusal(request, f"{url.scheme}://{url.netloc}", allow):
+    try:
+        url = util.parse_url(request.url)
+    except ValueError:  # urllib3's own is one, and repeats the URL
+        return Variant("denied", "what is no URL")
+    if why := refusal(request, url, allow):
         return Variant("denied", why)
     secs = min(getattr(request, "timeout-ms") or 30_000, 30_000) / 1000
     headers = [("accept-encoding", "gzip"), *((each.name, each.value) for each in request.headers)]
@@ -49,10 +54,11 @@ def send(request, allow):
     headers = [Made(name=name, value=text(value)) for name, value in pairs]
     return Made(status=reply.status, headers=headers, body=body)
 
-def refusal(request, origin, allow):
+def refusal(request, url, allow):
     """Why a request may not be sent, if so."""
     size = sum(len(each.name) + len(each.value.encode()) for each in request.headers)
-    if origin not in allow:
+    origin = f"{url.scheme}://{url.netloc}"
+    if origin not in allow or url.auth:  # user names are not sent, and mislead who reads the URL
         return f"{origin} is not in `allow`"
     if not METHOD.fullmatch(request.method):
         return f"the method {request.method} is not one that may be used"
@@ -62,6 +68,16 @@ def refusal(request, origin, allow):
         return "more than 64 headers, or 64 KiB of them"
     if len(request.url) > 16 << 10 or len(request.body) > 4 << 20:
         return "a URL of more than 16 KiB, or a body of more than 4 MiB"
+
+def read_headers(fp, *args):
+    """Python's own tells too many as any other fault, and takes an end within for the empty line."""
+    try:
+        lines = pythons_own(fp, *args)
+    except client.HTTPException as error:
+        raise TooLarge from error
+    if lines[-1] == b"":
+        raise client.RemoteDisconnected("closed within the head")
+    return lines
 
 def expire(number, frame):
     raise Expired
@@ -73,5 +89,6 @@ class Response(connection.HTTPConnection.response_class):
         return version, 100 if 102 <= status < 200 else status, reason
 
 connection.HTTPConnection.response_class = Response
+pythons_own, client._read_headers = client._read_headers, read_headers
 client._MAXHEADERS = 4 * HEADERS_MAX  # Python's own is less than a source may count on
 signal.signal(signal.SIGALRM, expire)
