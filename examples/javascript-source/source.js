@@ -61,8 +61,8 @@ export const source = {
 function page(config, position, limit) {
   const { url, token } = read(config) ?? {};
   if (url === undefined) throw failed("config", "config_refused", "`url` is not that of a feed");
-  const since = position === undefined ? "" : `since=${encodeURIComponent(position)}&`;
-  const { status, body } = exchange(`${url}?${since}limit=${limit}`, token);
+  const query = new URLSearchParams(position === undefined ? { limit } : { since: position, limit });
+  const { status, body } = exchange(`${url}?${query}`, token);
   const stats = { ...NOTHING, requests: 1, receivedBytes: BigInt(body.length) };
   if (status !== 200) throw { ...failed(...meaningOf(status)), stats };
   try {

@@ -3,7 +3,7 @@ becomes a component."""
 import json
 import re
 from datetime import datetime
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from componentize_py_types import Err
 from wit_world.exports.source import (
@@ -72,8 +72,8 @@ def page(config, position, limit):
     members = read(config)
     if members is None:
         raise failed(ErrorKind.CONFIG, "config_refused", "`url` is not that of a feed")
-    since = "" if position is None else f"since={quote(position, safe='')}&"
-    url = f"{members['url']}?{since}limit={limit}"
+    since = {} if position is None else {"since": position}
+    url = f"{members['url']}?{urlencode(since | {'limit': limit})}"
     status, body = exchange(url, members.get("token"))
     stats = Stats(1, 0, len(body), 0, 0, [])
     if status != 200:

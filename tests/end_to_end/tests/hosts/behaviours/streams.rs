@@ -53,7 +53,7 @@ pub(crate) fn a_pipe_that_does_not_block_gets_every_line_whole(language: Languag
 
 pub(crate) fn a_stderr_that_nobody_reads_holds_up_nothing(language: Language) {
     // A page has more notices than a pipe has room for.
-    let script = json!({"do": "notices", "count": 200, "message": "m".repeat(1_000)});
+    let script = json!({"do": "notices", "count": 100, "message": "m".repeat(2_000)});
     let example = Example::scripted(language, "unread-stderr", &script);
     let mut child = example.start_into(Stdio::piped(), Stdio::piped());
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

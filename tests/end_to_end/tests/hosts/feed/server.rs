@@ -154,8 +154,12 @@ fn page(items: &[String], target: &str) -> Option<String> {
     let (mut from, mut limit) = (0, None);
     for pair in query.split('&') {
         match pair.split_once('=')? {
-            // A position has to come back as it was given, whatever it is made of.
-            ("since", position) => from = position.strip_prefix("%7E%2F%26+")?.parse().ok()?,
+            // A position has to come back as it was given, whatever it is made of. Forms are written with
+            // a tilde as it is, too.
+            ("since", position) => {
+                let ways = ["%7E%2F%26+", "~%2F%26+"];
+                from = ways.iter().find_map(|way| position.strip_prefix(way))?.parse().ok()?;
+            }
             ("limit", number) => limit = Some(number.parse::<usize>().ok()?),
             _ => return None,
         }
