@@ -5,27 +5,27 @@ import { block, element, folded, table } from './element.js';
 import { indented } from './json_text.js';
 
 const MEANINGS = {
+  stream: 'what is collected: a cursor of another stream is refused',
   watermark: 'every row before it is delivered; nothing below is asked for again',
   newest: 'the newest event time delivered',
   clock_offset_secs: 'the API’s clock less the host’s',
   filters: 'a fingerprint of the filters',
   span_secs: 'how long the next window is to be',
   economy_passes: 'passes in a row that ended early, since nothing was new',
-  count_trusted: 'whether the API’s resultCount is relied on',
   pass: 'the way from the watermark to the present, in windows',
   'pass.planned': 'when the pass under way was planned',
   'pass.end': 'where it ends',
-  'pass.refusals': 'page tokens refused since the last new row',
+  'pass.setbacks.count': 'requests that led nowhere since the last new row',
   'pass.asks_newest': 'the newest row alone is asked for first',
   'pass.window.from': 'the window under way: from',
   'pass.window.to': 'the window under way: to',
-  'pass.window.token.text': 'the API’s token for its next page',
+  'pass.window.token.text': 'the API’s token for its next page, in base64',
   'pass.window.token.received': 'when the token came: an old one is not sent',
   'pass.window.shown': 'the newest time known when its reading began',
   'pass.window.rows': 'rows read in it so far',
   seen: 'rows delivered from a little below the watermark on, as keys',
 };
-const SEEN_ENTRY_BYTES = 12;
+const SEEN_KEY_BYTES = 6;
 
 /** The members of a cursor by their paths, as texts. Empty for none. */
 export function membersOf(cursor) {
@@ -43,8 +43,22 @@ export function membersOf(cursor) {
   return members;
 }
 
+/** How many rows are in the list: each has its second, less that of the one before, and its key. */
 function seen(base64) {
-  const count = Math.floor((base64.length * 3) / 4 / SEEN_ENTRY_BYTES);
+  const bytes = Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0));
+  let [at, second, count] = [0, 0, 0];
+  while (at < bytes.length) {
+    let [head, place] = [0, 1];
+    do {
+      head += (bytes[at] & 0x7f) * place;
+      place *= 0x80;
+      at += 1;
+    } while (bytes[at - 1] >= 0x80);
+    second += Math.floor(head / 2);
+    // One without a second has the end of its memory beside its key; and a tally takes two bytes.
+    at += SEEN_KEY_BYTES + (second === 0 ? 4 : 0) + (head % 2) * 2;
+    count += 1;
+  }
   return count === 1 ? '1 row' : `${count} rows`;
 }
 
