@@ -289,10 +289,13 @@ impl Underway {
 
     /// Rows without an id that this page shows once more are others, not those of the page before: the
     /// API counts the same as with that, so none came to light that has moved them, and no fewer than
-    /// were shown with this page, so it is not one that comes again.
+    /// were shown with this page; and it is not that page come again, as a row with an id would tell.
     fn adds_up(&self, page: &PageFacts<'_>) -> bool {
         let window = &self.pass.window;
+        let keys = || page.rows.iter().map(|(key, _)| *key);
+        let comes_again = Key::of_all(keys()) == window.page_key && !keys().all(Key::is_counted);
         self.position.habits.trusts_count()
+            && !comes_again
             && page.result_count == window.counted
             && page.result_count.is_some_and(|count| window.rows_with(page) <= count)
     }

@@ -139,7 +139,10 @@ impl Seen {
             left = others;
         }
         admission.is_kept &= left.is_empty();
-        self.keep_shown(page.last().and_then(|(_, time)| within(*time)).map(slot));
+        // A page without a row of the window ends nothing.
+        if let Some(last) = page.iter().rev().find_map(|(_, time)| within(*time)) {
+            self.keep_shown(Some(slot(last)));
+        }
         admission
     }
 

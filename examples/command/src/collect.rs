@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use source_contract::aside::COUNTERS_MAX;
 use source_contract::error_kind;
 use source_contract::wait::{self, Backoff, PATIENCE, Pace, Polled};
 
@@ -202,6 +203,10 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
 impl Run {
     fn count(&mut self, stats: &Stats) {
         for Counter { name, value } in &stats.counters {
+            // A source has no more names; one that makes up others must not fill the memory.
+            if self.counters.len() >= COUNTERS_MAX && !self.counters.contains_key(name) {
+                continue;
+            }
             let sum = self.counters.entry(name.clone()).or_default();
             *sum = sum.saturating_add(*value);
         }

@@ -23,6 +23,14 @@ pub fn check<'a>(
     ))
 }
 
+/// Whether a cursor may be explained by so many pairs. The error says why not.
+pub fn check_pairs(count: usize) -> Result<(), String> {
+    if count <= PAIRS_MAX {
+        return Ok(());
+    }
+    Err(format!("the cursor is explained by {count} pairs; at most {PAIRS_MAX} are allowed"))
+}
+
 fn is_name(text: &str) -> bool {
     let is_part = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
     (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_part)
@@ -30,7 +38,9 @@ fn is_name(text: &str) -> bool {
 
 const NAME_BYTES_MAX: usize = 128;
 const NOTICES_MAX: usize = 100;
-const COUNTERS_MAX: usize = 64;
+/// The most counters of a call.
+pub const COUNTERS_MAX: usize = 64;
+const PAIRS_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -64,5 +74,6 @@ mod tests {
         };
         assert!(many(NOTICES_MAX, COUNTERS_MAX));
         assert!(!many(NOTICES_MAX + 1, 0) && !many(0, COUNTERS_MAX + 1));
+        assert!(check_pairs(PAIRS_MAX).is_ok() && check_pairs(PAIRS_MAX + 1).is_err());
     }
 }

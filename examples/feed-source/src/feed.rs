@@ -154,6 +154,10 @@ pub fn batch(
     if !is_position(&page.next) {
         return Err(protocol("bad_position", "`next` is not of 1 to 4096 bytes"));
     }
+    // It goes into the cursor, and that may be shown.
+    if config.token.as_ref().is_some_and(|Secret(token)| page.next.contains(token.as_str())) {
+        return Err(protocol("bad_position", "`next` repeats the token"));
+    }
     let more = !page.items.is_empty();
     if more && since == Some(&page.next) {
         let text = "`next` leads back to the same page: its items would come again for ever";

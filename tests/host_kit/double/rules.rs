@@ -59,7 +59,10 @@ pub(crate) fn is_batch(batch: &Batch) -> bool {
         && batch.events.iter().all(|event| {
             (1..=4_096).contains(&event.id.len())
                 && (1..=128).contains(&event.kind.len())
-                && event.kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'.')
+                && event
+                    .kind
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
                 && !event.body.contains('\n')
                 && serde_json::from_str::<serde_json::Map<_, _>>(&event.body).is_ok()
         })

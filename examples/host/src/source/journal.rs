@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 
+use source_contract::aside::COUNTERS_MAX;
 use source_contract::redact::Redactor;
 use tokio::time::Instant;
 
@@ -227,5 +228,3 @@ const BATCHES_FOR: Duration = Duration::from_secs(1);
 /// Notices of one source that are logged in this time.
 const NOTICES_MAX: usize = 32;
 const NOTICES_FOR: Duration = Duration::from_secs(1);
-/// Counters in one line.
-const COUNTERS_MAX: usize = 64;

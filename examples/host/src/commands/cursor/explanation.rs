@@ -61,18 +61,11 @@ async fn ask(
     Ok(judged(instance.explain_cursor(cursor).await))
 }
 
-/// Names and values in two columns: no more of them than a person reads.
+/// Names and values in two columns.
 fn lines(said: &[(String, String)], redactor: &Redactor) -> Vec<String> {
-    let shown = said.iter().take(LINES_MAX);
     let shown: Vec<[String; 2]> =
-        shown.map(|(name, value)| [name, value].map(|text| redactor.clean(text))).collect();
+        said.iter().map(|(name, value)| [name, value].map(|text| redactor.clean(text))).collect();
     let width = shown.iter().map(|[name, _]| name.chars().count()).max().unwrap_or(0);
     let line = |[name, value]: &[String; 2]| format!("{name:<width$}  {value}");
-    let mut lines: Vec<String> = shown.iter().map(line).collect();
-    if let Some(more) = said.len().checked_sub(LINES_MAX).filter(|more| *more > 0) {
-        lines.push(format!("and {more} more: left out"));
-    }
-    lines
+    shown.iter().map(line).collect()
 }
-
-const LINES_MAX: usize = 100;
