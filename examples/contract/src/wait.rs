@@ -19,11 +19,6 @@ impl Backoff {
         jittered.max(hint.unwrap_or_default().min(HINT_MAX))
     }
 
-    /// The errors that were waited after, one after the other.
-    pub fn in_a_row(&self) -> u32 {
-        self.errors
-    }
-
     /// Begins anew.
     pub fn reset(&mut self) {
         self.errors = 0;
@@ -129,7 +124,7 @@ mod tests {
         for errors in [31, 32, u32::MAX] {
             let mut backoff = Backoff { errors };
             assert_eq!(backoff.next(SHORT_MAX, None, 1.0), SHORT_MAX);
-            assert!(backoff.in_a_row() >= errors);
+            assert!(backoff.errors >= errors);
         }
         assert_eq!((chance(Some(0)), chance(Some(u32::MAX))), (0.0, 1.0));
         assert!((0.49..0.51).contains(&chance(None)));
@@ -147,9 +142,9 @@ mod tests {
     #[test]
     fn a_success_begins_anew() {
         let mut backoff = Backoff { errors: 9 };
-        assert_eq!(backoff.in_a_row(), 9);
+        assert_eq!(backoff.errors, 9);
         backoff.reset();
-        assert_eq!(backoff.in_a_row(), 0);
+        assert_eq!(backoff.errors, 0);
         assert_eq!(backoff.next(SHORT_MAX, None, 0.5), FIRST);
     }
 
