@@ -13,8 +13,8 @@ pub struct Memory {
     pub(crate) last: LastCursor,
 }
 
-/// The cursor that was given out last, with its text: a third of what a page costs is reading and
-/// writing it.
+/// The cursor that was given out last, with its text: reading 5,000 rows anew costs a tenth of a
+/// page.
 #[derive(Debug, Default)]
 pub(crate) struct LastCursor(Option<(String, Cursor)>);
 

@@ -61,6 +61,8 @@ fn a_page_of_the_longest_texts_gives_events_within_bounds() {
             })
             .collect();
         hold(piece, &rows[..90], &Fate::Taken);
+        // It would fit into the memory of a guest, and is more than a batch may hold.
+        hold(piece, &rows[..150], &Fate::Narrowed);
         hold(piece, &rows, &Fate::Narrowed);
     }
 }
