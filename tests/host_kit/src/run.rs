@@ -1,9 +1,10 @@
 //! Plays one scenario against one host.
 
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use std::{fs, thread};
+use std::{fs, io, thread};
 
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ pub fn play(scenario: &Scenario, theatre: &Theatre<'_>) -> Vec<String> {
 }
 
 fn try_play(scenario: &Scenario, theatre: &Theatre<'_>) -> Result<Vec<String>, String> {
-    let told = |error: std::io::Error| format!("the kit itself failed: {error}");
+    let told = |error: io::Error| format!("the kit itself failed: {error}");
     let (other, _) = Server::start(Vec::new(), "").map_err(told)?;
     let pages = match &scenario.play {
         Play::Exchanges(_) => Vec::new(),
@@ -43,7 +44,7 @@ fn try_play(scenario: &Scenario, theatre: &Theatre<'_>) -> Result<Vec<String>, S
     };
     let (server, asked) =
         Server::start(pages, &format!("http://{}", other.address())).map_err(told)?;
-    let places = Places::new(&server, &other);
+    let places = Places::new(&server, &other).map_err(told)?;
     let folder = theatre.folder.join(scenario.name);
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(told)?;
@@ -83,23 +84,25 @@ fn try_play(scenario: &Scenario, theatre: &Theatre<'_>) -> Result<Vec<String>, S
 /// What is known only at a run.
 pub struct Places {
     names: Vec<(&'static str, String)>,
+    /// Keeps `{closed}` closed: while a connection begins at this port, no listener can be given it.
+    _taken: TcpStream,
 }
 
 impl Places {
-    fn new(server: &Server, other: &Server) -> Self {
+    fn new(server: &Server, other: &Server) -> io::Result<Self> {
         let (server, other) = (server.address(), other.address());
-        // Nobody listens there any more.
-        let closed = Server::start(Vec::new(), "").map(|(closed, _)| closed.address().port());
+        let taken = TcpStream::connect(other)?;
+        let closed = taken.local_addr()?;
         let names = vec![
             ("{server}", format!("http://{server}")),
             ("{tls}", format!("https://{server}")),
-            ("{closed}", format!("http://127.0.0.1:{}", closed.unwrap_or(1))),
+            ("{closed}", format!("http://{closed}")),
             ("{nowhere}", "http://name.invalid".to_owned()),
             ("{other}", format!("http://{other}")),
             ("{address}", server.to_string()),
             ("{port}", server.port().to_string()),
         ];
-        Self { names }
+        Ok(Self { names, _taken: taken })
     }
 
     /// The origins that the source may reach.
@@ -166,7 +169,8 @@ fn accompany(
     let (mut first, mut last) = (None, Instant::now());
     let patience = pages.patience_secs.map_or(PATIENCE_BETWEEN_POLLS, Duration::from_secs);
     let (mut is_back, mut number) = (false, 0);
-    loop {
+    // A host that asks without a pause comes to an end too.
+    while number < ASKED_MAX {
         match asked.recv_timeout(LOOK) {
             Ok(page) => {
                 last = Instant::now();
@@ -189,7 +193,9 @@ fn accompany(
                     thread::sleep(Duration::from_millis(pages.hold_ms));
                     page.go(true);
                 }
-                continue;
+                if pages.look_on_ms.is_none() {
+                    continue;
+                }
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
@@ -212,6 +218,8 @@ fn accompany(
             return Ok(());
         }
     }
+    witness.faults.push(format!("it asked {ASKED_MAX} times"));
+    Ok(())
 }
 
 fn kill_at(host: &mut Host<'_>, when: Moment, page: &Asked) {
@@ -232,6 +240,8 @@ fn kill_at(host: &mut Host<'_>, when: Moment, page: &Asked) {
     page.go(false);
 }
 
+/// How often a host may ask in one scenario: far more than any wants.
+const ASKED_MAX: usize = 1_000;
 /// How often it is looked whether something came.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long it is waited for what should not come.
