@@ -74,3 +74,4 @@ pub(crate) mod pass;
 pub(crate) mod seen;
 pub(crate) mod underway;
 pub(crate) mod watermark;
+pub(crate) mod window;

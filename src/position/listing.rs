@@ -3,9 +3,10 @@
 use crate::clock::Clocks;
 use crate::config::Config;
 use crate::notices::Notices;
-use crate::position::cursor::{Pass, Window};
+use crate::position::cursor::Pass;
 use crate::position::obstacle::{Obstacle, Stuck};
 use crate::position::underway::{Onward, PageFacts, Underway};
+use crate::position::window::Window;
 
 /// How a listing ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

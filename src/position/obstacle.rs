@@ -6,9 +6,10 @@ use crate::clock::Clocks;
 use crate::config::Config;
 use crate::contract::source::Notice;
 use crate::notices::Notices;
-use crate::position::cursor::{Setbacks, Way, Window};
+use crate::position::cursor::Setbacks;
 use crate::position::habits::WITHHELD_DOUBTS;
 use crate::position::underway::{Onward, Question, Underway};
+use crate::position::window::{Way, Window};
 use crate::timestamp::Second;
 
 /// Why a window could not be read to its end.
@@ -58,7 +59,7 @@ impl Underway {
             return Ok(self.drain(config, clocks));
         }
         let other_way = match (obstacle, way) {
-            (Obstacle::Short(_) | Obstacle::Round, _) if way == Way::default() => {
+            (Obstacle::Short(_) | Obstacle::Round, Way { newest_first: false, .. }) => {
                 Some(way.other_end())
             }
             // Row by row it takes many tokens: pages may have become readable again.

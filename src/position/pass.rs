@@ -20,11 +20,12 @@ use crate::clock::{Clocks, is_jump};
 use crate::config::Config;
 use crate::contract::source::Notice;
 use crate::notices::Notices;
-use crate::position::cursor::{Cursor, PageToken, Pass, Position, Way, Window};
+use crate::position::cursor::{Cursor, Pass, Position};
 use crate::position::listing::Ending;
 use crate::position::obstacle::Stuck;
 use crate::position::seen::Admission;
 use crate::position::underway::{Onward, PageFacts, Question, Underway};
+use crate::position::window::{PageToken, Way, Window};
 use crate::row::Key;
 use crate::timestamp::Second;
 
@@ -243,22 +244,13 @@ impl Underway {
 
     /// Takes the rows of a page into the list of seen rows. (I7)
     fn deliver(&mut self, page: &PageFacts<'_>, clocks: Clocks) -> Vec<u8> {
-        let adds_up = self.adds_up(page);
         let Self { position, pass } = self;
         let window = &mut pass.window;
-        if window.token.is_none() {
-            position.seen.forget_shown();
-        }
         position.habits.includes_to |= page.rows.iter().any(|(_, time)| *time == Some(window.to));
         // The key of a row whose time is unreadable, or outside the window, has to last for as long as
         // the row can be found in it.
         let within = (window.from, window.to);
-        let Admission { ordinals, strays, is_kept } =
-            position.seen.admit(&page.rows, within, adds_up);
-        // The next page is this one, by its token: none of its rows is another.
-        if page.next == window.token.as_ref().map(|token| &*token.text) {
-            position.seen.forget_shown();
-        }
+        let Admission { ordinals, strays, is_kept } = position.seen.admit(&page.rows, within);
         window.strays = window.strays.saturating_add(strays);
         let mut new_rows = page.rows.iter().zip(&ordinals).filter(|(_, ordinal)| **ordinal > 0);
         position.see(new_rows.clone().filter_map(|((_, time), _)| *time), clocks);
@@ -285,19 +277,6 @@ impl Underway {
         window.page_key = page_key;
         window.rows = window.rows_with(page);
         ordinals
-    }
-
-    /// Rows without an id that this page shows once more are others, not those of the page before: the
-    /// API counts the same as with that, so none came to light that has moved them, and no fewer than
-    /// were shown with this page; and it is not that page come again, as a row with an id would tell.
-    fn adds_up(&self, page: &PageFacts<'_>) -> bool {
-        let window = &self.pass.window;
-        let keys = || page.rows.iter().map(|(key, _)| *key);
-        let comes_again = Key::of_all(keys()) == window.page_key && !keys().all(Key::is_counted);
-        self.position.habits.trusts_count()
-            && !comes_again
-            && page.result_count == window.counted
-            && page.result_count.is_some_and(|count| window.rows_with(page) <= count)
     }
 
     /// The window was read to its end: the watermark may follow, and the next window begins where

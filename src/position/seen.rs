@@ -24,9 +24,6 @@ struct Entry {
     /// How many rows of this key were delivered: more than one only of rows without an id. None: it is
     /// to be taken out.
     delivered: u8,
-    /// Of rows without an id in the second with which the last page ended: how many of them this
-    /// reading has shown.
-    shown: u8,
 }
 
 /// What became of the rows of a page.
@@ -49,32 +46,26 @@ impl Entry {
         (self.slot(), self.key)
     }
 
-    /// It takes two bytes to say how many there are.
+    /// It takes a byte to say how many there are.
     fn has_tally(&self) -> bool {
-        (self.delivered, self.shown) != (1, 0)
+        self.delivered != 1
     }
 }
 
 impl Seen {
-    /// Forgets how many rows were shown: no page that follows adds to them.
-    pub(crate) fn forget_shown(&mut self) {
-        self.keep_shown(None);
-    }
-
     /// Takes the rows of a page of the window from `from` to `to` in, in order, and says of each
     /// whether it is new: delivered neither before nor earlier in this page. (I7)
     ///
     /// Those without a second within the window are strays, remembered for as long as rows of its end.
     ///
-    /// Rows without an id are as many as one page shows of them. Those on pages that follow each other
-    /// are added up only if `adds_up`: else it may be the same ones that come again.
+    /// Rows without an id are as many as one page shows of them: on another it may be the same ones that
+    /// come again. Where the API counts more, the window is halved until a page shows them all.
     ///
     /// Once the list is full no more are added, and none is ever evicted.
     pub(crate) fn admit(
         &mut self,
         page: &[(Key, Option<Second>)],
         (from, to): (Second, Second),
-        adds_up: bool,
     ) -> Admission {
         let within = |time: Option<Second>| time.filter(|time| (from..=to).contains(time));
         let mut order = Vec::with_capacity(page.len());
@@ -84,7 +75,7 @@ impl Seen {
         order.sort_unstable();
         let mut admission = Admission { ordinals: vec![0; page.len()], strays: 0, is_kept: true };
         // What is known takes more bytes if it is counted or moved.
-        let may_grow = self.room() >= page.len();
+        let may_grow = self.bytes_bound() + page.len() * ENTRY_BYTES_MAX <= BYTES_MAX + PAGE_BYTES;
         let (mut added, mut moved) = (Vec::new(), Vec::new());
         let (mut start, mut near) = (0, 0);
         while let Some((place, index)) = order.get(start).copied() {
@@ -102,16 +93,13 @@ impl Seen {
             near = if is_stray { 0 } else { place };
             admission.strays += if is_stray { rows.into() } else { 0 };
             let second = within_32_bits(within(time).unwrap_or(to));
-            let new = Entry { key: key.known_bits(), second, is_stray, delivered: 0, shown: 0 };
+            let new = Entry { key: key.known_bits(), second, is_stray, delivered: 0 };
             let mut entry = known.map_or(new, |known| self.entries[known]);
-            let before = if adds_up { entry.shown } else { 0 };
-            let shown = before.saturating_add(rows).max(entry.shown);
-            let news = shown.saturating_sub(entry.delivered);
+            let news = rows.saturating_sub(entry.delivered);
             for (ordinal, (_, index)) in (1..=news).zip(&order[start..end]) {
                 admission.ordinals[*index] = entry.delivered + ordinal;
             }
             entry.delivered += news;
-            entry.shown = if key.is_counted() { shown } else { 0 };
             start = end;
             let Ok(known) = known else {
                 added.push(entry);
@@ -139,10 +127,6 @@ impl Seen {
             left = others;
         }
         admission.is_kept &= left.is_empty();
-        // A page without a row of the window ends nothing.
-        if let Some(last) = page.iter().rev().find_map(|(_, time)| within(*time)) {
-            self.keep_shown(Some(slot(last)));
-        }
         admission
     }
 
@@ -179,16 +163,6 @@ impl Seen {
             }
         }
         self.entries.truncate(kept);
-    }
-
-    /// Forgets how many rows were shown of all seconds but one.
-    #[inline(never)]
-    fn keep_shown(&mut self, slot: Option<u64>) {
-        for entry in &mut self.entries {
-            if entry.shown > 0 && Some(entry.slot()) != slot {
-                entry.shown = 0;
-            }
-        }
     }
 
     pub(crate) fn contains(&self, key: Key, time: Option<Second>) -> bool {
@@ -264,11 +238,14 @@ impl Seen {
 
     /// How many more there is room for, whatever they are.
     fn room(&self) -> usize {
+        let room = BYTES_MAX.saturating_sub(self.bytes_bound()) / ENTRY_BYTES_MAX;
+        room.min(KEYS_MAX.saturating_sub(self.entries.len()))
+    }
+
+    /// How many bytes the list takes at most. Most are so short that there is no need to add them up.
+    fn bytes_bound(&self) -> usize {
         let len = self.entries.len();
-        // Most lists are so short that there is no need to add up what they take.
-        let bytes = if len > SHORT_MAX { self.bytes() } else { len * ENTRY_BYTES_MAX };
-        let room = BYTES_MAX.saturating_sub(bytes) / ENTRY_BYTES_MAX;
-        room.min(KEYS_MAX.saturating_sub(len))
+        if len > SHORT_MAX { self.bytes() } else { len * ENTRY_BYTES_MAX }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -299,10 +276,11 @@ const KEY_BYTES: usize = 6;
 /// A slot has 33 bits, and one more says whether there is a tally.
 const VARINT_BYTES_MAX: usize = 5;
 /// Of a second that is far from the one before, or of a stray; and with a tally.
-const ENTRY_BYTES_MAX: usize = VARINT_BYTES_MAX + KEY_BYTES + 2;
+const ENTRY_BYTES_MAX: usize = VARINT_BYTES_MAX + KEY_BYTES + 1;
 /// What 100,000 rows take whose seconds are close, and some more. As text 954,668 bytes: with it a
-/// cursor stays below `CURSOR_BYTES_MAX`.
+/// cursor stays below `CURSOR_BYTES_MAX`, even where the rows of one more page take as many as they can.
 const BYTES_MAX: usize = 716_000;
+const PAGE_BYTES: usize = 500 * ENTRY_BYTES_MAX;
 
 #[cfg(test)]
 mod tests {
@@ -314,14 +292,14 @@ mod tests {
 
     fn admit(seen: &mut Seen, page: &[(Key, Option<Second>)]) -> Vec<bool> {
         let all = (Second::new(0), Second::new(i64::MAX));
-        seen.admit(page, all, false).ordinals.iter().map(|ordinal| *ordinal > 0).collect()
+        seen.admit(page, all).ordinals.iter().map(|ordinal| *ordinal > 0).collect()
     }
 
-    /// What a page of rows without an id comes to, of which all were shown in the second 5.
-    fn admit_alike(seen: &mut Seen, ids: &str, adds_up: bool) -> Vec<u8> {
+    /// What a page of rows without an id comes to, all of the second 5.
+    fn admit_alike(seen: &mut Seen, ids: &str) -> Vec<u8> {
         let page: Vec<_> =
             ids.split(' ').map(|id| (Key::of(id, None).counted(), Some(Second::new(5)))).collect();
-        seen.admit(&page, (Second::new(0), Second::new(9)), adds_up).ordinals
+        seen.admit(&page, (Second::new(0), Second::new(9))).ordinals
     }
 
     #[test]
@@ -331,7 +309,7 @@ mod tests {
         for (from, to, ordinal, count) in
             [(6, 9, 1, 0), (6, 7, 0, 0), (0, 9, 0, 1), (6, 9, 0, 0), (0, 4, 0, 0)]
         {
-            let admission = seen.admit(&page, (Second::new(from), Second::new(to)), false);
+            let admission = seen.admit(&page, (Second::new(from), Second::new(to)));
             assert_eq!((admission.ordinals, admission.strays), (vec![ordinal], 1 - count));
             assert_eq!(seen.count(Second::new(0), Second::new(9)), count);
             assert_eq!((seen.strays(), seen.len()), (1 - count, 1));
@@ -354,11 +332,10 @@ mod tests {
     #[test]
     fn rows_without_an_id_are_as_many_as_one_page_shows() {
         let mut seen = Seen::default();
-        assert_eq!(admit_alike(&mut seen, "a b a", false), [1, 1, 2]);
+        assert_eq!(admit_alike(&mut seen, "a b a"), [1, 1, 2]);
         assert_eq!(seen.count(Second::new(5), Second::new(5)), 3);
-        seen.forget_shown();
-        assert_eq!(admit_alike(&mut seen, "a a b", false), [0, 0, 0]);
-        assert_eq!(admit_alike(&mut seen, "a a a b b", false), [3, 0, 0, 2, 0]);
+        assert_eq!(admit_alike(&mut seen, "a a b"), [0, 0, 0]);
+        assert_eq!(admit_alike(&mut seen, "a a a b b"), [3, 0, 0, 2, 0]);
         assert_eq!((seen.len(), seen.count(Second::new(0), Second::new(9))), (2, 5));
         // With an id, one is one however often it is shown.
         let twice = [rows(7..8)[0]; 2];
@@ -366,28 +343,11 @@ mod tests {
     }
 
     #[test]
-    fn rows_without_an_id_on_pages_of_one_second_are_added_up_where_that_is_right() {
-        let mut seen = Seen::default();
-        assert_eq!(admit_alike(&mut seen, "a", true), [1]);
-        assert_eq!(admit_alike(&mut seen, "a", false), [0]);
-        assert_eq!(admit_alike(&mut seen, "a a", true), [2, 3]);
-        // Anew: as many as were delivered are none too many.
-        seen.forget_shown();
-        for _ in 0..3 {
-            assert_eq!(admit_alike(&mut seen, "a", true), [0]);
-        }
-        assert_eq!(admit_alike(&mut seen, "a", true), [4]);
-        // Past another second none of them can follow.
-        admit(&mut seen, &rows(8..9));
-        assert_eq!(admit_alike(&mut seen, "a", true), [0]);
-    }
-
-    #[test]
     fn more_rows_that_are_alike_than_are_told_apart_are_as_many_as_that() {
         let mut seen = Seen::default();
-        let ordinals = admit_alike(&mut seen, &["a"; 300].join(" "), false);
+        let ordinals = admit_alike(&mut seen, &["a"; 300].join(" "));
         assert_eq!(ordinals.iter().filter(|ordinal| **ordinal > 0).count(), 255);
-        assert_eq!(admit_alike(&mut seen, "a", true), [0]);
+        assert_eq!(admit_alike(&mut seen, "a"), [0]);
     }
 
     #[test]
@@ -425,12 +385,10 @@ mod tests {
         assert!(seen.is_full());
         let one_more = rows(max..max + 1);
         for _ in 0..2 {
-            let admission = seen.admit(&one_more, (Second::new(0), one_more[0].1.unwrap()), false);
+            let admission = seen.admit(&one_more, (Second::new(0), one_more[0].1.unwrap()));
             assert_eq!((admission.ordinals, admission.is_kept), (vec![1], false));
         }
-        // Neither is one that is known counted, or moved.
-        seen.admit(&rows(0..1), (Second::new(1), Second::new(2)), false);
-        assert_eq!((seen.len(), seen.strays()), (KEYS_MAX, 0));
+        assert_eq!(seen.len(), KEYS_MAX);
         assert!(rows(0..max).iter().all(|(key, time)| seen.contains(*key, *time)));
     }
 
@@ -442,9 +400,32 @@ mod tests {
             let page: Vec<_> = (n * 500..(n + 1) * 500)
                 .map(|n| (Key::of(&n.to_string(), None), second(n)))
                 .collect();
-            seen.admit(&page, (Second::new(0), Second::new(i64::MAX)), false);
+            seen.admit(&page, (Second::new(0), Second::new(i64::MAX)));
         }
         assert!(seen.is_full());
         assert!((79_000..80_000).contains(&seen.len()), "{}", seen.len());
+    }
+
+    #[test]
+    fn rows_that_are_alike_are_counted_until_the_list_is_full() {
+        let mut seen = Seen::default();
+        let rows =
+            |n: i64| (Key::of(&n.to_string(), None).counted(), Some(Second::new(n * 20_000)));
+        let mut admit = |rows: Vec<_>| {
+            let was_full = seen.is_full();
+            let admission = seen.admit(&rows, (Second::new(0), Second::new(i64::MAX)));
+            assert!(seen.bytes() <= BYTES_MAX + PAGE_BYTES);
+            (was_full, admission.is_kept)
+        };
+        for n in 0..157 {
+            assert_eq!(admit((n * 500..(n + 1) * 500).map(rows).collect()), (false, true));
+        }
+        // There is less room than a page takes, and then none.
+        for n in 0..200 {
+            let page = (n * 250..(n + 1) * 250).flat_map(|n| [rows(n); 2]).collect();
+            let (was_full, is_kept) = admit(page);
+            assert!(is_kept || was_full, "{n}");
+        }
+        assert!(seen.is_full());
     }
 }

@@ -86,6 +86,29 @@ fn a_second_that_is_too_large_is_read_row_by_row_from_both_ends_and_the_rest_lef
 }
 
 #[test]
+fn a_second_whose_rows_are_alike_one_by_one_is_read_from_the_other_end_too() {
+    let mut host = without_token();
+    while host.next().body["meta"]["pagination"]["pageSize"] != 1 {
+        host.poll(too_large()).unwrap();
+        host.skip_newest();
+    }
+    let alike = json!({"eventTime": "2026-11-01T00:00:00+0000"});
+    let mut token = 0..;
+    let mut take = |row| {
+        let token = token.next().unwrap().to_string();
+        let batch = host.poll(page(&[row], 7, Some(&token))).unwrap();
+        let is_oldest_first = host.next().body["data"][0]["oldestFirst"].as_bool().unwrap();
+        (batch.events.len(), is_oldest_first)
+    };
+    // The same page again and again: that may be a listing that goes round.
+    assert_eq!([1, 2, 3].map(|_| take(alike.clone())), [(1, true), (0, true), (0, true)]);
+    assert_eq!(take(alike.clone()), (0, false));
+    for id in ["g", "f", "e"] {
+        assert_eq!(take(row(id, T)), (1, false));
+    }
+}
+
+#[test]
 fn a_poll_that_failed_for_a_day_goes_on_where_it_stood() {
     let mut host = with_token();
     failed(host.poll(response(503, html())), ErrorKind::Transient);

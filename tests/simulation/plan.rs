@@ -1,6 +1,7 @@
 //! What a seed stands for: a history of rows, an API with its licences, a configuration, and what
 //! happens meanwhile. Makes it; runs nothing.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -143,7 +144,7 @@ impl Plan {
         let faults_percent = *d.pick(&[0, 0, 3, 10, 30]);
         let is_by_the_hour = world.from_unit_secs == HOUR;
         Self {
-            world: if is_countable { with_alike(seed, world) } else { world },
+            world: if is_countable { with_alike(seed, world, page_size / 2 + 1) } else { world },
             config,
             start: start.unwrap_or(begin - DAY),
             begin,
@@ -262,27 +263,29 @@ fn estrange(
 }
 
 /// Rows without an id, several of them alike in every byte: where the API counts them, as many as there
-/// are.
-fn with_alike(seed: u64, mut world: World) -> World {
+/// are, and where the smallest page shows all rows of a second.
+fn with_alike(seed: u64, mut world: World, page_size_least: i64) -> World {
     let mut dice = Dice::new(!seed);
     let d = &mut dice;
-    let is_counted = matches!(world.count, Count::Right)
-        && world.ending == Ending::Clean
-        && world.listing_rows_max == usize::MAX
-        && !world.is_found_by_visible;
-    if !is_counted || d.percent(50) {
+    if !matches!(world.count, Count::Right) || d.percent(50) {
         return world;
     }
     let percent = *d.pick(&[1, 10, 50]);
+    let mut of_second: BTreeMap<i64, i64> = BTreeMap::new();
+    for row in &world.rows {
+        *of_second.entry(row.second).or_default() += 1;
+    }
     let mut alike = Vec::new();
     for (number, row) in world.rows.iter_mut().enumerate() {
-        if row.event.is_none() && d.percent(percent) {
+        let rows = of_second.get_mut(&row.second).expect("it was counted");
+        if row.event.is_none() && *rows <= page_size_least && d.percent(percent) {
             let time = api_date(row.second);
             row.text = format!(r#"{{"eventTime":"{time}","subject":"alike {number}"}}"#);
-            for _ in 0..d.below(3) {
+            for _ in 0..d.below(3).min(page_size_least - *rows) {
                 // Not all need come to light at once.
                 let visible = if d.percent(50) { row.visible } else { row.visible.max(row.second) };
                 alike.push(Row { visible, ..row.clone() });
+                *rows += 1;
             }
         }
     }

@@ -117,27 +117,6 @@ fn rows_without_an_id_that_are_alike_are_as_many_as_one_page_shows() {
 }
 
 #[test]
-fn rows_that_are_alike_on_two_pages_are_two_where_the_count_bears_it_out() {
-    let [a, b, c] = ["a", "b", "c"].map(without_id);
-    let first = [a.clone(), b.clone()];
-    for (counts, tokens, second, new, why) in [
-        ([4, 4], ["2", "3"], [b.clone(), c.clone()], vec!["-2", ""], "as many as are counted"),
-        ([3, 4], ["2", "3"], [b.clone(), c.clone()], vec![""], "one came to light before them"),
-        ([3, 3], ["2", "3"], [b.clone(), c.clone()], vec![""], "no more than were shown"),
-        ([9, 9], ["2", "2"], first.clone(), vec!["-2", "-2"], "each page is of the same second"),
-    ] {
-        let mut host = Host::new(&config());
-        host.poll(page(&first, counts[0], Some(tokens[0]))).unwrap();
-        let batch = host.poll(page(&second, counts[1], Some(tokens[1]))).unwrap();
-        assert_eq!(ordinals(&batch), new, "{why}");
-        // The page that comes next has the token of this one, and may be it.
-        let batch = host.poll(page(&second, counts[1], Some("4"))).unwrap();
-        let is_again = tokens[0] == tokens[1] || counts[1] < 6;
-        assert_eq!(batch.events.is_empty(), is_again, "{why}");
-    }
-}
-
-#[test]
 fn pages_of_rows_without_an_id_that_come_again_give_nothing_and_end() {
     let mut host = Host::new(&config());
     host.now = T + 10;
@@ -155,8 +134,8 @@ fn pages_of_rows_without_an_id_that_come_again_give_nothing_and_end() {
 }
 
 #[test]
-fn rows_that_are_alike_come_each_once_whatever_the_size_of_pages() {
-    for page_size in [1, 2, 3, 7, 500] {
+fn rows_that_are_alike_come_each_once_if_a_page_shows_those_of_a_second() {
+    for page_size in [6, 7, 13, 500] {
         let alike = (0..60).map(|n| {
             let second = T + n / 6;
             let text = format!(r#"{{"eventTime":"{}"}}"#, api_date(second));
@@ -170,4 +149,18 @@ fn rows_that_are_alike_come_each_once_whatever_the_size_of_pages() {
         assert_eq!(events, 60, "{page_size}");
         assert!(collector.errors.is_empty(), "{:?}", collector.errors);
     }
+}
+
+#[test]
+fn rows_that_are_alike_beyond_what_a_page_shows_are_told_as_withheld() {
+    let row =
+        |n| Row { text: format!(r#"{{"eventTime":"{}"}}"#, api_date(T)), ..Row::new(n, T, T) };
+    let world = World { page_size: 4, ..World::of((0..6).map(row)) };
+    let mut collector = Collector::new(world);
+    collector.catch_up(200);
+    collector.live(HOUR);
+    let events: usize = collector.events.values().map(|times| *times as usize).sum();
+    assert_eq!(events, 4);
+    assert_eq!(collector.notices("rows_withheld").len(), 1);
+    assert!(collector.errors.is_empty(), "{:?}", collector.errors);
 }

@@ -4,11 +4,11 @@
 use crate::notices::Departures;
 use crate::position::api_clock::ApiClock;
 use crate::position::cursor::{
-    CURSOR_BYTES_MAX, Cursor, FINGERPRINT_BYTES_MAX, PageToken, Pass, Position, Setbacks, Way,
-    Window,
+    CURSOR_BYTES_MAX, Cursor, FINGERPRINT_BYTES_MAX, Pass, Position, Setbacks,
 };
 use crate::position::habits::Habits;
 use crate::position::seen::{KEYS_MAX, Seen};
+use crate::position::window::{PageToken, Way, Window};
 use crate::reply::page::PAGE_TOKEN_BYTES_MAX;
 use crate::row::Key;
 use crate::timestamp::Second;
@@ -72,7 +72,7 @@ fn seen(millis: i64, is_counted: bool, to: Second) -> Seen {
         if is_counted {
             rows.extend(rows.clone().iter().step_by(2));
         }
-        seen.admit(&rows, (Second::new(0), to), false);
+        seen.admit(&rows, (Second::new(0), to));
     }
     seen
 }

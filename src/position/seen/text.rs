@@ -6,7 +6,8 @@ use crate::base64;
 use crate::json::record::Value;
 use crate::json::value::Json;
 use crate::position::seen::{
-    BYTES_MAX, ENTRY_BYTES_MAX, Entry, KEY_BYTES, KEYS_MAX, STRAYS, Seen, VARINT_BYTES_MAX,
+    BYTES_MAX, ENTRY_BYTES_MAX, Entry, KEY_BYTES, KEYS_MAX, PAGE_BYTES, STRAYS, Seen,
+    VARINT_BYTES_MAX,
 };
 use crate::row::Key;
 
@@ -17,7 +18,7 @@ impl Seen {
         for entry in &self.entries {
             let slot = entry.slot();
             bytes += varint_bytes((slot - before) << 1) + KEY_BYTES;
-            bytes += if entry.is_stray { 4 } else { 0 } + if entry.has_tally() { 2 } else { 0 };
+            bytes += if entry.is_stray { 4 } else { 0 } + usize::from(entry.has_tally());
             before = slot;
         }
         bytes
@@ -25,7 +26,7 @@ impl Seen {
 
     /// Of each row the second, less that of the one before, and a last bit that says whether a tally
     /// follows; its key; of a stray the second that it is remembered until; and the tally: how many
-    /// were delivered, and how many shown. Numbers have their lowest byte first, as WebAssembly has them.
+    /// were delivered. Numbers have their lowest byte first, as WebAssembly has them.
     fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.entries.len() * (KEY_BYTES + 1) + ENTRY_BYTES_MAX);
         let mut before = STRAYS;
@@ -38,7 +39,7 @@ impl Seen {
                 bytes.extend_from_slice(&entry.second.to_le_bytes());
             }
             if entry.has_tally() {
-                bytes.extend_from_slice(&[entry.delivered, entry.shown]);
+                bytes.push(entry.delivered);
             }
             before = slot;
         }
@@ -56,18 +57,19 @@ impl Seen {
             let is_stray = slot == STRAYS;
             let second = if is_stray { take_number(&mut left, 4)? } else { slot - 1 };
             let has_tally = head & 1 > 0;
-            let tally = if has_tally { take_number(&mut left, 2)? } else { 1 };
-            let [delivered, shown, ..] = tally.to_le_bytes();
+            let tally = if has_tally { take_number(&mut left, 1)? } else { 1 };
+            let [delivered, ..] = tally.to_le_bytes();
             let second = u32::try_from(second).ok()?;
-            let entry = Entry { key, second, is_stray, delivered, shown };
+            let entry = Entry { key, second, is_stray, delivered };
             let is_next = entries.last().is_none_or(|last| last.place() < entry.place());
-            let is_tally = delivered > 0 && shown <= delivered && has_tally == entry.has_tally();
+            let is_tally = delivered > 0 && has_tally == entry.has_tally();
             if !is_next || !is_tally {
                 return None;
             }
             entries.push(entry);
         }
-        (entries.len() <= KEYS_MAX && bytes.len() <= BYTES_MAX).then_some(Self { entries })
+        (entries.len() <= KEYS_MAX && bytes.len() <= BYTES_MAX + PAGE_BYTES)
+            .then_some(Self { entries })
     }
 }
 
@@ -144,7 +146,7 @@ mod tests {
     fn seen(rows: &[(Key, Option<i64>)]) -> Seen {
         let mut seen = Seen::default();
         let page: Vec<_> = rows.iter().map(|(key, secs)| (*key, secs.map(Second::new))).collect();
-        seen.admit(&page, (Second::new(0), Second::new(9_000)), false);
+        seen.admit(&page, (Second::new(0), Second::new(9_000)));
         seen
     }
 
@@ -166,7 +168,7 @@ mod tests {
             &[0, 7, 0, 0, 0, 0, 0, 0x28, 0x23, 0, 0],
             &[8, 0xff, 0, 0, 0, 0, 0],
             &[0, 6, 5, 4, 3, 2, 1],
-            &[0xd3, 4, 0xa0, 0, 0, 0, 0, 0, 2, 2],
+            &[0xd3, 4, 0xa0, 0, 0, 0, 0, 0, 2],
             &[0, 0xfe, 0, 0, 0, 0, 0],
         ];
         assert_eq!(seen.encode(), expected.concat());
@@ -174,7 +176,7 @@ mod tests {
 
     #[test]
     fn encoding_is_undone_by_decoding_and_by_nothing_else() {
-        let mut seen = seen(&[
+        let seen = seen(&[
             (key(1), None),
             (key(2), None),
             (key(3), Some(1)),
@@ -198,8 +200,6 @@ mod tests {
             let cut = Seen::decode(&bytes[..index]);
             assert!(cut.is_none_or(|cut| cut.encode() == bytes[..index]), "{index}");
         }
-        seen.forget_shown();
-        assert_eq!(Seen::decode(&seen.encode()), Some(seen));
     }
 
     #[test]
@@ -212,9 +212,8 @@ mod tests {
             ("a number with a byte too many", row(&[0x82, 0], 5, &[])),
             ("a number without an end", row(&[0x80; 6], 5, &[])),
             ("a second past 32 bits", row(&[0x80, 0x80, 0x80, 0x80, 0x20], 5, &[])),
-            ("a tally of one", row(&[1], 6, &[1, 0])),
-            ("a tally of none", row(&[1], 6, &[0, 0])),
-            ("more shown than delivered", row(&[1], 6, &[2, 3])),
+            ("a tally of one", row(&[1], 6, &[1])),
+            ("a tally of none", row(&[1], 6, &[0])),
             ("a stray past others", row(&[0], 5, &[0, 0, 0, 9])),
         ] {
             assert!(Seen::decode(&first).is_some());
