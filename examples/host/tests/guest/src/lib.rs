@@ -106,6 +106,10 @@ impl Guest for Scripted {
                 }
             }
             "error" => Err(scripted_error(&config)),
+            "hold" => {
+                hold(config["mebibytes"].as_u64().unwrap_or(0) as usize);
+                Ok(report(&config))
+            }
             "trap" => panic!("scripted"),
             "loop" => spin(),
             "largest numbers" => Ok(Report {
@@ -363,6 +367,10 @@ fn explain(cursor: &str) -> Result<Vec<(String, String)>, PollError> {
         ("odd", _) => Err(PollError { code: "Odd Code".into(), ..error(ErrorKind::Cursor, "") }),
         ("trap", _) => panic!("scripted"),
         ("loop", _) => spin(),
+        ("hold", mebibytes) => {
+            hold(mebibytes.parse().unwrap());
+            Ok(Vec::new())
+        }
         ("many", count) => {
             Ok((0..count.parse().unwrap()).map(|row: u32| said("row", row.to_string())).collect())
         }
@@ -419,6 +427,11 @@ fn spin() -> ! {
     loop {
         std::hint::black_box(());
     }
+}
+
+/// Takes so much memory at once.
+fn hold(mebibytes: usize) {
+    std::hint::black_box(vec![1_u8; mebibytes << 20]);
 }
 
 fn event(id: &str, body: String) -> Event {
