@@ -67,6 +67,15 @@ fn too_little_memory_for_a_component_that_takes_more_is_no_failure_of_it() {
     assert!(told.iter().filter(short).count() > 0, "{told:?}");
 }
 
+#[test]
+fn too_little_memory_to_ask_a_component_is_no_verdict_on_the_cursor() {
+    let mut bench = Bench::with(&[acme("do = \"events\"")]);
+    let all = within_each_limit(&mut bench, &["cursor", "set", "acme", "hold 40"]);
+    let told: Vec<String> = all.iter().map(Finished::stderr).collect();
+    assert!(all.iter().all(|ended| ended.code() != Some(2)), "{told:?}");
+    assert!(told.iter().any(|told| told.contains(MEMORY)), "{told:?}");
+}
+
 /// Sources with a connection each, all at the same time.
 fn with_connections(url: &str) -> Bench {
     let names: Vec<String> = (0..30).map(|number| format!("s{number}")).collect();

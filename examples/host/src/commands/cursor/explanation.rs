@@ -58,7 +58,11 @@ async fn ask(
     let mut instance = component.instantiate(None).await?;
     let schema = instance.describe().await?.config_schema;
     redactor.add(schema::secrets(&schema, &source.config).map_err(CallFailure::Component)?);
-    Ok(judged(instance.explain_cursor(cursor).await))
+    match instance.explain_cursor(cursor).await {
+        // What the machine is short of is no verdict on the cursor.
+        Err(failure @ CallFailure::Short(_)) => Err(failure),
+        asked => Ok(judged(asked)),
+    }
 }
 
 /// Names and values in two columns.
