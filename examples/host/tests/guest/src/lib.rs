@@ -32,10 +32,11 @@ use polling_source::contract::http::{self, Header, HttpError, Request};
 
 /// A schema with what a terminal would obey, and longer than a pipe.
 fn schema() -> String {
+    let length = if cfg!(feature = "long-schema") { 1 << 20 } else { 100_000 };
     json!({
         "type": "object",
         "title": "\u{9b}2J \u{202e}txet",
-        "$comment": "x".repeat(100_000),
+        "$comment": "x".repeat(length),
         "properties": {
             "do": {"type": "string"},
             "marked": {"properties": {"deep": {"items": {"writeOnly": true}}}},
