@@ -344,13 +344,16 @@ fn tell_aside(batch: &mut Batch, config: &Value) {
         target: complete_until,
         newest: number("newest"),
     });
-    let counters = config["counters"].as_object().into_iter().flatten();
-    batch.stats.counters =
-        counters.map(|(name, value)| counter(name, value.as_u64().unwrap_or(0))).collect();
+    batch.stats.counters = counters(config);
     if let Some(kind) = config["event_kind"].as_str() {
         batch.events.iter_mut().for_each(|event| event.kind = kind.into());
     }
     batch.notices = notices(config);
+}
+
+fn counters(config: &Value) -> Vec<Counter> {
+    let counters = config["counters"].as_object().into_iter().flatten();
+    counters.map(|(name, value)| counter(name, value.as_u64().unwrap_or(0))).collect()
 }
 
 fn counter(name: &str, value: u64) -> Counter {
@@ -479,6 +482,7 @@ fn scripted_error(config: &Value) -> PollError {
         code: config["code"].as_str().unwrap_or("scripted").to_owned(),
         retry_after_ms: config["retry_after_ms"].as_u64(),
         notices: if config["notices"].is_null() { vec![notice(message)] } else { notices(config) },
+        stats: Stats { counters: counters(config), ..stats() },
         quota: quota(config),
         ..error(kind, message)
     }
