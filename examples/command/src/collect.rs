@@ -7,7 +7,7 @@ use source_contract::error_kind;
 use source_contract::wait::{self, Backoff, PATIENCE, Pace, Polled};
 
 use crate::batch;
-use crate::bindings::{Batch, ErrorKind, PollError, Stats};
+use crate::bindings::{Batch, ErrorKind, PollError};
 use crate::log::Log;
 use crate::source::Source;
 use crate::state::State;
@@ -202,14 +202,7 @@ fn component_failed(message: String) -> PollError {
         message,
         retry_after_ms: None,
         notices: Vec::new(),
-        stats: Stats {
-            requests: 0,
-            sent_bytes: 0,
-            received_bytes: 0,
-            rows: 0,
-            duplicates: 0,
-            counters: Vec::new(),
-        },
+        stats: batch::no_stats(),
         quota: None,
     }
 }

@@ -6,8 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::batch::tests::{batch, no_stats};
-use crate::bindings::Counter;
+use crate::batch::no_stats;
+use crate::batch::tests::batch;
+use crate::bindings::{Counter, Stats};
 use crate::state::tests::scratch;
 
 /// What a poll gives.
