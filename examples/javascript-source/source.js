@@ -3,16 +3,20 @@
 import { send } from "polling-source:contract/http@0.2.0";
 
 const KIND = "feed.item";
+// A token travels over TLS, or does not leave the machine.
+const URL_PATTERN = String.raw`^(https://[^/?#]|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?(/|$))[^?#]*$`;
 const SCHEMA = {
   $schema: "https://json-schema.org/draft/2020-12/schema",
   type: "object",
   additionalProperties: false,
   required: ["url"],
   properties: {
-    url: { type: "string", pattern: "^https?://[^?#]+$" },
+    url: { type: "string", pattern: URL_PATTERN },
     token: { type: "string", pattern: "^[!-~]+$", writeOnly: true },
   },
 };
+const REMEDY =
+  "give https://HOST/PATH without a query, or http:// to localhost, 127.0.0.1 or [::1], and no other member";
 const PAGE_SIZE = 500;
 const NOTHING = { requests: 0, sentBytes: 0n, receivedBytes: 0n, rows: 0, duplicates: 0, counters: [] };
 
@@ -28,7 +32,7 @@ export const source = {
   validate(config) {
     if (read(config) === undefined) {
       const message = "not the `url` of a feed, and at most a `token` beside it";
-      throw [{ path: "", message, remedy: "give a URL without a query, and no other member" }];
+      throw [{ path: "", message, remedy: REMEDY }];
     }
   },
 

@@ -21,16 +21,22 @@ from wit_world.exports.source import (
 from wit_world.imports import http
 
 KIND = "feed.item"
+# A token travels over TLS, or does not leave the machine.
+URL_PATTERN = r"^(https://[^/?#]|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?(/|$))[^?#]*$"
 SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
     "additionalProperties": False,
     "required": ["url"],
     "properties": {
-        "url": {"type": "string", "pattern": "^https?://[^?#]+$"},
+        "url": {"type": "string", "pattern": URL_PATTERN},
         "token": {"type": "string", "pattern": "^[!-~]+$", "writeOnly": True},
     },
 }
+REMEDY = (
+    "give https://HOST/PATH without a query, or http:// to localhost, 127.0.0.1 or [::1], "
+    "and no other member"
+)
 PAGE_SIZE = 500
 NOTHING = Stats(0, 0, 0, 0, 0, [])
 ERRORS = {  # The cases of `http-error`, by the names of their classes.
@@ -47,8 +53,7 @@ class Source:
     def validate(self, config):
         if read(config) is None:
             message = "not the `url` of a feed, and at most a `token` beside it"
-            remedy = "give a URL without a query, and no other member"
-            raise Err([Diagnostic("", message, remedy)])
+            raise Err([Diagnostic("", message, REMEDY)])
 
     def check(self, config):
         items, _, stats = page(config, None, 1)

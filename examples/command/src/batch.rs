@@ -31,6 +31,18 @@ fn check_aside(code: Option<&str>, notices: &[Notice], stats: &Stats) -> Result<
     aside::check(code, notices.iter().map(|notice| notice.code.as_str()), counters)
 }
 
+/// What a call counts that counts nothing.
+pub(crate) fn no_stats() -> Stats {
+    Stats {
+        requests: 0,
+        sent_bytes: 0,
+        received_bytes: 0,
+        rows: 0,
+        duplicates: 0,
+        counters: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -53,18 +65,6 @@ pub(crate) mod tests {
             stats: Stats { requests: 1, ..no_stats() },
             progress: None,
             quota: None,
-        }
-    }
-
-    /// What a call counts that counts nothing.
-    pub(crate) fn no_stats() -> Stats {
-        Stats {
-            requests: 0,
-            sent_bytes: 0,
-            received_bytes: 0,
-            rows: 0,
-            duplicates: 0,
-            counters: Vec::new(),
         }
     }
 

@@ -1,15 +1,13 @@
 //! The loop: poll, write, store the cursor, wait.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use source_contract::aside::COUNTERS_MAX;
 use source_contract::error_kind;
 use source_contract::wait::{self, Backoff, PATIENCE, Pace, Polled};
 
 use crate::batch;
-use crate::bindings::{Batch, Counter, ErrorKind, PollError, Stats};
+use crate::bindings::{Batch, ErrorKind, PollError};
 use crate::log::Log;
 use crate::source::Source;
 use crate::state::State;
@@ -53,12 +51,7 @@ struct Run {
     /// How long they were waited after.
     waited: Duration,
     pace: Pace,
-    /// What the source alone counts, since the last batch.
-    counters: Counters,
 }
-
-/// Sums by the names of their counters.
-pub(crate) type Counters = BTreeMap<String, u64>;
 
 impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
     /// Collects until the end. Whether all went well.
@@ -108,8 +101,7 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
             self.waits.sleep(wait);
             stored = self.state.prepare(&batch.cursor).and_then(|()| self.state.commit());
         }
-        run.count(&batch.stats);
-        self.log.batch(&batch, &run.counters);
+        self.log.batch(&batch);
         self.log.notices(&batch.notices);
         if self.until_caught_up && !batch.more {
             return Err(End::CaughtUp);
@@ -155,7 +147,6 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
     /// Tells why there is no batch. The wait after it, unless waiting is of no use.
     fn without_batch(&mut self, error: &PollError, run: &mut Run) -> Result<Duration, End> {
         self.log.notices(&error.notices);
-        run.count(&error.stats);
         let kind = kind(error.kind);
         let hint = error.retry_after_ms.map(Duration::from_millis);
         let wait = run.polls.next(kind.wait_max(), hint, self.waits.chance());
@@ -164,11 +155,14 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
         let is_last = kind.ends_catching_up(run.failures) || run.waited >= PATIENCE;
         let code = format!("{} {}", kind.name(), self.log.clean(&error.code));
         let message = self.log.clean(&error.message);
+        let requests = format!("requests={}", error.stats.requests);
+        let counters = self.log.counters(&error.stats);
+        let counted = [requests].into_iter().chain(counters).collect::<Vec<_>>().join(" ");
         if self.until_caught_up && is_last {
-            self.log.error(&code, &format!("{message} (ended, position kept)"));
+            self.log.error(&code, &format!("{message} (ended, position kept) {counted}"));
             return Err(End::Failed);
         }
-        let message = format!("{message} (next try in {} ms)", wait.as_millis());
+        let message = format!("{message} (next try in {} ms) {counted}", wait.as_millis());
         if kind.needs_person() {
             self.log.error(&code, &message);
         } else if kind.is_failure() {
@@ -200,19 +194,6 @@ impl<S: Source, O: Write, L: Write, W: Waits> Collector<S, O, L, W> {
     }
 }
 
-impl Run {
-    fn count(&mut self, stats: &Stats) {
-        for Counter { name, value } in &stats.counters {
-            // A source has no more names; one that makes up others must not fill the memory.
-            if self.counters.len() >= COUNTERS_MAX && !self.counters.contains_key(name) {
-                continue;
-            }
-            let sum = self.counters.entry(name.clone()).or_default();
-            *sum = sum.saturating_add(*value);
-        }
-    }
-}
-
 /// What breaks the contract, as an error of it.
 fn component_failed(message: String) -> PollError {
     PollError {
@@ -221,14 +202,7 @@ fn component_failed(message: String) -> PollError {
         message,
         retry_after_ms: None,
         notices: Vec::new(),
-        stats: Stats {
-            requests: 0,
-            sent_bytes: 0,
-            received_bytes: 0,
-            rows: 0,
-            duplicates: 0,
-            counters: Vec::new(),
-        },
+        stats: batch::no_stats(),
         quota: None,
     }
 }

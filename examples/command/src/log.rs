@@ -8,8 +8,7 @@ use source_contract::redact::Redactor;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::bindings::{Batch, Level, Notice, Progress};
-use crate::collect::Counters;
+use crate::bindings::{Batch, Level, Notice, Progress, Stats};
 
 /// Where it is told.
 pub(crate) struct Log<W> {
@@ -54,7 +53,7 @@ impl<W: Write> Log<W> {
     }
 
     /// A batch that is delivered, in numbers; those of the source's own if they are not zero.
-    pub(crate) fn batch(&self, batch: &Batch, counters: &Counters) {
+    pub(crate) fn batch(&self, batch: &Batch) {
         let (events, more) = (batch.events.len(), batch.more);
         let (rows, duplicates) = (batch.stats.rows, batch.stats.duplicates);
         let requests = batch.stats.requests;
@@ -63,10 +62,15 @@ impl<W: Write> Log<W> {
         );
         let until = |progress: Progress| rfc3339(progress.complete_until);
         let until = batch.progress.map(|progress| format!("complete_until={}", until(progress)));
-        let counters = counters.iter().filter(|(_, sum)| **sum > 0);
-        let counters = counters.map(|(name, sum)| format!("{}={sum}", self.clean(name)));
+        let counters = self.counters(&batch.stats);
         let told: Vec<String> = [told].into_iter().chain(until).chain(counters).collect();
         self.info("batch", &told.join(" "));
+    }
+
+    /// What the source alone counts: what is not zero.
+    pub(crate) fn counters(&self, stats: &Stats) -> impl Iterator<Item = String> {
+        let counters = stats.counters.iter().filter(|counter| counter.value > 0);
+        counters.map(|counter| format!("{}={}", self.clean(&counter.name), counter.value))
     }
 
     fn line(&self, level: &str, code: &str, message: &str) {
@@ -93,6 +97,7 @@ mod tests {
 
     use super::*;
     use crate::batch::tests::batch;
+    use crate::bindings::Counter;
 
     fn told(secrets: &[&str], tell: impl FnOnce(&Log<&mut Vec<u8>>)) -> String {
         let mut lines = Vec::new();
@@ -146,19 +151,20 @@ mod tests {
     #[test]
     fn a_batch_is_told_in_numbers() {
         let mut batch = batch("c", &["{}"]);
-        let line = |batch: &Batch, counters: &Counters| told(&[], |log| log.batch(batch, counters));
+        let line = |batch: &Batch| told(&[], |log| log.batch(batch));
         // Not every position is a time.
         let wanted = "info batch: events=1 duplicates=0 rows=0 requests=1 more=true";
-        assert_eq!(line(&batch, &Counters::new()), format!("{wanted}\n"));
+        assert_eq!(line(&batch), format!("{wanted}\n"));
         let until =
             |complete_until| Some(Progress { complete_until, target: u64::MAX, newest: None });
         batch.progress = until(1_700_000_000_123_456_789);
-        let counters = [("odd", 2), ("none", 0), ("more", 1)].map(|(name, n)| (name.into(), n));
+        let counter = |(name, value): (&str, u64)| Counter { name: name.into(), value };
+        batch.stats.counters = [("odd", 2), ("none", 0), ("more", 1)].map(counter).into();
         assert_eq!(
-            line(&batch, &counters.into()),
-            format!("{wanted} complete_until=2023-11-14T22:13:20Z more=1 odd=2\n")
+            line(&batch),
+            format!("{wanted} complete_until=2023-11-14T22:13:20Z odd=2 more=1\n")
         );
         batch.progress = until(u64::MAX);
-        assert!(line(&batch, &Counters::new()).contains("complete_until=2554-"));
+        assert!(line(&batch).contains("complete_until=2554-"));
     }
 }

@@ -8,16 +8,20 @@ use serde_json::Value;
 /// The values of a configuration that its JSON Schema marks. A schema that cannot be read marks
 /// nothing; the error says that it is larger than what is looked at.
 pub fn secrets(schema: &str, config: &str) -> Result<Vec<String>, String> {
-    if schema.len() > SCHEMA_BYTES_MAX {
-        let bytes = schema.len();
-        return Err(format!(
-            "its schema has {bytes} bytes; at most {SCHEMA_BYTES_MAX} are allowed"
-        ));
-    }
+    check_size(schema)?;
     Ok(match (serde_json::from_str(schema), serde_json::from_str(config)) {
         (Ok(schema), Ok(config)) => marked(&schema, &config),
         _ => Vec::new(),
     })
+}
+
+/// Whether a schema is not too large to be looked at. The error says how large it is.
+pub fn check_size(schema: &str) -> Result<(), String> {
+    let bytes = schema.len();
+    if bytes <= SCHEMA_BYTES_MAX {
+        return Ok(());
+    }
+    Err(format!("its schema has {bytes} bytes; at most {SCHEMA_BYTES_MAX} are allowed"))
 }
 
 /// The schema is a component's: what it says is followed for so many steps and no further.
@@ -104,8 +108,8 @@ fn members(value: &Value) -> impl Iterator<Item = &Value> {
 const STEPS_MAX: u32 = 100_000;
 const DEPTH_MAX: u32 = 64;
 const LINK_BYTES_MAX: usize = 1_024;
-/// Largest schema of a source, in bytes.
-pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
+/// The largest schema of a source, in bytes.
+const SCHEMA_BYTES_MAX: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

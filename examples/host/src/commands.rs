@@ -6,6 +6,7 @@ mod cursor;
 pub mod exit;
 mod inspect;
 mod prepared;
+mod refusal;
 pub mod run;
 
 use std::path::PathBuf;

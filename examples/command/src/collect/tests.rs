@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::batch::tests::{batch, no_stats};
+use crate::batch::no_stats;
+use crate::batch::tests::batch;
+use crate::bindings::{Counter, Stats};
 use crate::state::tests::scratch;
 
 /// What a poll gives.
@@ -224,19 +226,28 @@ fn an_api_that_only_ever_asks_for_patience_is_left_after_a_day() {
 }
 
 #[test]
-fn what_a_source_counts_is_summed_from_batch_to_batch() {
+fn what_a_source_counts_is_told_with_each_poll_that_fails_as_with_each_batch() {
     let dir = scratch("counters");
     let counted = |value| {
         let counters = vec![Counter { name: "tokens".into(), value }];
-        Stats { counters, ..no_stats() }
+        Stats { requests: 1, counters, ..no_stats() }
     };
     let failed = || Err(Box::new(PollError { stats: counted(2), ..*error(ErrorKind::Transient) }));
     let given = |cursor| Ok(Batch { stats: counted(3), ..batch(cursor, &[]) });
-    let answers = vec![failed(), failed(), given("1"), given("2"), Ok(caught_up("3"))];
+    let last = Err(Box::new(PollError { stats: counted(4), ..*error(ErrorKind::Auth) }));
+    let answers = vec![failed(), given("1"), failed(), given("2"), last];
     let log = run(&dir, true, answers).log;
-    let told: Vec<&str> = log.lines().filter(|line| line.contains("batch")).collect();
-    assert!(told[0].ends_with(" tokens=7") && told[1].ends_with(" tokens=3"), "{log}");
-    assert!(!told[2].contains("tokens"), "{log}");
+    let told: Vec<&str> = log.lines().collect();
+    for (line, end) in told.iter().zip([
+        "(next try in 500 ms) requests=1 tokens=2",
+        "requests=1 more=true tokens=3",
+        "(next try in 500 ms) requests=1 tokens=2",
+        "requests=1 more=true tokens=3",
+        "(ended, position kept) requests=1 tokens=4",
+    ]) {
+        assert!(line.ends_with(end), "{log}");
+    }
+    assert_eq!(told.len(), 5, "{log}");
     fs::remove_dir_all(dir).unwrap();
 }
 

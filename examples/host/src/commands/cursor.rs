@@ -11,8 +11,9 @@ use source_contract::batch::{CURSOR_BYTES_MAX, check_cursor};
 use source_contract::printable::{Form, escape, printable};
 
 use crate::commands::answer::answer;
-use crate::commands::cursor::explanation::{Unexplained, explain};
+use crate::commands::cursor::explanation::explain;
 use crate::commands::exit::Exit;
+use crate::commands::refusal::Refusal;
 use crate::config::Outline;
 use crate::limits::CallLimits;
 use crate::log;
@@ -89,13 +90,9 @@ pub(super) async fn execute(command: &CursorCommand, limits: CallLimits) -> Exit
     };
     match done {
         Ok(()) => Exit::Done,
-        Err(Refusal::Usage(why)) => {
+        Err(Refusal { exit, why }) => {
             tracing::error!("{why}");
-            Exit::Misconfigured
-        }
-        Err(Refusal::Failed(why)) => {
-            tracing::error!("{why}");
-            Exit::Failed
+            exit
         }
     }
 }
@@ -117,7 +114,7 @@ fn list(outline: &Outline) -> Result<(), Refusal> {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{source:<first$}  {updated:<second$}  {events:>third$}  {bytes}");
     }
-    answer(&text).map_err(Refusal::Failed)
+    answer(&text).map_err(Refusal::failed)
 }
 
 fn row(source: &str, stored: Option<&StoredCursor>) -> [String; 4] {
@@ -135,7 +132,7 @@ fn row(source: &str, stored: Option<&StoredCursor>) -> [String; 4] {
 async fn show(outline: &Outline, source: &str, limits: CallLimits) -> Result<(), Refusal> {
     let own = outline.source(source);
     let Some(StoredCursor { cursor, .. }) = read(outline)?.remove(source) else {
-        let none = || Refusal::Failed(format!("source {source:?} has no cursor yet"));
+        let none = || Refusal::failed(format!("source {source:?} has no cursor yet"));
         return Err(own.map_or_else(|| unknown(outline, source), |_| none()));
     };
     let shown = if std::io::stdout().is_terminal() {
@@ -143,7 +140,7 @@ async fn show(outline: &Outline, source: &str, limits: CallLimits) -> Result<(),
     } else {
         (&*cursor).into()
     };
-    answer(&format!("{shown}\n")).map_err(Refusal::Failed)?;
+    answer(&format!("{shown}\n")).map_err(Refusal::failed)?;
     if *shown != *cursor {
         tracing::warn!(
             "shown with what cannot be seen written out; for `cursor set`, take it from a pipe or \
@@ -154,9 +151,7 @@ async fn show(outline: &Outline, source: &str, limits: CallLimits) -> Result<(),
     let Some(own) = own else { return Ok(()) };
     match explain(own, &cursor, limits).await {
         Ok(lines) => lines.iter().for_each(|line| log::plain(line)),
-        Err(Unexplained::Refused(why) | Unexplained::Unasked(why)) => {
-            tracing::warn!("not explained: {why}");
-        }
+        Err(Refusal { why, .. }) => tracing::warn!("not explained: {why}"),
     }
     Ok(())
 }
@@ -170,13 +165,11 @@ async fn set(
 ) -> Result<(), Refusal> {
     let own = outline.source(source).ok_or_else(|| unknown(outline, source))?;
     let cursor = if cursor == "-" { read_stdin()? } else { cursor.to_owned() };
-    check_cursor(&cursor).map_err(Refusal::Usage)?;
+    check_cursor(&cursor).map_err(Refusal::usage)?;
     if let Some(limits) = asked {
         // Before the lock is taken: a component that takes its time holds up no host.
-        explain(own, &cursor, limits).await.map_err(|unexplained| match unexplained {
-            Unexplained::Refused(why) => Refusal::Usage(format!("{why}; {FORCE}")),
-            Unexplained::Unasked(why) => Refusal::Failed(format!("{why}; {FORCE}")),
-        })?;
+        let explained = explain(own, &cursor, limits).await;
+        explained.map_err(|refusal| refusal.put(|why| format!("{why}; {FORCE}")))?;
     }
     let change = CursorChange { source: source.to_owned(), cursor: cursor.into(), events: 0 };
     SqliteState::open(&outline.state)?.commit(&[change], None).map_err(StateError::from)?;
@@ -207,7 +200,7 @@ fn read_stdin() -> Result<String, Refusal> {
     std::io::stdin()
         .take(most)
         .read_to_string(&mut text)
-        .map_err(|error| Refusal::Failed(format!("standard input: {error}")))?;
+        .map_err(|error| Refusal::failed(format!("standard input: {error}")))?;
     // What `cursor show` put there, and nothing of the cursor's own.
     Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
 }
@@ -215,21 +208,7 @@ fn read_stdin() -> Result<String, Refusal> {
 fn unknown(outline: &Outline, source: &str) -> Refusal {
     let names: Vec<&str> = outline.sources.iter().map(|source| source.name.as_str()).collect();
     let names = names.join(", ");
-    Refusal::Usage(format!("there is no source {source:?}; the configuration has {names}"))
-}
-
-/// Why a command did not do what was asked for.
-enum Refusal {
-    /// It was asked for something that is not there.
-    Usage(String),
-    /// It could not be done.
-    Failed(String),
-}
-
-impl From<StateError> for Refusal {
-    fn from(error: StateError) -> Self {
-        Self::Failed(error.to_string())
-    }
+    Refusal::usage(format!("there is no source {source:?}; the configuration has {names}"))
 }
 
 const FORCE: &str = "to store it all the same, add --force";

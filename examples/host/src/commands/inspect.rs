@@ -5,29 +5,28 @@ use std::path::Path;
 
 use source_contract::kind::check_kinds;
 use source_contract::printable::{Form, escape, printable};
-use source_contract::schema::SCHEMA_BYTES_MAX;
+use source_contract::schema::check_size;
 
 use crate::bindings::Metadata;
 use crate::commands::answer::answer_aside;
 use crate::commands::exit::Exit;
+use crate::commands::refusal::Refusal;
 use crate::limits::CallLimits;
-use crate::sandbox::{CallFailure, ComponentError, Runtime, SourceComponent};
+use crate::sandbox::{ComponentError, Runtime, SourceComponent};
 
 /// Prints what is known of a component.
 pub(super) async fn inspect(path: &Path, limits: CallLimits) -> Exit {
     let (runtime, component) = match load(path, limits).await {
         Ok(loaded) => loaded,
         Err(error) => {
-            tracing::error!("{}: {error}", path.display());
-            return match error {
-                ComponentError::Unusable(_) => Exit::Misconfigured,
-                ComponentError::TooSlow(_) | ComponentError::Short(_) => Exit::Failed,
-            };
+            let Refusal { exit, why } = error.into();
+            tracing::error!("{}: {why}", path.display());
+            return exit;
         }
     };
     let described = async {
         let mut instance = component.link(&runtime)?.instantiate(None).await?;
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(instance.describe().await?)
+        Ok::<_, Refusal>(instance.describe().await?)
     };
     let described = described.await;
     let text = description(path, &component, described.as_ref().ok());
@@ -35,17 +34,19 @@ pub(super) async fn inspect(path: &Path, limits: CallLimits) -> Exit {
         tracing::error!("{why}");
         return Exit::Failed;
     }
-    let described =
-        described.and_then(|metadata| Ok(check_kinds(metadata.kinds.iter().map(String::as_str))?));
-    match described {
+    match described.and_then(|metadata| check(&metadata).map_err(Refusal::usage)) {
         Ok(()) => Exit::Done,
-        Err(error) => {
-            tracing::error!("{}: this host cannot run it: {error}", path.display());
-            let is_short = matches!(error.downcast_ref(), Some(CallFailure::Short(_)))
-                || matches!(error.downcast_ref(), Some(ComponentError::Short(_)));
-            if is_short { Exit::Failed } else { Exit::Misconfigured }
+        Err(Refusal { exit, why }) => {
+            tracing::error!("{}: this host cannot run it: {why}", path.display());
+            exit
         }
     }
+}
+
+/// Whether a run takes what a component says of itself. The error says why not.
+fn check(metadata: &Metadata) -> Result<(), String> {
+    check_size(&metadata.config_schema)?;
+    check_kinds(metadata.kinds.iter().map(String::as_str))
 }
 
 async fn load(
@@ -80,19 +81,12 @@ fn description(path: &Path, component: &SourceComponent, metadata: Option<&Metad
     for name in names(component.exports()) {
         line("export", &name);
     }
-    if let Some(metadata) = metadata {
-        let said = &metadata.config_schema;
-        let schema = if said.len() > SCHEMA_BYTES_MAX {
-            format!(
-                "too large: it has {} bytes, at most {SCHEMA_BYTES_MAX} are allowed",
-                said.len()
-            )
-        } else {
-            serde_json::from_str::<serde_json::Value>(said).map_or_else(
-                |_| printable(said),
-                |schema| escape(&format!("{schema:#}"), Form::Json, Some('\n')).into_owned(),
-            )
-        };
+    let schema = metadata.map(|metadata| metadata.config_schema.as_str());
+    if let Some(said) = schema.filter(|schema| check_size(schema).is_ok()) {
+        let schema = serde_json::from_str::<serde_json::Value>(said).map_or_else(
+            |_| printable(said),
+            |schema| escape(&format!("{schema:#}"), Form::Json, Some('\n')).into_owned(),
+        );
         let _ = write!(text, "schema of the configuration:\n{schema}\n");
     }
     text

@@ -1,6 +1,7 @@
 //! The room that all sources share for large replies: what they hold at a time has a bound, for which
 //! they wait, and do not fail.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,15 +35,17 @@ impl Room {
         if self.taken().held.is_some() {
             return;
         }
-        self.taken().waited.begin();
-        let waiting = Waiting(self);
+        let waiting = Waiting::begin(self);
         let place = PLACES.acquire().await.ok();
         drop(waiting);
         self.taken().held = place.map(|place| (place, Instant::now()));
     }
 
-    /// How long another exchange may take: what holds a place keeps others waiting.
+    /// How long another exchange may take: what holds a place may keep others waiting.
     pub(crate) fn patience(&self) -> Duration {
+        if WAITING.load(Ordering::Relaxed) == 0 {
+            return Duration::MAX;
+        }
         let held = self.taken().held.as_ref().map(|(_, since)| since.elapsed());
         held.map_or(Duration::MAX, |held| HELD_FOR_MAX.saturating_sub(held))
     }
@@ -74,9 +77,18 @@ impl Room {
 /// A wait that goes on; it ends, too, if it is broken off.
 struct Waiting<'a>(&'a Room);
 
+impl<'a> Waiting<'a> {
+    fn begin(room: &'a Room) -> Self {
+        room.taken().waited.begin();
+        WAITING.fetch_add(1, Ordering::Relaxed);
+        Self(room)
+    }
+}
+
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.taken().waited.end();
+        WAITING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -87,6 +99,8 @@ const PLACES_MAX: usize = 4;
 /// Less than servers commonly wait for whoever does not read on.
 const HELD_FOR_MAX: Duration = Duration::from_secs(45);
 static PLACES: Semaphore = Semaphore::const_new(PLACES_MAX);
+/// How many wait for one.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 #[cfg(test)]
 mod tests {
@@ -96,20 +110,23 @@ mod tests {
 
     /// The places are the process's: one test takes them all.
     #[tokio::test(start_paused = true)]
-    async fn a_wait_for_a_place_does_not_count_and_what_comes_after_it_does() {
+    async fn a_wait_for_a_place_does_not_count_and_makes_those_that_have_one_hurry() {
         let second = Duration::from_secs(1);
         let rooms: [Room; PLACES_MAX] = Default::default();
         for room in &rooms {
             assert_eq!(room.patience(), Duration::MAX);
             room.enter().await;
-            assert_eq!(room.patience(), HELD_FOR_MAX);
             // Whoever has a place takes no other.
             room.enter().await;
         }
+        // Nobody else wants it.
+        assert_eq!(rooms[0].patience(), Duration::MAX);
         let late = Room::default();
         let freed = async {
             tokio::time::sleep(20 * second).await;
+            assert_eq!(rooms[0].patience() + 20 * second, HELD_FOR_MAX);
             drop(rooms[0].leave());
+            assert_eq!(rooms[0].patience(), Duration::MAX);
         };
         let entered = late.within(second, async {
             tokio::time::sleep(second / 2).await;
@@ -118,6 +135,7 @@ mod tests {
         });
         let (entered, ()) = tokio::join!(entered, freed);
         assert_eq!(entered, Some(()));
+        assert_eq!(late.patience(), Duration::MAX);
 
         let slow = late.within(second, tokio::time::sleep(2 * second));
         assert_eq!(slow.await, None);
@@ -125,6 +143,7 @@ mod tests {
         // A wait that is broken off takes nothing with it.
         let other = Room::default();
         assert!(tokio::time::timeout(second, other.enter()).await.is_err());
+        assert_eq!(late.patience(), Duration::MAX);
         assert_eq!(other.within(second, tokio::time::sleep(2 * second)).await, None);
         drop(rooms);
         other.enter().await;

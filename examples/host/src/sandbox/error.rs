@@ -57,11 +57,12 @@ impl std::error::Error for ComponentError {}
 /// What an error of the engine says the machine is short of, and what to do about it.
 pub(super) fn short(error: &wasmtime::Error) -> Option<String> {
     // The engine has its own types of the system's errors: the text is what they share.
-    let shortage = error
-        .chain()
-        .find_map(|cause| Shortage::of_text(&cause.to_string()))
-        .or_else(|| error.is::<OutOfMemory>().then_some(Shortage::Memory))?;
-    let told = one_line(error);
+    let of_system = error.chain().find_map(|cause| {
+        let told = cause.to_string();
+        Some((Shortage::of_text(&told)?, told))
+    });
+    let of_engine = || Some((Shortage::Memory, error.downcast_ref::<OutOfMemory>()?.to_string()));
+    let (shortage, told) = of_system.or_else(of_engine)?;
     Some(format!("this machine is short of what it takes: {told}; {}", shortage.remedy()))
 }
 

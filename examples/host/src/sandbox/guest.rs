@@ -10,6 +10,7 @@ use crate::bindings::{HttpError, Request, Response};
 use crate::http::HttpClient;
 use crate::http::room::Room;
 use crate::limits::CallLimits;
+use crate::sandbox::error::short;
 use crate::sandbox::lane::Turn;
 
 /// What the host keeps for one instance: its imports act on this.
@@ -155,6 +156,11 @@ impl ResourceLimiter for GuestState {
         }
         self.memory_bytes = wanted;
         Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        // What the machine does not give ends the call: told to the guest, it would be its trap.
+        if short(&error).is_some() { Err(error) } else { Ok(()) }
     }
 
     fn table_growing(

@@ -1,16 +1,17 @@
 //! What the log tells of one source, and no more of it than a log can take.
 
-use std::collections::BTreeMap;
+mod counters;
+
 use std::pin::pin;
 use std::time::Duration;
 
-use source_contract::aside::COUNTERS_MAX;
 use source_contract::redact::Redactor;
 use tokio::time::Instant;
 
 use crate::bindings::{Batch, Level, Notice, PollError};
 use crate::delivery::DeliveryError;
 use crate::source::failure::kind;
+use crate::source::journal::counters::Counters;
 use crate::timestamp::rfc3339;
 
 /// Tells of a source in the log, without its secrets. Polls may follow each other at once: their
@@ -80,21 +81,17 @@ impl Journal {
         let kind = kind(error.kind);
         let (is_failure, needs_person) = (kind.is_failure(), kind.needs_person());
         let (kind, what) = (kind.name(), if is_failure { "poll failed" } else { "throttled" });
+        let ended = if wait.is_none() { ", source ended" } else { "" };
         let code = self.redactor.clean(&error.code);
-        let message = self.redactor.clean(&error.message);
-        match wait.map(|wait| wait.as_millis()) {
-            None => {
-                tracing::error!(source, kind, code, requests, "{what}, source ended: {message}");
-            }
-            Some(wait_ms) if needs_person => {
-                tracing::error!(source, kind, code, requests, wait_ms, "{what}: {message}");
-            }
-            Some(wait_ms) if is_failure => {
-                tracing::warn!(source, kind, code, requests, wait_ms, "{what}: {message}");
-            }
-            Some(wait_ms) => {
-                tracing::info!(source, kind, code, requests, wait_ms, "{what}: {message}");
-            }
+        let what = format!("{what}{ended}: {}", self.redactor.clean(&error.message));
+        let counters = Counters::of(&error.stats).told(&self.redactor);
+        let wait_ms = wait.map(|wait| wait.as_millis());
+        if needs_person || wait.is_none() {
+            tracing::error!(source, kind, code, requests, counters, wait_ms, "{what}");
+        } else if is_failure {
+            tracing::warn!(source, kind, code, requests, counters, wait_ms, "{what}");
+        } else {
+            tracing::info!(source, kind, code, requests, counters, wait_ms, "{what}");
         }
     }
 
@@ -158,13 +155,12 @@ pub(crate) struct Delivered {
     more: bool,
     complete_until: Option<String>,
     newest: Option<String>,
-    counters: BTreeMap<String, u64>,
+    counters: Counters,
 }
 
 impl Delivered {
     pub(crate) fn of(batch: &Batch) -> Self {
         let progress = batch.progress.as_ref();
-        let counters = batch.stats.counters.iter();
         Self {
             events: u64::try_from(batch.events.len()).unwrap_or(u64::MAX),
             duplicates: batch.stats.duplicates.into(),
@@ -174,28 +170,19 @@ impl Delivered {
             more: batch.more,
             complete_until: progress.and_then(|progress| rfc3339(progress.complete_until)),
             newest: progress.and_then(|progress| progress.newest).and_then(rfc3339),
-            counters: counters.map(|counter| (counter.name.clone(), counter.value)).collect(),
+            counters: Counters::of(&batch.stats),
         }
     }
 
     /// These and the next one.
-    fn and(mut self, next: Self) -> Self {
-        for (name, value) in next.counters {
-            let is_new = !self.counters.contains_key(&name);
-            // A source has no more names; one that makes up others must not fill the memory.
-            if is_new && self.counters.len() >= COUNTERS_MAX {
-                continue;
-            }
-            let sum = self.counters.entry(name).or_default();
-            *sum = sum.saturating_add(value);
-        }
+    fn and(self, next: Self) -> Self {
         Self {
             events: self.events.saturating_add(next.events),
             duplicates: self.duplicates.saturating_add(next.duplicates),
             rows: self.rows.saturating_add(next.rows),
             requests: self.requests.saturating_add(next.requests),
             batches: self.batches.saturating_add(next.batches),
-            counters: self.counters,
+            counters: self.counters.and(next.counters),
             ..next
         }
     }
@@ -203,10 +190,7 @@ impl Delivered {
     fn log(&self, source: &str, redactor: &Redactor) {
         let Self { events, duplicates, rows, requests, batches, more, .. } = self;
         let Self { complete_until, newest, .. } = self;
-        let counters = self.counters.iter().filter(|(_, value)| **value > 0);
-        let counters: Vec<String> =
-            counters.map(|(name, value)| format!("{name}={value}")).collect();
-        let counters = (!counters.is_empty()).then(|| redactor.clean(&counters.join(" ")));
+        let counters = self.counters.told(redactor);
         tracing::info!(
             source,
             events,

@@ -307,8 +307,14 @@ pub(crate) fn foreign_guest() -> &'static Path {
     GUEST.get_or_init(|| build(&["--features", "foreign"], "foreign.wasm"))
 }
 
+/// The same with a schema that is longer than a host looks at.
+pub(crate) fn long_schema_guest() -> &'static Path {
+    static GUEST: OnceLock<PathBuf> = OnceLock::new();
+    GUEST.get_or_init(|| build(&["--features", "long-schema"], "long-schema.wasm"))
+}
+
 fn build(arguments: &[&str], name: &str) -> PathBuf {
-    // One after the other: both come out under the same name.
+    // One after the other: all come out under the same name.
     static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one = ONE.lock().unwrap();
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("guest");

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::bench::{Bench, Source, acme, foreign_guest, guest};
+use crate::bench::{Bench, Source, acme, foreign_guest, guest, long_schema_guest};
 use crate::server::{Server, reply};
 
 #[test]
@@ -214,6 +214,19 @@ fn a_component_whose_kinds_are_none_is_refused() {
     bench.catch_up().expect(2).says("source \"acme\": config: ").says(why);
     let ended = bench.host(&["inspect", &path]).expect(2).says(why);
     assert!(ended.stdout().contains("kind     scripted/other\n"), "{:.500}", ended.stdout());
+}
+
+#[test]
+fn a_component_whose_schema_is_too_large_is_refused() {
+    let bench = Bench::with(&[acme("do = \"events\"")]);
+    let path = long_schema_guest().display().to_string();
+    let own = bench.read("host.toml");
+    bench.write("host.toml", own.replace(&guest().display().to_string(), &path));
+    let why = "bytes; at most 1048576 are allowed";
+    bench.catch_up().expect(2).says("source \"acme\": config: its schema has 1048").says(why);
+    bench.host(&["cursor", "set", "acme", "2"]).expect(2).says(why);
+    let ended = bench.host(&["inspect", &path]).expect(2).says("cannot run it: ").says(why);
+    assert!(ended.stdout().ends_with("\nexport   polling-source:contract/source@0.2.0\n"));
 }
 
 #[test]

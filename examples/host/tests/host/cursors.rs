@@ -109,13 +109,15 @@ fn a_cursor_that_cannot_be_explained_is_shown_all_the_same_with_a_word_why() {
     shown(&bench, &format!("send {}", server.url())).says("this call may not send");
     assert_eq!(server.connections(), 0);
     let own = bench.read("host.toml");
-    for (component, why) in
-        [("/no/such.wasm", "the file cannot be read"), ("/dev/null", "the file cannot be read")]
-    {
-        let other = own.replace(&crate::bench::guest().display().to_string(), component);
-        bench.write("host.toml", other);
+    let named = format!("component = {:?}", crate::bench::guest().display().to_string());
+    for (component, why) in [
+        ("component = \"/no/such.wasm\"", "/no/such.wasm: the file cannot be read"),
+        ("component = \"/dev/null\"", "/dev/null: the file cannot be read"),
+        ("", "none is named"),
+    ] {
+        bench.write("host.toml", own.replace(&named, component));
         shown(&bench, "3").says("WARN not explained: its component cannot be asked: ").says(why);
-        bench.host(&["cursor", "set", "acme", "2"]).expect(1).says(why).says("add --force");
+        bench.host(&["cursor", "set", "acme", "2"]).expect(2).says(why).says("add --force");
         assert_eq!(bench.host(&["cursor", "show", "acme"]).stdout(), "3\n");
     }
 }

@@ -198,6 +198,21 @@ fn counters_of_a_source_are_summed_in_the_line_of_its_batches() {
 }
 
 #[test]
+fn what_a_source_counts_in_a_poll_that_fails_is_told_with_the_failure() {
+    let counters = "{ token_requests = 1, none = 0, hunter22 = 7 }";
+    for (kind, what) in [("transient", "poll failed"), ("throttled", "throttled")] {
+        let config = format!(
+            "do = \"errors at first\"\nkind = \"{kind}\"\ncounters = {counters}\n\
+             api_key = \"hunter22\"\nnotices = []"
+        );
+        let told = Bench::with(&[acme(&config)]).catch_up().expect(0).stderr();
+        let line = told.lines().find(|line| line.contains(what)).unwrap();
+        let end = " requests=0 counters=\"[redacted]=7 token_requests=1\" wait_ms=";
+        assert!(line.contains(end), "{told}");
+    }
+}
+
+#[test]
 fn batches_up_to_the_last_are_told_before_the_end() {
     let bench = Bench::with(&[acme("do = \"events\"\ncount = 2\npages = 300")]);
     let ended = bench.catch_up().expect(0);

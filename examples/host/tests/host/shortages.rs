@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::bench::{Bench, Source, acme, events, skipped, wait_for};
+use crate::bench::{Bench, Finished, Source, acme, events, skipped, wait_for};
 use crate::server::{Server, reply};
 
 const MEMORY: &str = "raise the limit on memory of the process (`ulimit -v`, `LimitAS=`)";
@@ -39,6 +39,41 @@ fn too_little_memory_is_told_by_the_limit_and_waited_for_in_service() {
     running.until("more=false");
     running.signal("TERM");
     assert_eq!(running.end().0, Some(0));
+}
+
+/// What comes of each limit on memory, up to the first that is enough. How much a process has taken before it
+/// calls a component differs from machine to machine.
+fn within_each_limit(bench: &mut Bench, arguments: &[&str]) -> Vec<Finished> {
+    let mut all = Vec::new();
+    for mebibytes in (32..8_192).step_by(16) {
+        bench.starter = limited(&format!("-d {}", mebibytes << 10));
+        let ended = bench.host(arguments);
+        let is_enough = ended.code() == Some(0);
+        all.push(ended);
+        if is_enough {
+            return all;
+        }
+    }
+    panic!("{arguments:?}: {}", all.last().unwrap().stderr());
+}
+
+#[test]
+fn too_little_memory_for_a_component_that_takes_more_is_no_failure_of_it() {
+    let mut bench = Bench::with(&[acme("do = \"hold\"\nmebibytes = 40")]);
+    let all = within_each_limit(&mut bench, &["check", "--json"]);
+    let told: Vec<String> = all.iter().map(Finished::stdout).collect();
+    assert!(told.iter().all(|told| !told.contains("component_failed")), "{told:?}");
+    let short = |told: &&String| told.contains("\"machine_short\"") && told.contains(MEMORY);
+    assert!(told.iter().filter(short).count() > 0, "{told:?}");
+}
+
+#[test]
+fn too_little_memory_to_ask_a_component_is_no_verdict_on_the_cursor() {
+    let mut bench = Bench::with(&[acme("do = \"events\"")]);
+    let all = within_each_limit(&mut bench, &["cursor", "set", "acme", "hold 40"]);
+    let told: Vec<String> = all.iter().map(Finished::stderr).collect();
+    assert!(all.iter().all(|ended| ended.code() != Some(2)), "{told:?}");
+    assert!(told.iter().any(|told| told.contains(MEMORY)), "{told:?}");
 }
 
 /// Sources with a connection each, all at the same time.

@@ -20,8 +20,8 @@ fn a_source_in_python_keeps_to_the_contract() {
     keeps_to_the_contract("python-source");
 }
 
-/// Each item comes once, whatever fails; a cursor is explained, and refused before another feed; and no
-/// more is imported than the contract has.
+/// Each item comes once, whatever fails; a cursor is explained, and refused before another feed; a token is
+/// sent nowhere in the clear; and no more is imported than the contract has.
 fn keeps_to_the_contract(name: &str) {
     let (feed, other) = (Feed::start(&token()), Feed::start(&token()));
     feed.publish(1_203);
@@ -57,16 +57,19 @@ fn keeps_to_the_contract(name: &str) {
     let items = items.iter().map(|item| same(&serde_json::from_str(item).unwrap()));
     assert!(events.iter().map(|event| same(&event["event"])).eq(items));
 
-    let path = collector.dir().join("host.toml");
-    fs::write(
-        &path,
-        config.replace(&format!("url = \"{}\"", feed.url()), &format!("url = \"{}\"", other.url())),
-    )
-    .unwrap();
-    let run = collector.host(&["run", "--until-caught-up"]);
+    let run_with = |url: &str| {
+        let path = collector.dir().join("host.toml");
+        let own = format!("url = \"{}\"", feed.url());
+        fs::write(path, config.replace(&own, &format!("url = \"{url}\""))).unwrap();
+        collector.host(&["run", "--until-caught-up"])
+    };
+    let run = run_with(&other.url());
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("cursor_foreign"), "{}", run.stderr);
     assert_eq!(other.requests(), 0);
+    let run = run_with("http://feed.example/items");
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("http:// to localhost"), "{}", run.stderr);
 
     let inspect = Command::new(artifacts::source_host()).arg("inspect").arg(&component).output();
     let told = String::from_utf8(inspect.unwrap().stdout).unwrap();

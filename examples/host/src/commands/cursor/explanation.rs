@@ -4,19 +4,12 @@ use source_contract::redact::Redactor;
 use source_contract::schema;
 
 use crate::bindings::PollError;
+use crate::commands::refusal::Refusal;
 use crate::config::SourceOutline;
 use crate::limits::CallLimits;
 use crate::sandbox::{CallFailure, ComponentError, LinkedSource, Runtime};
 use crate::source::failure::kind;
 use crate::source::judged::judged;
-
-/// Why there is no explanation.
-pub(super) enum Unexplained {
-    /// The component refuses the cursor, or fails over it.
-    Refused(String),
-    /// The component could not be asked.
-    Unasked(String),
-}
 
 /// Asks the component of a source what a cursor says: a line for each thing. It can send nothing
 /// meanwhile.
@@ -24,26 +17,28 @@ pub(super) async fn explain(
     source: &SourceOutline,
     cursor: &str,
     limits: CallLimits,
-) -> Result<Vec<String>, Unexplained> {
-    let unasked = |why: &str| Unexplained::Unasked(format!("its component cannot be asked: {why}"));
-    let Some(file) = &source.component else { return Err(unasked("none is named")) };
+) -> Result<Vec<String>, Refusal> {
+    let unasked =
+        |refusal: Refusal| refusal.put(|why| format!("its component cannot be asked: {why}"));
+    let Some(file) = &source.component else {
+        return Err(unasked(Refusal::usage("none is named")));
+    };
     let component = async {
         let runtime = Runtime::new(limits)?;
         runtime.load(file).await?.link(&runtime)
     };
-    let component = component
-        .await
-        .map_err(|error: ComponentError| unasked(&format!("{}: {error}", file.display())))?;
+    let component = component.await.map_err(|error: ComponentError| {
+        unasked(Refusal::from(error).put(|why| format!("{}: {why}", file.display())))
+    })?;
     let mut redactor = source.redactor.clone();
     let asked = ask(&component, source, &mut redactor, cursor).await;
-    match asked.map_err(|failure| unasked(&redactor.clean(&failure.to_string())))? {
+    match asked.map_err(|failure| unasked(Refusal::from(failure).put(|why| redactor.clean(why))))? {
         Ok(said) => Ok(lines(&said, &redactor)),
         Err(PollError { kind: of, code, message, .. }) => {
             let [code, message] = [code, message].map(|text| redactor.clean(&text));
             let kind = kind(of).name();
-            Err(Unexplained::Refused(format!(
-                "its component refuses the cursor: {kind} error {code}: {message}"
-            )))
+            let why = format!("its component refuses the cursor: {kind} error {code}: {message}");
+            Err(Refusal::usage(why))
         }
     }
 }
@@ -58,7 +53,11 @@ async fn ask(
     let mut instance = component.instantiate(None).await?;
     let schema = instance.describe().await?.config_schema;
     redactor.add(schema::secrets(&schema, &source.config).map_err(CallFailure::Component)?);
-    Ok(judged(instance.explain_cursor(cursor).await))
+    match instance.explain_cursor(cursor).await {
+        // What the machine is short of is no verdict on the cursor.
+        Err(failure @ CallFailure::Short(_)) => Err(failure),
+        asked => Ok(judged(asked)),
+    }
 }
 
 /// Names and values in two columns.

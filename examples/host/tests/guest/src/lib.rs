@@ -32,10 +32,11 @@ use polling_source::contract::http::{self, Header, HttpError, Request};
 
 /// A schema with what a terminal would obey, and longer than a pipe.
 fn schema() -> String {
+    let length = if cfg!(feature = "long-schema") { 1 << 20 } else { 100_000 };
     json!({
         "type": "object",
         "title": "\u{9b}2J \u{202e}txet",
-        "$comment": "x".repeat(100_000),
+        "$comment": "x".repeat(length),
         "properties": {
             "do": {"type": "string"},
             "marked": {"properties": {"deep": {"items": {"writeOnly": true}}}},
@@ -106,6 +107,10 @@ impl Guest for Scripted {
                 }
             }
             "error" => Err(scripted_error(&config)),
+            "hold" => {
+                hold(config["mebibytes"].as_u64().unwrap_or(0) as usize);
+                Ok(report(&config))
+            }
             "trap" => panic!("scripted"),
             "loop" => spin(),
             "largest numbers" => Ok(Report {
@@ -339,13 +344,16 @@ fn tell_aside(batch: &mut Batch, config: &Value) {
         target: complete_until,
         newest: number("newest"),
     });
-    let counters = config["counters"].as_object().into_iter().flatten();
-    batch.stats.counters =
-        counters.map(|(name, value)| counter(name, value.as_u64().unwrap_or(0))).collect();
+    batch.stats.counters = counters(config);
     if let Some(kind) = config["event_kind"].as_str() {
         batch.events.iter_mut().for_each(|event| event.kind = kind.into());
     }
     batch.notices = notices(config);
+}
+
+fn counters(config: &Value) -> Vec<Counter> {
+    let counters = config["counters"].as_object().into_iter().flatten();
+    counters.map(|(name, value)| counter(name, value.as_u64().unwrap_or(0))).collect()
 }
 
 fn counter(name: &str, value: u64) -> Counter {
@@ -363,6 +371,10 @@ fn explain(cursor: &str) -> Result<Vec<(String, String)>, PollError> {
         ("odd", _) => Err(PollError { code: "Odd Code".into(), ..error(ErrorKind::Cursor, "") }),
         ("trap", _) => panic!("scripted"),
         ("loop", _) => spin(),
+        ("hold", mebibytes) => {
+            hold(mebibytes.parse().unwrap());
+            Ok(Vec::new())
+        }
         ("many", count) => {
             Ok((0..count.parse().unwrap()).map(|row: u32| said("row", row.to_string())).collect())
         }
@@ -421,6 +433,11 @@ fn spin() -> ! {
     }
 }
 
+/// Takes so much memory at once.
+fn hold(mebibytes: usize) {
+    std::hint::black_box(vec![1_u8; mebibytes << 20]);
+}
+
 fn event(id: &str, body: String) -> Event {
     Event { id: id.into(), kind: KIND.into(), time: Some(1_700_000_000_000_000_000), body }
 }
@@ -465,6 +482,7 @@ fn scripted_error(config: &Value) -> PollError {
         code: config["code"].as_str().unwrap_or("scripted").to_owned(),
         retry_after_ms: config["retry_after_ms"].as_u64(),
         notices: if config["notices"].is_null() { vec![notice(message)] } else { notices(config) },
+        stats: Stats { counters: counters(config), ..stats() },
         quota: quota(config),
         ..error(kind, message)
     }
