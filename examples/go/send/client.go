@@ -128,7 +128,7 @@ func (c *Client) exchange(sent *http.Request) (*source.Response, error) {
 		return nil, garbled("it switches to another protocol, which nobody asked for")
 	}
 	names := make([]string, 0, len(got.Header))
-	count, size := 0, 0
+	count, size := removed(got), 0
 	for name, values := range got.Header {
 		names = append(names, name)
 		for _, value := range values {
@@ -154,6 +154,15 @@ func (c *Client) exchange(sent *http.Request) (*source.Response, error) {
 		}
 	}
 	return &source.Response{Status: uint16(got.StatusCode), Headers: headers, Body: body}, nil
+}
+
+// removed is the headers that net/http takes out: those about how a body is sent, and whether more may follow.
+func removed(got *http.Response) int {
+	count := len(got.TransferEncoding)
+	if got.Close && (count > 0 || got.ContentLength >= 0) {
+		count++
+	}
+	return count
 }
 
 // text replaces what is not UTF-8.
