@@ -1,7 +1,6 @@
 package source
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -50,12 +49,12 @@ func (e *Event) check() error {
 		return fmt.Errorf("has an id of %d bytes; 1 to %d are allowed", len(e.ID), IDBytesMax)
 	case !IsKind(e.Kind):
 		return errors.New("has no kind of the contract")
+	case isObject(e.Body):
+		return nil
 	case strings.ContainsAny(e.Body, "\r\n"):
 		return errors.New("is more than one line")
-	case !isObject(e.Body):
-		return errors.New("is no JSON object")
 	}
-	return nil
+	return errors.New("is no JSON object")
 }
 
 // Check says how an error does not keep to the contract.
@@ -148,9 +147,4 @@ func isName(text string) bool {
 		}
 	}
 	return text != "" && len(text) <= NameBytesMax
-}
-
-// isObject: what only begins and ends like one could write the rest of its envelope itself.
-func isObject(body string) bool {
-	return strings.HasPrefix(body, "{") && strings.HasSuffix(body, "}") && json.Valid([]byte(body))
 }
