@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::cargo::{cargo, command, run, run_printing, target_dir};
 use crate::component::FEED;
 use crate::step::{Step, Steps};
-use crate::{browser, component, compose, kit, new_source, node, python, simulation, wasmtime};
+use crate::{browser, component, compose, go, kit, new_source, node, python, simulation, wasmtime};
 
 /// The steps of `cargo xtask hosts`.
 pub(crate) const STEPS: Steps = Steps {
@@ -20,6 +20,7 @@ pub(crate) const STEPS: Steps = Steps {
         },
         Step { name: "python", what: "the example in Python", run: test_python },
         Step { name: "node", what: "the example in Node", run: test_node },
+        Step { name: "go", what: "the host in Go, and the same transcripts there", run: test_go },
         Step { name: "rust", what: "the smallest host in Rust", run: test_rust },
         Step { name: "wasi", what: "the component where WASI is all there is", run: test_wasi },
         Step {
@@ -62,6 +63,19 @@ fn test_node() -> Result<()> {
     component::build_source(FEED)?;
     component::build_scripted()?;
     test("node")
+}
+
+fn test_go() -> Result<()> {
+    if !go::is_there()? {
+        return Ok(());
+    }
+    component::build()?;
+    component::build_source(FEED)?;
+    component::build_scripted()?;
+    kit::probe()?;
+    go::check()?;
+    go::build()?;
+    test("go")
 }
 
 fn test_rust() -> Result<()> {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::cargo::{cargo, command, run, run_printing, target_dir, workspace};
 use crate::component::{self, PROBE};
-use crate::{compose, node, python, simulation, wasmtime};
+use crate::{compose, go, node, python, simulation, wasmtime};
 
 /// Runs the scenarios as these arguments of the kit's program say.
 pub(crate) fn play(args: &[&str]) -> Result<()> {
@@ -24,13 +24,17 @@ pub(crate) fn play_all() -> Result<()> {
     wasmtime::install()?;
     let composed = compose::build_command(PROBE)?;
     let transpiled = transpile(&probe)?;
-    let hosts = [
+    let mut hosts = vec![
         ("source_host", &probe),
         ("rust", &probe),
         ("python", &probe),
         ("node", &transpiled),
         ("command", &composed),
     ];
+    if go::is_there()? {
+        go::build()?;
+        hosts.push(("go", &probe));
+    }
     // Each is played to its end, whatever the others fall short of.
     let failed: Vec<&str> = hosts
         .into_iter()
@@ -57,7 +61,7 @@ fn play_with(loaded: &PathBuf, args: &[&str]) -> Result<()> {
 }
 
 /// Builds the probe, and gives the component's file.
-fn probe() -> Result<PathBuf> {
+pub(crate) fn probe() -> Result<PathBuf> {
     let path = target_dir().join("component").join(PROBE.file());
     let wasm = component::compile(PROBE, &target_dir())?;
     fs::write(&path, &wasm).with_context(|| format!("cannot write {}", path.display()))?;

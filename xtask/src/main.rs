@@ -11,6 +11,7 @@ mod compose;
 mod demo;
 mod floors;
 mod fuzz;
+mod go;
 mod hosts;
 mod imports;
 mod kit;

@@ -1,7 +1,7 @@
 //! Where the crates come from that the project is built of, and what is known against them.
 //!
 //! What a machine cannot look at, it tells and lets pass. What Python and Node install is held to its hashes
-//! where it is installed, in [`crate::python`] and [`crate::node`].
+//! where it is installed, in [`crate::python`] and [`crate::node`]; what Go fetches, by the sums in `go.sum`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -33,7 +33,7 @@ pub(crate) fn check() -> Result<()> {
         check_yanked(&packages(manifest)?, &probe)
             .with_context(|| format!("{manifest} has a lock file that cannot be chosen anew"))?;
     }
-    skipped("advisories of PyPI and npm", "tests and examples alone use what comes from there");
+    skipped("advisories of PyPI, npm and Go", "tests and examples alone use what comes from there");
     Ok(())
 }
 

@@ -65,6 +65,13 @@ pub fn python() -> PathBuf {
     built("python-host/bin/python", "cargo xtask hosts python")
 }
 
+/// A program of the module in Go, by its name.
+#[must_use]
+pub fn go_program(name: &str) -> PathBuf {
+    let file = format!("go-host/{name}{}", std::env::consts::EXE_SUFFIX);
+    built(&file, "cargo xtask hosts go")
+}
+
 /// An empty folder for a test. It is left as it is at the end, to be looked at after a failure.
 ///
 /// # Panics

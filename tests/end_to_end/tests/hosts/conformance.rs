@@ -40,7 +40,7 @@ fn every_scenario_ends_as_it_says_in_node() {
 }
 
 #[track_caller]
-fn assert_as_expected(transcripts: &Path) {
+pub(crate) fn assert_as_expected(transcripts: &Path) {
     let all = scenario::all(&scenarios());
     assert!(all.len() >= 40, "{} scenarios", all.len());
     for (name, text) in all {
@@ -51,7 +51,7 @@ fn assert_as_expected(transcripts: &Path) {
     }
 }
 
-fn scenarios() -> PathBuf {
+pub(crate) fn scenarios() -> PathBuf {
     workspace().join("tests/conformance")
 }
 

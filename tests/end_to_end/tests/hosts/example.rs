@@ -22,6 +22,7 @@ pub(crate) use end_to_end::collector::Auth;
 pub(crate) enum Language {
     Python,
     Node,
+    Go,
 }
 
 /// An example, a folder with its configuration, and all that it leaves there.
@@ -39,6 +40,7 @@ impl Language {
         let name = match self {
             Self::Python => "python",
             Self::Node => "node",
+            Self::Go => "go",
         };
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name)
     }
@@ -48,13 +50,14 @@ impl Language {
         match self {
             Self::Python => &["collect.py", "exchange.py"],
             Self::Node => &["collect.mjs", "source.mjs", "http.mjs"],
+            Self::Go => &[],
         }
     }
 
     /// What it can load of the component that does what its configuration says.
     fn scripted(self) -> PathBuf {
         match self {
-            Self::Python => artifacts::scripted_source(),
+            Self::Python | Self::Go => artifacts::scripted_source(),
             Self::Node => node::scripted().to_path_buf(),
         }
     }
@@ -62,7 +65,7 @@ impl Language {
     /// What it can load of a component.
     pub(crate) fn built(self, component: &Path) -> PathBuf {
         match self {
-            Self::Python => component.to_path_buf(),
+            Self::Python | Self::Go => component.to_path_buf(),
             Self::Node => node::transpiled(component, "async"),
         }
     }
@@ -71,14 +74,15 @@ impl Language {
         let mut command = match self {
             Self::Python => Command::new(target().join("python-host/bin/python")),
             Self::Node => Command::new("node"),
+            Self::Go => Command::new(artifacts::go_program("polling-source-host")),
         };
-        command.arg(self.folder().join(self.sources()[0]));
+        command.args(self.sources().first().map(|main| self.folder().join(main)));
         command
     }
 
     fn component(self) -> PathBuf {
         match self {
-            Self::Python => artifacts::component(),
+            Self::Python | Self::Go => artifacts::component(),
             Self::Node => target().join("node-component"),
         }
     }

@@ -8,6 +8,7 @@ mod example;
 mod exchange;
 mod faulty;
 mod feed;
+mod go;
 mod guests;
 mod node;
 mod python;
