@@ -1,0 +1,146 @@
+package collector
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.uber.org/zap"
+
+	"polling-source.example/go/collect"
+	"polling-source.example/go/loop"
+)
+
+// grace is how long a batch that is being handed over may take once the receiver is to end. The Collector
+// itself sets no limit, and ends what takes the batch only after what gives it.
+const grace = 5 * time.Second
+
+// pollingSource is the receiver.
+type pollingSource struct {
+	settings receiver.Settings
+	config   *Config
+	next     consumer.Logs
+
+	// All are nil until it starts.
+	stop, abort context.CancelFunc
+	done        chan struct{}
+}
+
+// Start begins to collect, from the stored cursor on.
+func (p *pollingSource) Start(ctx context.Context, host component.Host) error {
+	from, err := p.config.open(ctx)
+	if err != nil {
+		return err
+	}
+	cursors, err := openCursors(ctx, host, p.settings.ID, p.config.Storage)
+	if err != nil {
+		from.close()
+		return err
+	}
+	started, err := p.start(ctx, host, from, cursors)
+	if err != nil {
+		from.close()
+		_ = cursors.Close(ctx)
+		return err
+	}
+	go started()
+	return nil
+}
+
+// start gives what runs until the receiver is shut down. The context of a start ends with it: what runs has
+// one of its own.
+func (p *pollingSource) start(ctx context.Context, host component.Host, from *opened, cursors storage.Client) (func(), error) {
+	cursor, err := readCursor(ctx, cursors)
+	if err != nil {
+		return nil, fmt.Errorf("storage: %v does not give the cursor: %w; mend the storage, or name another", p.config.Storage, err)
+	}
+	report, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
+		ReceiverID: p.settings.ID, Transport: "http", ReceiverCreateSettings: p.settings,
+	})
+	if err != nil {
+		return nil, err
+	}
+	meters, err := newMeters(p.settings)
+	if err != nil {
+		return nil, err
+	}
+	origin := from.Metadata()
+	logger := p.settings.Logger.With(zap.String("source", origin.Name))
+	p.tellStart(ctx, logger, from, cursor)
+
+	running, stop := context.WithCancel(context.Background())
+	delivering, abort := context.WithCancel(context.Background())
+	p.stop, p.abort, p.done = stop, abort, make(chan struct{})
+	out := &sink{
+		delivering: delivering,
+		next:       p.next,
+		report:     report,
+		records:    records{origin: origin, resource: p.config.Resource, asMap: p.config.Body == bodyMap},
+		drops:      p.config.OnPermanentError == drop,
+		cursors:    cursors,
+		meters:     meters,
+		logger:     logger,
+	}
+	told := &watch{meters: meters, logger: logger, status: status{host: host}}
+	machine := loop.New(loop.Options{Cursor: cursor, PollInterval: p.config.PollInterval, Chance: rand.Float64})
+	return func() {
+		defer close(p.done)
+		_ = collect.Run(running, from, machine, out, told.observe) // It ends as it is told to, and not before.
+		from.close()
+		meters.close()
+		if err := cursors.Close(context.Background()); err != nil {
+			logger.Warn("The storage was not closed", zap.Error(err))
+		}
+	}, nil
+}
+
+// tellStart says where collection begins: one that begins anew sends again what went out before.
+func (p *pollingSource) tellStart(ctx context.Context, logger *zap.Logger, from *opened, cursor *string) {
+	fields := []zap.Field{zap.String("version", from.Metadata().Version)}
+	if cursor == nil {
+		switch start := p.config.Settings.values["start"].(type) {
+		case string, time.Time: // Where most sources have it.
+			fields = append(fields, zap.Any("start", start))
+		}
+		if p.config.Storage == nil {
+			logger.Warn("No storage is named: collection begins anew, now and at each restart", fields...)
+		} else {
+			fields = append(fields, zap.Stringer("storage", p.config.Storage))
+			logger.Warn("No cursor is stored: collection begins anew", fields...)
+		}
+		return
+	}
+	pairs, err := from.ExplainCursor(ctx, *cursor)
+	if err != nil {
+		fields = append(fields, zap.Error(err))
+	}
+	for _, pair := range pairs {
+		fields = append(fields, zap.String("cursor."+pair.Name, pair.Value))
+	}
+	logger.Info("Collection goes on from the stored cursor", fields...)
+}
+
+// Shutdown ends a poll or a wait at once. A batch that is being handed over has a short while to be taken:
+// one that is not will come again.
+func (p *pollingSource) Shutdown(ctx context.Context) error {
+	if p.stop == nil {
+		return nil
+	}
+	p.stop()
+	patience := time.AfterFunc(grace, p.abort)
+	defer patience.Stop()
+	select {
+	case <-p.done:
+		p.abort()
+		return nil
+	case <-ctx.Done():
+		p.abort()
+		return fmt.Errorf("the pipeline still holds a batch, which will come again: %w", ctx.Err())
+	}
+}

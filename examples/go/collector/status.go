@@ -1,0 +1,41 @@
+package collector
+
+import (
+	"errors"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+
+	"polling-source.example/go/source"
+)
+
+// status tells the Collector how the receiver is, when that changes.
+type status struct {
+	host component.Host
+	last componentstatus.Status
+	why  string
+}
+
+// tell takes what came of a poll, a delivery or a commit.
+func (s *status) tell(err error) {
+	var failure *source.PollError
+	now, why := componentstatus.StatusOK, ""
+	switch {
+	case err == nil:
+	case !errors.As(err, &failure):
+		now, why = componentstatus.StatusRecoverableError, "delivery"
+	case !failure.Kind.IsFailure():
+		return // The API is healthy: what was told before stands.
+	case failure.Kind == source.Config || failure.Kind == source.Cursor:
+		now, why = componentstatus.StatusPermanentError, failure.Code
+	default:
+		// Credentials among them: they can be mended at the API, and the Collector lets nothing follow a
+		// permanent error but an end.
+		now, why = componentstatus.StatusRecoverableError, failure.Code
+	}
+	if s.last == componentstatus.StatusPermanentError || now == s.last && why == s.why {
+		return
+	}
+	s.last, s.why = now, why
+	componentstatus.ReportStatus(s.host, componentstatus.NewEvent(now, componentstatus.WithError(err)))
+}
