@@ -4,6 +4,7 @@ go 1.25.2
 
 require (
 	github.com/redpanda-data/benthos/v4 v4.60.0
+	go.uber.org/goleak v1.3.0
 	polling-source.example/go v0.0.0
 )
 
