@@ -269,6 +269,18 @@ func TestAnAcknowledgementThatComesWithTheStopCounts(t *testing.T) {
 	}
 }
 
+func TestAnAcknowledgementRightBeforeTheStopCounts(t *testing.T) {
+	for range 20 {
+		kept := &memory{}
+		in, _ := connected(t, &pages{counts: []int{1, 1}}, kept, 1)
+		_, ack := next(t, in)
+		acked(t, ack, nil)
+		if err := in.Close(context.Background()); err != nil || kept.last() != "1" {
+			t.Fatalf("%v %v", err, kept.stored())
+		}
+	}
+}
+
 func TestAStopTellsOfACursorThatCannotBeStored(t *testing.T) {
 	kept := &memory{}
 	in, _ := connected(t, &pages{counts: []int{1}}, kept, 1)
