@@ -44,7 +44,9 @@ func TestAFileThatHoldsNoCursorIsNoNewBeginning(t *testing.T) {
 		"no UTF-8":  func(path string) error { return os.WriteFile(path, []byte{0xff}, 0o600) },
 		"too large": func(path string) error { return os.Truncate(path, source.CursorBytesMax+1) },
 		"a folder":  func(path string) error { _ = os.Remove(path); return os.Mkdir(path, 0o700) },
-		"a link":    func(path string) error { _ = os.Remove(path); return os.Symlink("elsewhere", path) },
+		"a link": func(path string) error {
+			return errors.Join(os.Rename(path, path+".other"), os.Symlink(path+".other", path))
+		},
 	} {
 		path := filepath.Join(t.TempDir(), "cursor")
 		if err := errors.Join(os.WriteFile(path, []byte("1"), 0o600), write(path)); err != nil {
