@@ -17,6 +17,10 @@ import (
 // keptBytesMax: linear memory never shrinks, so an instance that has grown beyond it is not kept.
 const keptBytesMax = 8 << 20
 
+// idleGrownMax likewise, by how much it has grown, of a source that is caught up: a page of some hundred rows goes
+// beyond it.
+const idleGrownMax = 512 << 10
+
 // Source is a component with a configuration and a policy, ready to be polled. It keeps an instance from
 // poll to poll, and makes another in the place of one that failed.
 type Source struct {
@@ -27,7 +31,9 @@ type Source struct {
 
 	mu       sync.Mutex
 	instance *component.Instance
-	closed   bool
+	// fresh is what the instance took when it was made.
+	fresh  uint64
+	closed bool
 }
 
 // Open is a source with this configuration, as JSON text. It has to be closed. [Source.Validate] tells
@@ -76,8 +82,21 @@ func (s *Source) Poll(ctx context.Context, cursor *string) (batch *source.Batch,
 	})
 	if batch != nil {
 		s.clean(batch.Notices)
+		if !batch.More {
+			s.slim()
+		}
 	}
 	return batch, err
+}
+
+// slim lets an instance go that has grown, once its source is caught up: memory of WebAssembly does not shrink,
+// and few of the polls that follow give as much. What it knew is asked for again, once.
+func (s *Source) slim() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.instance != nil && s.instance.MemoryBytes() > s.fresh+idleGrownMax {
+		s.forget()
+	}
 }
 
 // Validate gives every fault of the configuration, or none. It does no I/O.
@@ -131,7 +150,7 @@ func (s *Source) with(ctx context.Context, call func(*component.Instance) error)
 			}
 			return source.Failed(err)
 		}
-		s.instance = instance
+		s.instance, s.fresh = instance, instance.MemoryBytes()
 	}
 	err := call(s.instance)
 	var told *source.PollError

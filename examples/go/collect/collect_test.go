@@ -195,12 +195,22 @@ func TestAFreshInstanceTakesThePlaceOfOneThatFailed(t *testing.T) {
 }
 
 func TestAnInstanceThatHasGrownIsNotKept(t *testing.T) {
-	s := scripted(t, send.Policy{}, `{"do":"events","count":12,"padding":1000000}`)
-	if _, err := s.Poll(context.Background(), nil); err != nil {
-		t.Fatal(err)
-	}
-	if s.instance != nil {
-		t.Error("it is kept")
+	for name, c := range map[string]struct {
+		config string
+		kept   bool
+	}{
+		"much too large":             {`{"do":"events","pages":2,"count":12,"padding":1000000}`, false},
+		"large, and there is more":   {`{"do":"events","pages":2,"count":1,"padding":1000000}`, true},
+		"large, and it is caught up": {`{"do":"events","count":1,"padding":1000000}`, false},
+		"small, and it is caught up": {`{"do":"events","count":1}`, true},
+	} {
+		s := scripted(t, send.Policy{}, c.config)
+		if _, err := s.Poll(context.Background(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if kept := s.instance != nil; kept != c.kept {
+			t.Errorf("%s: kept is %t", name, kept)
+		}
 	}
 }
 

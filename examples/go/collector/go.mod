@@ -28,6 +28,8 @@ require (
 	polling-source.example/go v0.0.0-00010101000000-000000000000
 )
 
+require github.com/klauspost/compress v1.20.4 // indirect
+
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect

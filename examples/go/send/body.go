@@ -2,10 +2,11 @@ package send
 
 import (
 	"bufio"
-	"compress/gzip"
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // membersMax: each takes as long as some KiB of what is in it, and a body has room for nearly a million.
