@@ -1,6 +1,8 @@
 //! The project's figures: what the component costs, what the host leaves to each of its sources, and
 //! what it needs for a long backfill.
 
+mod programs;
+
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -28,7 +30,14 @@ pub(crate) fn run() -> Result<()> {
     let fair = ["--package", "source-host", "--package", "mimecast-sim", "--bench", "fair"];
     run_printing(cargo().args(["bench", "--quiet", "--locked"]).args(fair))?;
     hosts::bench()?;
-    backfill()
+    backfill()?;
+    programs::run()
+}
+
+/// Prints what whole programs need.
+pub(crate) fn run_programs() -> Result<()> {
+    simulation::build()?;
+    programs::run()
 }
 
 /// The memory of the host while it collects a million rows into a file.

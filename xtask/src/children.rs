@@ -44,6 +44,17 @@ impl Children {
         Ok((Started(children.len() - 1), stdout))
     }
 
+    /// Starts a child whose stdout goes where its command says.
+    pub(crate) fn start_quiet(&self, command: &mut Command) -> Result<Started> {
+        let mut children = self.lock();
+        let child = command
+            .stdin(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        children.push(child);
+        Ok(Started(children.len() - 1))
+    }
+
     /// The number of a child's process.
     pub(crate) fn pid(&self, Started(index): Started) -> u32 {
         self.lock()[index].id()

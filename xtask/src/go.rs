@@ -1,15 +1,18 @@
 //! The host in Go: its checks, and the programs that other tests run.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::{command, output, run, target_dir, workspace};
 
-/// Where the module lies.
-const FOLDER: &str = "examples/go";
+/// A Go module, by the folder that it lies in.
+pub(crate) struct Module(pub(crate) &'static str);
+
+/// The host.
+const HOST: Module = Module("examples/go");
 /// What `wazy-bindgen` makes of `wit/`.
 const BINDINGS: &str = "component/internal/wit/source.go";
 
@@ -25,21 +28,45 @@ pub(crate) fn is_there() -> Result<bool> {
     Ok(false)
 }
 
-/// Formatting, vet, bindings and tests. The components that the tests load have to be built.
+/// What holds for the host: bindings, formatting, vet and tests. The components that the tests load have to
+/// be built.
 pub(crate) fn check() -> Result<()> {
-    let unformatted = output(command("gofmt").args(["-l", FOLDER]))?;
-    ensure!(unformatted.is_empty(), "not as gofmt has it:\n{unformatted}");
-    run(&mut go(&["mod", "tidy", "-diff"]))?;
-    run(&mut go(&["vet", "./..."]))?;
     check_bindings()?;
-    run(go(&["test", "./..."]).env("POLLING_SOURCE_COMPONENTS", target_dir().join("component")))
+    HOST.check(&[])
+}
+
+impl Module {
+    /// Formatting, vet and tests, which get these variables beside the folder of components.
+    pub(crate) fn check(&self, variables: &[(&str, PathBuf)]) -> Result<()> {
+        let unformatted = output(&mut self.command("gofmt", &["-l", "."]))?;
+        ensure!(unformatted.is_empty(), "not as gofmt has it, in {}:\n{unformatted}", self.0);
+        run(&mut self.go(&["mod", "tidy", "-diff"]))?;
+        run(&mut self.go(&["vet", "./..."]))?;
+        let components = target_dir().join("component");
+        run(self
+            .go(&["test", "./..."])
+            .env("POLLING_SOURCE_COMPONENTS", components)
+            .envs(variables.iter().map(|(name, value)| (name, value))))
+    }
+
+    /// A command of Go's in the module. Without cgo it needs no C compiler, and a program is one file.
+    pub(crate) fn go(&self, args: &[&str]) -> Command {
+        self.command("go", args)
+    }
+
+    fn command(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = command(program);
+        command.args(args).current_dir(workspace().join(self.0)).env("CGO_ENABLED", "0");
+        command
+    }
 }
 
 /// Builds the host, and what makes its transcripts.
 pub(crate) fn build() -> Result<()> {
     let dir = target_dir().join("go-host");
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    run(go(&["build", "-trimpath", "-o"])
+    run(HOST
+        .go(&["build", "-trimpath", "-o"])
         .arg(&dir)
         .args(["./cmd/polling-source-host", "./internal/conformance"]))
 }
@@ -48,24 +75,19 @@ pub(crate) fn build() -> Result<()> {
 fn check_bindings() -> Result<()> {
     let made = target_dir().join("go-host/bindings.go");
     fs::create_dir_all(target_dir().join("go-host"))?;
-    run(go(&["run", "github.com/samyfodil/wazy/cmd/wazy-bindgen", "-wit", "../../wit"])
+    run(HOST
+        .go(&["run", "github.com/samyfodil/wazy/cmd/wazy-bindgen", "-wit", "../../wit"])
         .args(["-world", "polling-source", "-package", "wit", "-o"])
         .arg(&made))?;
-    let committed = workspace().join(FOLDER).join(BINDINGS);
+    let committed = workspace().join(HOST.0).join(BINDINGS);
     let read = |path: &Path| {
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
     };
     ensure!(
         read(&made)? == read(&committed)?,
-        "{} is not what wit/ gives: run `go generate ./...` in {FOLDER}",
-        committed.display()
+        "{} is not what wit/ gives: run `go generate ./...` in {}",
+        committed.display(),
+        HOST.0
     );
     Ok(())
-}
-
-/// A command of Go's in the module. Without cgo it needs no C compiler, and the host is one file.
-fn go(args: &[&str]) -> Command {
-    let mut command = command("go");
-    command.args(args).current_dir(workspace().join(FOLDER)).env("CGO_ENABLED", "0");
-    command
 }

@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask build | new-source | demo | test | hosts | bench | soak | fuzz`.
+//! The project's commands: `cargo xtask build | new-source | demo | test | hosts | pipelines | bench | soak | fuzz`.
 //!
 //! They tell what happens on stderr, so that a command whose output is data leaves stdout to it.
 
@@ -18,6 +18,7 @@ mod kit;
 mod new_source;
 mod node;
 mod ocsf;
+mod pipelines;
 mod python;
 mod simulation;
 mod soak;
@@ -56,6 +57,7 @@ fn run(args: &[&str]) -> Result<()> {
         ["new-source", name, dir] => new_source::begin(name, Path::new(dir)),
         ["demo"] => demo::run(&mut io::stdout().lock()),
         ["bench"] => bench::run(),
+        ["bench", "programs"] => bench::run_programs(),
         ["soak", "--minutes", minutes] => soak::fresh(minutes),
         ["soak", "--seed", seed] => soak::again(seed),
         ["soak", "host", "--minutes", minutes] => soak::host(minutes),
@@ -66,6 +68,8 @@ fn run(args: &[&str]) -> Result<()> {
         ["test", step] => test::STEPS.one(step),
         ["hosts"] => hosts::STEPS.all(),
         ["hosts", step] => hosts::STEPS.one(step),
+        ["pipelines"] => pipelines::STEPS.all(),
+        ["pipelines", step] => pipelines::STEPS.one(step),
         ["conformance-http", args @ ..] => kit::play(args),
         [] | ["help" | "--help" | "-h"] => {
             eprint!("{}", usage());
@@ -76,7 +80,8 @@ fn run(args: &[&str]) -> Result<()> {
 }
 
 fn usage() -> String {
-    format!("{USAGE}{}{HOSTS_USAGE}{}", test::STEPS.usage(), hosts::STEPS.usage())
+    let (test, hosts) = (test::STEPS.usage(), hosts::STEPS.usage());
+    format!("{USAGE}{test}{HOSTS_USAGE}{hosts}{PIPELINES_USAGE}{}", pipelines::STEPS.usage())
 }
 
 const USAGE: &str = "\
@@ -90,8 +95,8 @@ usage: cargo xtask COMMAND
                      begin a source of your own: examples/feed-source under another name, in a
                      folder that builds alone
   demo               collect from a simulated API, events on stdout
-  bench              print what the component costs, in other languages too, and the host's memory
-                     over a million rows
+  bench              print what the component costs, in other languages too, the host's memory
+                     over a million rows, and what whole programs need; `bench programs` the last alone
   soak               --minutes N: random worlds of fresh seeds; a failure tells its seed
                      --seed SEED: one of them again, with all that happens in it
                      host --minutes N: kills and failed system calls at random, against the host
@@ -104,3 +109,6 @@ usage: cargo xtask COMMAND
 
 const HOSTS_USAGE: &str =
     "  hosts              the component in hosts of other languages and makers: all that follows\n";
+
+const PIPELINES_USAGE: &str =
+    "  pipelines          the component in pipelines that people run: all that follows\n";

@@ -92,10 +92,21 @@ impl Simulation {
 
     /// The host, told to collect until it is caught up, with the keys in its environment.
     pub(crate) fn host(&self) -> Command {
-        let mut host = program("source-host");
-        host.args(["run", "--until-caught-up", "--config"]).arg(self.config_path());
-        host.envs(self.keys.iter().map(|(name, key)| (name, key)));
+        let mut host = self.service();
+        host.arg("--until-caught-up");
         host
+    }
+
+    /// The host, told to collect for ever.
+    pub(crate) fn service(&self) -> Command {
+        let mut host = program("source-host");
+        host.args(["run", "--config"]).arg(self.config_path()).envs(self.environment());
+        host
+    }
+
+    /// The keys, by the names that configurations read them by.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.keys.iter().map(|(name, key)| (*name, &**key))
     }
 
     pub(crate) fn config_path(&self) -> PathBuf {

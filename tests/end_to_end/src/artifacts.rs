@@ -22,6 +22,12 @@ pub fn feed_source() -> PathBuf {
     built("component/feed-source.wasm", "cargo xtask build feed-source")
 }
 
+/// The source that misbehaves as its configuration says.
+#[must_use]
+pub fn probe_source() -> PathBuf {
+    built("component/probe-source.wasm", "cargo xtask hosts go")
+}
+
 /// A source that was begun from that one, in a folder of its own.
 #[must_use]
 pub fn begun_source() -> PathBuf {
@@ -63,6 +69,18 @@ pub fn mimecast_sim() -> PathBuf {
 #[must_use]
 pub fn python() -> PathBuf {
     built("python-host/bin/python", "cargo xtask hosts python")
+}
+
+/// An OpenTelemetry Collector that has the receiver.
+#[must_use]
+pub fn otelcol() -> PathBuf {
+    built("pipelines/otelcol", "cargo xtask pipelines collector")
+}
+
+/// A Benthos that has the input.
+#[must_use]
+pub fn benthos() -> PathBuf {
+    built("pipelines/benthos", "cargo xtask pipelines benthos")
 }
 
 /// A program of the module in Go, by its name.
