@@ -111,11 +111,11 @@ This input adds the following metadata fields to each message:
 				Default("60s"),
 			service.NewIntField(fieldMaxInFlight).
 				Description("How many batches may be under way before the first of them is acknowledged. All of them are held "+
-					"in memory, and come again after a crash. Batching at the output waits for its period if it wants more.").
+					"in memory, and come again after a crash. Batching at the output waits for its period if it wants more. Above 1 it is for sources that can be polled from an older cursor again.").
 				LintRule(`root = if this < 1 || this > 64 { [ "it takes 1 to 64" ] }`).
 				Default(1).Advanced(),
 		).
-		Example("Mimecast, into a file of lines", "Each event once, also over restarts.", `
+		Example("Mimecast, into a file of lines", "Each event once, also over restarts; a line that a kill cuts does not run into the next.", `
 input:
   polling_source:
     component: /usr/lib/sources/mimecast-ttp-source.wasm
@@ -128,6 +128,10 @@ input:
         type: oauth2
         client_id: "${MC_CLIENT_ID}"
         client_secret: "${MC_CLIENT_SECRET}"
+
+pipeline:
+  processors:
+    - mapping: 'root = "\n" + content().string()'
 
 output:
   file:

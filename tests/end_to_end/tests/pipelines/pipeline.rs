@@ -1,8 +1,10 @@
 //! A pipeline in a process of its own, between the simulated API and a sink.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{self, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -76,50 +78,70 @@ impl Pipeline {
         mimecast_sim::api_date(secs).replace("+0000", "Z")
     }
 
-    /// Waits until every row has come, and then for what comes too often.
+    /// Waits until every row has come, for as long as more do, and then for what comes too often.
     pub(crate) fn wait_for_all(process: &mut Process, records: impl Fn() -> Vec<Record>) {
         let rows = usize::try_from(ROWS).expect("a small number");
-        process.wait_until("all rows", || {
-            thread::sleep(LOOK_EVERY);
-            let records = records();
-            let distinct: BTreeSet<&str> = records.iter().map(|record| &*record.body).collect();
-            distinct.len() >= rows
-        });
+        let mut had = 0;
+        while had < rows {
+            let more = Cell::new(had);
+            process.wait_until("more rows", || {
+                thread::sleep(LOOK_EVERY);
+                more.set(distinct(&records()));
+                more.get() > had
+            });
+            had = more.get();
+        }
         thread::sleep(SETTLE);
     }
 
-    /// Kills it so many times at any moment, and lets it come to its end then. Gives what came.
-    pub(crate) fn kill_often(&self, kills: usize, records: impl Fn() -> Vec<Record>) -> Tally {
+    /// Kills it so many times at any moment, each of which may repeat so many rows, and lets it come to its end
+    /// then. Gives what came.
+    pub(crate) fn kill_often(
+        &self,
+        kills: usize,
+        repeated_max: usize,
+        records: impl Fn() -> Vec<Record>,
+    ) -> Tally {
         let seed = env::var("SEED").map_or(42, |seed| seed.parse().expect("SEED is a number"));
         let mut chance = Chance(seed | 1);
         let begun = Instant::now();
-        let mut starting = 0;
+        let (mut starting, mut repeated) = (0, 0);
+        let mut count = |records: &[Record]| {
+            let now = records.len() - distinct(records);
+            assert!(now <= repeated + repeated_max, "{} rows came again", now - repeated);
+            repeated = now;
+        };
         for _ in 0..kills {
             let before = self.api.stats().requests;
             let mut process = self.start();
             // One in six while it starts, or soon after.
             let polls = if chance.below(6) == 0 { 0 } else { 1 + chance.below(30) };
             starting += usize::from(polls == 0);
-            process
-                .wait_until("polls", || polls == 0 || self.api.stats().requests >= before + polls);
-            thread::sleep(Duration::from_micros(chance.below(if polls == 0 {
-                500_000
-            } else {
-                20_000
-            })));
+            let asked = || self.api.stats().requests - before;
+            process.wait_until("polls", || asked() >= polls);
+            let micros = chance.below(if polls == 0 { 500_000 } else { 20_000 });
+            thread::sleep(Duration::from_micros(micros));
             process.kill();
+            count(&records());
         }
         let mut process = self.start();
         Self::wait_for_all(&mut process, &records);
         let run = process.terminate();
         assert_eq!(run.code, Some(0), "{}", run.stderr);
-        let tally = Tally::of(&records(), &self.api);
+        let records = records();
+        count(&records);
+        let tally = Tally::of(&records, &self.api);
         eprintln!(
             "SEED={seed}: {kills} kills, {starting} of them at a start, in {} s: {tally}",
             begun.elapsed().as_secs()
         );
         tally
     }
+}
+
+/// How many of them are not the same.
+fn distinct(records: &[Record]) -> usize {
+    records.iter().map(|record| &*record.body).collect::<BTreeSet<_>>().len()
 }
 
 /// An API that goes wrong now and then, and takes its time.
@@ -145,22 +167,32 @@ pub(crate) fn moody(number: u64) -> Answer {
     }
 }
 
-/// Mounts a small file system for a test, where this machine lets it.
+/// The same, and one in forty is kept without a word of it.
+pub(crate) fn silent(number: u64) -> Answer {
+    if number % 40 == 11 { Answer::KeptInSilence } else { moody(number) }
+}
+
+/// A small file system of a test's own, where this machine lets one be mounted.
 pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Of so many bytes. None where it cannot be mounted.
+    /// Of so many bytes, in the place of a folder. None where it cannot be mounted.
     pub(crate) fn mount(dir: &Path, bytes: u64) -> Option<Self> {
-        fs::create_dir_all(dir).expect("a scratch folder can be written");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"])
-            .arg(dir)
-            .status();
-        let is_mounted = mounted.is_ok_and(|status| status.success());
-        if !is_mounted {
-            eprintln!("skipped: {} cannot be mounted here", dir.display());
+        // Not within the folder: a test that is killed leaves it mounted, and the next could not empty that.
+        let name = dir.to_string_lossy().replace('/', "-");
+        let disk = Self(env::temp_dir().join(format!("disk-{}{name}", process::id())));
+        fs::create_dir_all(&disk.0).expect("a folder of its own");
+        let size = format!("size={bytes}");
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&disk.0).status();
+        if !mounted.is_ok_and(|status| status.success()) {
+            assert!(env::var_os("CI").is_none(), "{} cannot be mounted", disk.0.display());
+            eprintln!("skipped: {} cannot be mounted here", disk.0.display());
+            return None;
         }
-        is_mounted.then(|| Self(dir.to_path_buf()))
+        let _ = fs::remove_dir(dir);
+        symlink(&disk.0, dir).expect("a scratch folder can be written");
+        Some(disk)
     }
 
     /// Leaves no byte free.
@@ -176,7 +208,8 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").args(["--lazy"]).arg(&self.0).status();
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).stderr(Stdio::null()).status();
+        let _ = fs::remove_dir(&self.0);
     }
 }
 

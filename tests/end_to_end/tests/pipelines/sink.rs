@@ -15,6 +15,8 @@ pub(crate) enum Answer {
     Kept,
     /// 503, and none of them is.
     Refused,
+    /// 401, likewise.
+    RefusedForGood,
     /// The connection ends, and none of them is.
     Dead,
     /// They are kept, and the connection ends before it is said.
@@ -114,6 +116,7 @@ impl Shared {
             match answer {
                 Answer::Kept => reply(&mut writer, "200 OK")?,
                 Answer::Refused => reply(&mut writer, "503 Service Unavailable")?,
+                Answer::RefusedForGood => reply(&mut writer, "401 Unauthorized")?,
                 Answer::Dead | Answer::KeptInSilence => break,
             }
         }
