@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"polling-source.example/go/component"
@@ -25,7 +26,7 @@ const idleGrownMax = 512 << 10
 // poll to poll, and makes another in the place of one that failed.
 type Source struct {
 	component *component.Component
-	client    *send.Client
+	outlet    *outlet
 	config    string
 	redactor  *redact.Redactor
 
@@ -42,7 +43,7 @@ type Source struct {
 func Open(loaded *component.Component, policy send.Policy, config string, secrets ...string) *Source {
 	secrets = append(redact.Secrets(config, loaded.Metadata().ConfigSchema), secrets...)
 	return &Source{
-		component: loaded, client: send.New(policy), config: config, redactor: redact.New(secrets),
+		component: loaded, outlet: &outlet{client: send.New(policy)}, config: config, redactor: redact.New(secrets),
 	}
 }
 
@@ -53,7 +54,7 @@ func (s *Source) Close() {
 	defer s.mu.Unlock()
 	s.closed = true
 	s.forget()
-	s.client.Close()
+	s.outlet.client.Close()
 }
 
 // Idle lets the instance go: what it knew, such as an access token, is asked for again. The next call
@@ -76,7 +77,7 @@ func (s *Source) Metadata() source.Metadata { return s.component.Metadata() }
 
 // Poll asks for one page, as [component.Instance.Poll] does.
 func (s *Source) Poll(ctx context.Context, cursor *string) (batch *source.Batch, err error) {
-	err = s.with(ctx, func(instance *component.Instance) (err error) {
+	err = s.with(ctx, true, func(instance *component.Instance) (err error) {
 		batch, err = instance.Poll(ctx, s.config, cursor)
 		return err
 	})
@@ -101,7 +102,7 @@ func (s *Source) slim() {
 
 // Validate gives every fault of the configuration, or none. It does no I/O.
 func (s *Source) Validate(ctx context.Context) (faults []source.Diagnostic, err error) {
-	err = s.with(ctx, func(instance *component.Instance) (err error) {
+	err = s.with(ctx, false, func(instance *component.Instance) (err error) {
 		faults, err = instance.Validate(ctx, s.config)
 		return err
 	})
@@ -115,7 +116,7 @@ func (s *Source) Validate(ctx context.Context) (faults []source.Diagnostic, err 
 
 // Check makes one small request, to see whether the configuration works.
 func (s *Source) Check(ctx context.Context) (report *source.Report, err error) {
-	err = s.with(ctx, func(instance *component.Instance) (err error) {
+	err = s.with(ctx, true, func(instance *component.Instance) (err error) {
 		report, err = instance.Check(ctx, s.config)
 		return err
 	})
@@ -127,23 +128,40 @@ func (s *Source) Check(ctx context.Context) (report *source.Report, err error) {
 
 // ExplainCursor says what a cursor says, or why it cannot be used.
 func (s *Source) ExplainCursor(ctx context.Context, cursor string) (pairs []source.Pair, err error) {
-	err = s.with(ctx, func(instance *component.Instance) (err error) {
+	err = s.with(ctx, false, func(instance *component.Instance) (err error) {
 		pairs, err = instance.ExplainCursor(ctx, cursor)
 		return err
 	})
+	for i := range pairs {
+		pairs[i].Name, pairs[i].Value = s.redactor.Clean(pairs[i].Name), s.redactor.Clean(pairs[i].Value)
+	}
 	return pairs, err
 }
 
 var errClosed = errors.New("the source is closed")
 
-func (s *Source) with(ctx context.Context, call func(*component.Instance) error) error {
+// outlet is what an instance sends by: nothing but what polls and checks send.
+type outlet struct {
+	client *send.Client
+	isOpen atomic.Bool
+}
+
+// Send makes an exchange.
+func (o *outlet) Send(ctx context.Context, request source.Request) (*source.Response, *source.HTTPError) {
+	if !o.isOpen.Load() {
+		return nil, &source.HTTPError{Case: source.Denied, Text: "nothing is sent but in a poll or a check"}
+	}
+	return o.client.Send(ctx, request)
+}
+
+func (s *Source) with(ctx context.Context, sends bool, call func(*component.Instance) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return errClosed
 	}
 	if s.instance == nil {
-		instance, err := s.component.Instantiate(ctx, component.Imports{HTTP: s.client})
+		instance, err := s.component.Instantiate(ctx, component.Imports{HTTP: s.outlet})
 		if err != nil {
 			if ctx.Err() != nil {
 				return err
@@ -152,7 +170,9 @@ func (s *Source) with(ctx context.Context, call func(*component.Instance) error)
 		}
 		s.instance, s.fresh = instance, instance.MemoryBytes()
 	}
+	s.outlet.isOpen.Store(sends)
 	err := call(s.instance)
+	s.outlet.isOpen.Store(false)
 	var told *source.PollError
 	if errors.As(err, &told) {
 		told.Message = s.redactor.Clean(told.Message)
@@ -215,7 +235,7 @@ func Run(ctx context.Context, poller Poller, machine *loop.Machine, sink Sink, o
 	for {
 		step := machine.Next()
 		if ctx.Err() != nil && step.Kind != loop.Commit && step.Kind != loop.End {
-			return context.Cause(ctx)
+			return errors.Join(context.Cause(ctx), lastTry(ctx, machine, sink))
 		}
 		var err error
 		switch step.Kind {
@@ -229,15 +249,12 @@ func Run(ctx context.Context, poller Poller, machine *loop.Machine, sink Sink, o
 			err = sink.Deliver(ctx, step.Batch)
 			machine.Delivered(err)
 		case loop.Commit:
-			own, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitMax)
-			err = sink.Commit(own, step.Batch.Cursor, step.Cursor)
-			cancel()
+			err = commit(ctx, sink, step)
 			machine.Committed(err)
 		case loop.Wait:
-			if err := sleep(ctx, step.Wait); err != nil {
-				return err
+			if sleep(ctx, step.Wait) {
+				machine.Waited()
 			}
-			machine.Waited()
 			continue
 		default:
 			return step.Err
@@ -250,13 +267,30 @@ func Run(ctx context.Context, poller Poller, machine *loop.Machine, sink Sink, o
 	}
 }
 
-func sleep(ctx context.Context, wait time.Duration) error {
+// lastTry stores a cursor that waits to be tried again: what is delivered would come once more.
+func lastTry(ctx context.Context, machine *loop.Machine, sink Sink) error {
+	machine.Waited()
+	if step := machine.Next(); step.Kind == loop.Commit {
+		return commit(ctx, sink, step)
+	}
+	return nil
+}
+
+// commit stores the cursor of what is delivered, though the run is to end.
+func commit(ctx context.Context, sink Sink, step loop.Step) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitMax)
+	defer cancel()
+	return sink.Commit(ctx, step.Batch.Cursor, step.Cursor)
+}
+
+// sleep says whether it was not woken before.
+func sleep(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return true
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return false
 	}
 }

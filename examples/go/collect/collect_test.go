@@ -233,3 +233,24 @@ func TestSecretsAreNotTold(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsDeliveredHasItsCursorTriedOnceMoreAtTheEnd(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	kept := &sink{}
+	fails := true
+	kept.commit = func(context.Context) error {
+		if fails {
+			fails = false
+			stop()
+			return errors.New("no room")
+		}
+		return nil
+	}
+	s := scripted(t, send.Policy{}, threePages)
+	if err := Run(ctx, s, loop.New(loop.Options{}), kept, nil); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if len(kept.cursors) != 1 || kept.cursors[0] != "1" {
+		t.Error(kept.cursors)
+	}
+}

@@ -105,7 +105,10 @@ func (c *Config) openOrTell(ctx context.Context) (*opened, error) {
 	if err := errors.Join(append(faults, err)...); err != nil {
 		if volume != nil {
 			// What is wrong with the source's own part is told at once.
-			_, own := c.judge(ctx, volume, policy, settings)
+			from, own := c.judge(ctx, volume, policy, settings)
+			if from != nil {
+				from.Close()
+			}
 			volume.release()
 			err = errors.Join(err, own)
 		}

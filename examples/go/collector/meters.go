@@ -82,6 +82,10 @@ func clamped(number uint64) int64 { return int64(min(number, math.MaxInt64)) }
 // batch counts a poll that went well.
 func (m *meters) batch(batch *source.Batch) {
 	m.polled("batch", "", batch.Notices, &batch.Stats, batch.Quota)
+}
+
+// delivered takes how far it is with a batch that the pipeline has.
+func (m *meters) delivered(batch *source.Batch) {
 	if batch.Progress != nil {
 		m.mu.Lock()
 		m.progress = batch.Progress

@@ -28,12 +28,16 @@ func TestEachNumberStandsUnderTheNamesThatItHas(t *testing.T) {
 	require.NoError(t, err)
 	defer m.close()
 	limit := uint64(100)
-	m.batch(&source.Batch{
+	batch := &source.Batch{
 		Stats:    source.Stats{Requests: 2, ReceivedBytes: 3, Rows: 4, Duplicates: 1, Counters: []source.Counter{{Name: "late", Value: 5}}},
 		Notices:  []source.Notice{{Level: source.Warn, Code: "odd_row"}, {Level: source.Warn, Code: "odd_row"}},
 		Progress: &source.Progress{CompleteUntil: uint64(time.Now().Add(-time.Hour).UnixNano())},
 		Quota:    &source.Quota{Limit: &limit, Remaining: 98},
-	})
+	}
+	m.batch(batch)
+	_, err = telemetry.GetMetric("otelcol_polling_source_lag")
+	require.Error(t, err, "nothing of it is delivered yet")
+	m.delivered(batch)
 	m.failure(&source.PollError{Kind: source.Auth, Code: "unauthorized", Stats: source.Stats{Requests: 1}})
 
 	points := func(value int64, attributes ...attribute.KeyValue) metricdata.DataPoint[int64] {

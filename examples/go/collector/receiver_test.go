@@ -211,13 +211,14 @@ func TestAStorageThatCannotBeUsedIsOneClearLine(t *testing.T) {
 
 func TestAnErrorIsToldOnceAndIsTheStatusThatItHas(t *testing.T) {
 	for told, c := range map[string]struct{ line, statuses string }{
-		`{do: error, kind: transient}`: {"warn A poll failed, and is tried again", "StatusRecoverableError"},
-		`{do: error, kind: auth}`:      {"error A poll failed, and a person has to act", "StatusRecoverableError"},
-		`{do: error, kind: config}`:    {"error A poll failed, and a person has to act", "StatusPermanentError"},
-		`{do: error, kind: cursor}`:    {"error A poll failed, and a person has to act", "StatusPermanentError"},
-		`{do: error, kind: protocol}`:  {"warn A poll failed, and is tried again", "StatusRecoverableError"},
-		`{do: error, kind: throttled}`: {"info The API asks for patience", ""},
-		`{do: trap}`:                   {"code:component_failed", "StatusRecoverableError"},
+		`{do: error, kind: transient}`:                    {"warn A poll failed, and is tried again", "StatusRecoverableError"},
+		`{do: error, kind: auth}`:                         {"error A poll failed, and a person has to act", "StatusRecoverableError"},
+		`{do: error, kind: config}`:                       {"error A poll failed, and a person has to act", "StatusRecoverableError"},
+		`{do: error, kind: config, code: config_refused}`: {"error A poll failed, and a person has to act", "StatusPermanentError"},
+		`{do: error, kind: cursor, code: cursor_foreign}`: {"error A poll failed, and a person has to act", "StatusPermanentError"},
+		`{do: error, kind: protocol}`:                     {"warn A poll failed, and is tried again", "StatusRecoverableError"},
+		`{do: error, kind: throttled}`:                    {"info The API asks for patience", ""},
+		`{do: trap}`:                                      {"code:component_failed", "StatusRecoverableError"},
 	} {
 		t.Run(told, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 
+	"polling-source.example/go/loop"
 	"polling-source.example/go/source"
 )
 
@@ -17,20 +18,23 @@ type status struct {
 }
 
 // tell takes what came of a poll, a delivery or a commit.
-func (s *status) tell(err error) {
+func (s *status) tell(step loop.Kind, err error) {
 	var failure *source.PollError
 	now, why := componentstatus.StatusOK, ""
 	switch {
 	case err == nil:
 	case !errors.As(err, &failure):
 		now, why = componentstatus.StatusRecoverableError, "delivery"
+		if step == loop.Commit {
+			why = "commit"
+		}
 	case !failure.Kind.IsFailure():
 		return // The API is healthy: what was told before stands.
-	case failure.Kind == source.Config || failure.Kind == source.Cursor:
+	case failure.Code == "config_refused" || failure.Code == "cursor_refused" || failure.Code == "cursor_foreign":
 		now, why = componentstatus.StatusPermanentError, failure.Code
 	default:
-		// Credentials among them: they can be mended at the API, and the Collector lets nothing follow a
-		// permanent error but an end.
+		// Whatever may pass without a restart, credentials and names that lead elsewhere among it: the Collector
+		// lets nothing follow a permanent error but an end.
 		now, why = componentstatus.StatusRecoverableError, failure.Code
 	}
 	if s.last == componentstatus.StatusPermanentError || now == s.last && why == s.why {

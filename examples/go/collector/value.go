@@ -14,6 +14,8 @@ const (
 	depthMax = 64
 	// membersMax: each member is looked for among those before it.
 	membersMax = 1_000
+	// valuesMax: each takes many times the room that it has in the text.
+	valuesMax = 100_000
 )
 
 var errShape = errors.New("too deep, or too wide")
@@ -28,10 +30,16 @@ func putJSON(into pcommon.Value, text string) bool {
 	if err != nil || first != json.Delim('{') {
 		return false
 	}
-	return putObject(into.SetEmptyMap(), decoder, 1) == nil
+	return putObject(into.SetEmptyMap(), &reader{Decoder: decoder, left: valuesMax}, 1) == nil
 }
 
-func putObject(into pcommon.Map, decoder *json.Decoder, depth int) error {
+// reader reads a bounded number of values.
+type reader struct {
+	*json.Decoder
+	left int
+}
+
+func putObject(into pcommon.Map, decoder *reader, depth int) error {
 	for decoder.More() {
 		if into.Len() >= membersMax {
 			return errShape
@@ -49,7 +57,7 @@ func putObject(into pcommon.Map, decoder *json.Decoder, depth int) error {
 	return err
 }
 
-func putArray(into pcommon.Slice, decoder *json.Decoder, depth int) error {
+func putArray(into pcommon.Slice, decoder *reader, depth int) error {
 	for decoder.More() {
 		if err := putValue(into.AppendEmpty(), decoder, depth); err != nil {
 			return err
@@ -59,7 +67,10 @@ func putArray(into pcommon.Slice, decoder *json.Decoder, depth int) error {
 	return err
 }
 
-func putValue(into pcommon.Value, decoder *json.Decoder, depth int) error {
+func putValue(into pcommon.Value, decoder *reader, depth int) error {
+	if decoder.left--; decoder.left < 0 {
+		return errShape
+	}
 	token, err := decoder.Token()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -19,18 +20,29 @@ type watch struct {
 	failed topic
 	// noticed is the last notice of each code.
 	noticed map[string]*topic
+	// others is that of all codes beyond as many as are told apart.
+	others topic
 }
 
 func (w *watch) observe(told collect.Told) {
-	if told.Step == loop.Poll {
-		w.polled(told)
+	if errors.Is(told.Err, context.Canceled) {
+		return // It was to end.
 	}
-	w.status.tell(told.Err)
+	switch {
+	case told.Step == loop.Poll:
+		w.polled(told)
+	case told.Step == loop.Deliver && told.Err == nil:
+		w.meters.delivered(told.Batch)
+	}
+	w.status.tell(told.Step, told.Err)
 }
 
 func (w *watch) polled(told collect.Told) {
 	if told.Err == nil {
 		w.meters.batch(told.Batch)
+		if len(told.Batch.Events) == 0 {
+			w.meters.delivered(told.Batch)
+		}
 		w.notices(told.Batch.Notices)
 		if w.failed.over() {
 			w.logger.Info("Polls succeed again")
@@ -73,10 +85,10 @@ func (w *watch) notices(notices []source.Notice) {
 // news says whether a notice is to be told: many come with each poll for as long as their cause lasts.
 func (w *watch) news(notice source.Notice) bool {
 	last := w.noticed[notice.Code]
+	if last == nil && len(w.noticed) >= namesMax {
+		last = &w.others
+	}
 	if last == nil {
-		if len(w.noticed) >= namesMax {
-			return true
-		}
 		if w.noticed == nil {
 			w.noticed = make(map[string]*topic)
 		}

@@ -237,6 +237,9 @@ func (c *Client) once(sent *http.Request, body []byte) {
 
 // dial connects to an address that may be dialled for the name.
 func (c *Client) dial(ctx context.Context, network, hostPort string) (net.Conn, error) {
+	// A transport goes on dialling when the exchange is over, without its deadline.
+	ctx, cancel := context.WithTimeout(ctx, c.policy.Timeout+time.Second)
+	defer cancel()
 	name, port, err := net.SplitHostPort(hostPort)
 	if err != nil {
 		return nil, err
@@ -292,6 +295,8 @@ func (c *Client) judge(name string, address netip.Addr) error {
 }
 
 func (c *Client) dialTLS(ctx context.Context, network, hostPort string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.policy.Timeout+time.Second)
+	defer cancel()
 	conn, err := c.dial(ctx, network, hostPort)
 	if err != nil {
 		return nil, err

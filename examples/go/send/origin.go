@@ -21,11 +21,15 @@ type Origin struct {
 // ParseOrigin reads scheme://host[:port].
 func ParseOrigin(entry string) (Origin, error) {
 	origin, target, err := parseURL(entry)
+	named := fmt.Sprintf("%q", entry)
+	if strings.ContainsAny(entry, "@?#") {
+		named = "it" // What stands there may be a secret.
+	}
 	if err != nil {
-		return Origin{}, fmt.Errorf("%q is no origin: it %w", entry, err)
+		return Origin{}, fmt.Errorf("%s is no origin: it %w", named, err)
 	}
 	if target.text != "/" || strings.ContainsAny(entry, "?#") {
-		return Origin{}, fmt.Errorf("%q holds more than a scheme, a host and a port", entry)
+		return Origin{}, fmt.Errorf("%s holds more than a scheme, a host and a port", named)
 	}
 	return origin, nil
 }

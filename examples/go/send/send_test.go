@@ -521,3 +521,46 @@ func TestAnEndOfTheContextEndsAnExchange(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 }
+
+func TestAnHandshakeThatNeverEndsLeavesNothingBehind(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	closed := make(chan struct{})
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		// All that it says, to its end.
+		_, _ = io.Copy(io.Discard, conn)
+		conn.Close()
+		close(closed)
+	}()
+	url := "https://" + listener.Addr().String()
+	allowed, err := ParseOrigin(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := New(Policy{Allow: []Origin{allowed}, Timeout: 200 * time.Millisecond})
+	defer client.Close()
+	_, failed := client.Send(context.Background(), source.Request{Method: "GET", URL: url + "/"})
+	if failed == nil || failed.Case != source.Timeout {
+		t.Fatal(failed)
+	}
+	select {
+	case <-closed:
+	case <-time.After(5 * time.Second):
+		t.Error("the connection is still open")
+	}
+}
+
+func TestAnOriginThatHoldsASecretIsNotRepeated(t *testing.T) {
+	for _, entry := range []string{"https://user:s3cret@host", "https://host/?key=s3cret", "https://host/#s3cret"} {
+		if _, err := ParseOrigin(entry); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Error(err)
+		}
+	}
+}

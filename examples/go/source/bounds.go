@@ -84,6 +84,9 @@ func (m *Metadata) Check() error {
 	if m.Name == "" || len(m.Name) > NameBytesMax {
 		return fmt.Errorf("its name has %d bytes; 1 to %d are allowed", len(m.Name), NameBytesMax)
 	}
+	if len(m.Version) > NameBytesMax {
+		return fmt.Errorf("its version has %d bytes; at most %d are allowed", len(m.Version), NameBytesMax)
+	}
 	return nil
 }
 
