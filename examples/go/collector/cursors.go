@@ -32,7 +32,7 @@ func openCursors(ctx context.Context, host component.Host, receiver component.ID
 	client, err := extension.GetClient(ctx, component.KindReceiver, receiver, "")
 	if err != nil {
 		return nil, fmt.Errorf("storage: %v cannot be used by %v: %w; see that it can be written, and that no other "+
-			"Collector uses it", wanted, receiver, err)
+			"Collector uses it; if its file is damaged, put a backup back, or take it away to begin anew", wanted, receiver, err)
 	}
 	return client, nil
 }

@@ -71,7 +71,8 @@ func (p *pollingSource) start(ctx context.Context, host component.Host, from *op
 		return nil, err
 	}
 	origin := from.Metadata()
-	logger := p.settings.Logger.With(zap.String("source", origin.Name))
+	// Where a line was written says nothing to who runs it.
+	logger := p.settings.Logger.WithOptions(zap.AddStacktrace(zap.FatalLevel)).With(zap.String("source", origin.Name))
 	p.tellStart(ctx, logger, from, cursor)
 
 	running, stop := context.WithCancel(context.Background())
@@ -118,7 +119,7 @@ func (p *pollingSource) tellStart(ctx context.Context, logger *zap.Logger, from 
 	}
 	pairs, err := from.ExplainCursor(ctx, *cursor)
 	if err != nil {
-		fields = append(fields, zap.Error(err))
+		return // The first poll tells it.
 	}
 	for _, pair := range pairs {
 		fields = append(fields, zap.String("cursor."+pair.Name, pair.Value))

@@ -198,7 +198,7 @@ func TestAStorageThatCannotBeUsedIsOneClearLine(t *testing.T) {
 	for name, says := range map[string]string{
 		"absent":           "storage: there is no extension absent; configure it under `extensions`, and list it in `service::extensions`",
 		"non_storage/none": "storage: the extension non_storage/none stores nothing; name one that does, such as file_storage",
-		"taken":            "storage: taken cannot be used by polling_source/tried: timeout; see that it can be written, and that no other Collector uses it",
+		"taken":            "storage: taken cannot be used by polling_source/tried: timeout; see that it can be written, and that no other Collector uses it; if its file is damaged, put a backup back, or take it away to begin anew",
 		"broken":           "storage: broken does not give the cursor: input/output error; mend the storage, or name another",
 		"binary":           "storage: binary does not give the cursor: what is stored is no text; mend the storage, or name another",
 		"empty":            "storage: empty does not give the cursor: the cursor has 0 bytes; 1 to 1000000 are allowed; mend the storage, or name another",

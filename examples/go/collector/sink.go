@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/consumer"
@@ -51,17 +52,17 @@ func (s *sink) Deliver(_ context.Context, batch *source.Batch) error {
 	switch {
 	case !forGood:
 		if s.refused.changed("for now") {
-			s.logger.Warn("The pipeline refuses a batch for now: it is sent again, and nothing is polled meanwhile", records, zap.Error(err))
+			s.logger.Warn("The pipeline refuses a batch for now: it is sent again, and nothing is polled meanwhile", records, short(err))
 		}
 		return err
 	case s.drops:
 		s.meters.dropped(len(batch.Events))
-		s.logger.Error("The pipeline refuses a batch for good: it is dropped, as on_permanent_error says", records, zap.Error(err))
+		s.logger.Error("The pipeline refuses a batch for good: it is dropped, as on_permanent_error says", records, short(err))
 		return nil
 	default:
 		if s.refused.changed("for good") {
 			s.logger.Error("The pipeline refuses a batch for good: it is held and sent again until it is taken; "+
-				"mend what refuses it, or set on_permanent_error to drop", records, zap.Error(err))
+				"mend what refuses it, or set on_permanent_error to drop", records, short(err))
 		}
 		return err
 	}
@@ -82,6 +83,17 @@ func (s *sink) Commit(ctx context.Context, cursor string, _ *string) error {
 	}
 	return err
 }
+
+// short is an error to be told: a processor's may have a line for each record.
+func short(err error) zap.Field {
+	text := err.Error()
+	if len(text) > errorBytesMax {
+		text = strings.ToValidUTF8(text[:errorBytesMax], "") + " ..."
+	}
+	return zap.String("error", text)
+}
+
+const errorBytesMax = 1_000
 
 // permanent says whether all that failed did so for good. consumererror.IsPermanent finds one such error
 // among several, though another pipeline would take the batch at its next try.
