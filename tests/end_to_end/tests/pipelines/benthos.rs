@@ -117,7 +117,7 @@ fn hostile_sources_beside_it_harm_nothing() {
         )
     };
     let all = [
-        // Not an endless loop: now and then that holds up the whole process (examples/go/README.md).
+        // Not an endless loop: that is not always ended (examples/go/README.md).
         ("memory", "{ break: memory }"),
         ("stack", "{ break: stack }"),
         ("trap", "{ break: trap }"),
