@@ -71,8 +71,7 @@ func (p *pollingSource) start(ctx context.Context, host component.Host, from *op
 		return nil, err
 	}
 	origin := from.Metadata()
-	// Where a line was written says nothing to who runs it.
-	logger := p.settings.Logger.WithOptions(zap.AddStacktrace(zap.FatalLevel)).With(zap.String("source", origin.Name))
+	logger := newLogger(p.settings.Logger, p.settings.ID).With(zap.String("source", origin.Name))
 	p.tellStart(ctx, logger, from, cursor)
 
 	running, stop := context.WithCancel(context.Background())

@@ -109,8 +109,8 @@ func TestWhatIsRefusedForGoodIsHeldOrDroppedAndTold(t *testing.T) {
 		dropped int64
 		says    string
 	}{
-		hold: {allThree, 0, "error The pipeline refuses a batch for good: it is held and sent again"},
-		drop: {[]string{"0-0", "0-1", "2-0", "2-1"}, 2, "error The pipeline refuses a batch for good: it is dropped"},
+		hold: {allThree, 0, "error polling_source/tried: The pipeline refuses a batch for good: it is held and sent again"},
+		drop: {[]string{"0-0", "0-1", "2-0", "2-1"}, 2, "error polling_source/tried: The pipeline refuses a batch for good: it is dropped"},
 	} {
 		host, out := newHost(), &pipeline{refuse: badOnce}
 		r := start(t, scripted(t, threePages, kept, "on_permanent_error: "+policy), out, host)
@@ -211,13 +211,13 @@ func TestAStorageThatCannotBeUsedIsOneClearLine(t *testing.T) {
 
 func TestAnErrorIsToldOnceAndIsTheStatusThatItHas(t *testing.T) {
 	for told, c := range map[string]struct{ line, statuses string }{
-		`{do: error, kind: transient}`:                    {"warn A poll failed, and is tried again", "StatusRecoverableError"},
-		`{do: error, kind: auth}`:                         {"error A poll failed, and a person has to act", "StatusRecoverableError"},
-		`{do: error, kind: config}`:                       {"error A poll failed, and a person has to act", "StatusRecoverableError"},
-		`{do: error, kind: config, code: config_refused}`: {"error A poll failed, and a person has to act", "StatusPermanentError"},
-		`{do: error, kind: cursor, code: cursor_foreign}`: {"error A poll failed, and a person has to act", "StatusPermanentError"},
-		`{do: error, kind: protocol}`:                     {"warn A poll failed, and is tried again", "StatusRecoverableError"},
-		`{do: error, kind: throttled}`:                    {"info The API asks for patience", ""},
+		`{do: error, kind: transient}`:                    {"warn polling_source/tried: A poll failed, and is tried again: ", "StatusRecoverableError"},
+		`{do: error, kind: auth}`:                         {"error polling_source/tried: A poll failed, and a person has to act: ", "StatusRecoverableError"},
+		`{do: error, kind: config}`:                       {"error polling_source/tried: A poll failed, and a person has to act: ", "StatusRecoverableError"},
+		`{do: error, kind: config, code: config_refused}`: {"error polling_source/tried: A poll failed, and a person has to act: ", "StatusPermanentError"},
+		`{do: error, kind: cursor, code: cursor_foreign}`: {"error polling_source/tried: A poll failed, and a person has to act: ", "StatusPermanentError"},
+		`{do: error, kind: protocol}`:                     {"warn polling_source/tried: A poll failed, and is tried again: ", "StatusRecoverableError"},
+		`{do: error, kind: throttled}`:                    {"info polling_source/tried: The API asks for patience: ", ""},
 		`{do: trap}`:                                      {"code:component_failed", "StatusRecoverableError"},
 	} {
 		t.Run(told, func(t *testing.T) {

@@ -12,7 +12,8 @@ import (
 	"polling-source.example/go/source"
 )
 
-// watch tells what comes of polls: to a log, to meters, and as the receiver's status.
+// watch tells what comes of polls: to a log, to meters, and as the receiver's status. A code stands in the text of a
+// line, too, for the reason that [newLogger] gives.
 type watch struct {
 	meters *meters
 	logger *zap.Logger
@@ -60,11 +61,11 @@ func (w *watch) polled(told collect.Told) {
 	}
 	switch {
 	case !failure.Kind.IsFailure():
-		w.logger.Info("The API asks for patience", fields...)
+		w.logger.Info("The API asks for patience: "+failure.Code, fields...)
 	case failure.Kind.NeedsPerson():
-		w.logger.Error("A poll failed, and a person has to act", fields...)
+		w.logger.Error("A poll failed, and a person has to act: "+failure.Code, fields...)
 	default:
-		w.logger.Warn("A poll failed, and is tried again", fields...)
+		w.logger.Warn("A poll failed, and is tried again: "+failure.Code, fields...)
 	}
 }
 
@@ -75,9 +76,9 @@ func (w *watch) notices(notices []source.Notice) {
 		}
 		fields := []zap.Field{zap.String("code", notice.Code), zap.String("notice", notice.Message)}
 		if notice.Level == source.Warn {
-			w.logger.Warn("The source gives notice", fields...)
+			w.logger.Warn("The source gives notice: "+notice.Code, fields...)
 		} else {
-			w.logger.Info("The source gives notice", fields...)
+			w.logger.Info("The source gives notice: "+notice.Code, fields...)
 		}
 	}
 }

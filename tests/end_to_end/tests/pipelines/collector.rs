@@ -108,7 +108,7 @@ fn a_disk_that_is_full_holds_the_page_until_there_is_room() {
 fn hostile_sources_beside_it_harm_nothing() {
     let pipeline = pipeline("collector-hostile", moody);
     let all = [
-        // Not an endless loop: that is not always ended (examples/go/README.md).
+        ("loop", "{ break: loop }"),
         ("memory", "{ break: memory }"),
         ("stack", "{ break: stack }"),
         ("trap", "{ break: trap }"),
