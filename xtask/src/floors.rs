@@ -40,7 +40,7 @@ const TREES: [Tree; 4] = [
         floors: &[
             &["commands"],
             &["source"],
-            &["sandbox", "delivery"],
+            &["sandbox", "ledger"],
             &["output"],
             &["config", "state"],
             &["http"],

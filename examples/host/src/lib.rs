@@ -8,7 +8,7 @@
 //! commands ─▶ source (one task each) ─▶ sandbox ─▶ http ─▶ egress
 //!    │           │      ▲    waits
 //!    ▼           ▼      │    position
-//! config      delivery (one thread) ─▶ output, then state
+//! config      ledger (of one machine: one thread ─▶ output, then state)
 //! ```
 //!
 //! From the top down, each room below those that import it (`cargo xtask test floors`):
@@ -17,7 +17,7 @@
 //! commands   the command line: run, check, inspect, cursor, and what is checked before all of them
 //! source     one source that runs: polls, checks what came, has it delivered, waits
 //! sandbox    components: compiled, given what they import, and called within limits
-//! delivery   events into the output, then their cursors into the state
+//! ledger     where events and cursors go together
 //! output     where events go: a file, standard output, nowhere
 //! config     the configuration file, and every fault of it
 //! state      cursors, and how far an output is, in an SQLite file
@@ -41,9 +41,9 @@
 pub mod bindings;
 pub mod commands;
 mod config;
-pub mod delivery;
 pub mod egress;
 pub mod http;
+pub mod ledger;
 pub mod limits;
 pub mod log;
 mod machine;

@@ -12,10 +12,10 @@ use source_contract::wait::{self, Backoff, PATIENCE, Pace, Polled, SHORT_MAX};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::bindings::{Batch, PollError, Quota};
-use crate::delivery::{Deliverer, Delivery, DeliveryError};
+use crate::bindings::{Batch, Notice, PollError, Quota};
 use crate::http::HttpClient;
 use crate::http::room::Place;
+use crate::ledger::{Entry, Ledger, LedgerError, Outcome};
 use crate::sandbox::{Instance, LinkedSource};
 use crate::source::budget::Budget;
 use crate::source::failure::{kind, of_call};
@@ -35,7 +35,7 @@ pub(crate) struct Source {
     /// The quota that it may share with others.
     pub(crate) budget: Arc<Budget>,
     /// Where its batches go.
-    pub(crate) deliverer: Deliverer,
+    pub(crate) ledger: Arc<dyn Ledger>,
 }
 
 /// How a source came to its end.
@@ -69,7 +69,8 @@ impl Source {
             poll_waits: Backoff::default(),
             failures: 0,
             without_batch_since: None,
-            delivery_waits: Backoff::default(),
+            unknown: None,
+            ledger_waits: Backoff::default(),
             pace: Pace::default(),
         };
         loop {
@@ -93,7 +94,9 @@ struct Run {
     failures: u32,
     /// When the first poll since the last batch gave none.
     without_batch_since: Option<Instant>,
-    delivery_waits: Backoff,
+    /// A batch of which nobody knows yet whether it is stored.
+    unknown: Option<Given>,
+    ledger_waits: Backoff,
     pace: Pace,
 }
 
@@ -102,11 +105,16 @@ impl Run {
     async fn step(&mut self) -> Result<(), Ending> {
         let budget = Arc::clone(&self.source.budget);
         self.unless_stopped(budget.wait()).await?;
-        let position = self.source.deliverer.position(&self.source.name);
-        let from = match self.journal.meanwhile(position).await {
+        let ledger = Arc::clone(&self.source.ledger);
+        let from = match self.journal.meanwhile(ledger.load(&self.source.name)).await {
             Ok(position) => position,
-            Err(error) => return self.delivery_failed(&error).await,
+            Err(error) => return self.not_stored(&error).await,
         };
+        if let Some(given) =
+            self.unknown.take().filter(|given| from.cursor.as_ref() == Some(&given.cursor))
+        {
+            self.stored(given);
+        }
         let cursor = from.cursor.clone();
         let poll = poll(&self.source, &mut self.instance, cursor.as_deref());
         let polled = tokio::select! {
@@ -125,27 +133,32 @@ impl Run {
             more: batch.more,
             next_poll_ms: batch.next_poll_ms,
         };
-        let summary = Delivered::of(&batch);
-        let delivery = Delivery {
+        let more = batch.more;
+        let given = Given {
+            summary: Delivered::of(&batch),
+            cursor: batch.cursor.into(),
+            notices: batch.notices,
+            quota: batch.quota,
+        };
+        let entry = Entry {
             source: self.source.name.clone(),
             from,
             events: batch.events,
-            cursor: batch.cursor,
-            more: batch.more,
+            cursor: Arc::clone(&given.cursor),
+            more,
         };
-        let delivered = self.source.deliverer.deliver(delivery);
-        let delivered = self.journal.meanwhile(delivered).await;
+        let outcome = self.journal.meanwhile(ledger.commit(entry)).await;
         drop(place);
-        if let Err(error) = delivered {
-            return self.delivery_failed(&error).await;
+        match outcome {
+            Outcome::Committed => self.stored(given),
+            Outcome::Stale => return self.stale().await,
+            Outcome::Failed(error) => return self.not_stored(&error).await,
+            Outcome::Unknown(why) => {
+                self.unknown = Some(given);
+                return self.perhaps_stored(why).await;
+            }
         }
-        self.poll_waits.reset();
-        (self.failures, self.without_batch_since) = (0, None);
-        self.delivery_waits.reset();
-        self.hold_if_spent(batch.quota.as_ref());
-        self.journal.batch(summary);
-        self.journal.notices(&batch.notices);
-        if self.until_caught_up && !batch.more {
+        if self.until_caught_up && !more {
             return Err(Ending::CaughtUp);
         }
         let wait = self.pace.next(polled);
@@ -171,15 +184,42 @@ impl Run {
         self.unless_stopped(tokio::time::sleep(wait?)).await
     }
 
+    /// Takes note of a batch that is stored.
+    fn stored(&mut self, given: Given) {
+        self.poll_waits.reset();
+        (self.failures, self.without_batch_since) = (0, None);
+        self.ledger_waits.reset();
+        self.hold_if_spent(given.quota.as_ref());
+        self.journal.batch(given.summary);
+        self.journal.notices(&given.notices);
+    }
+
     /// Waits after a batch that could not be stored: the old position stands.
-    async fn delivery_failed(&mut self, error: &DeliveryError) -> Result<(), Ending> {
+    async fn not_stored(&mut self, error: &LedgerError) -> Result<(), Ending> {
         let wait = match error {
-            DeliveryError::Closed(_) | DeliveryError::Ended => Err(Ending::Undeliverable),
-            DeliveryError::Failed(_) if self.until_caught_up => Err(Ending::Failed),
-            DeliveryError::Failed(_) => Ok(self.delivery_waits.next(SHORT_MAX, None, chance())),
+            LedgerError::Closed(_) | LedgerError::Ended => Err(Ending::Undeliverable),
+            LedgerError::Failed(_) if self.until_caught_up => Err(Ending::Failed),
+            LedgerError::Failed(_) => Ok(self.ledger_waits.next(SHORT_MAX, None, chance())),
         };
-        self.journal.delivery_failed(error, wait.as_ref().ok().copied());
+        self.journal.not_stored(error, wait.as_ref().ok().copied());
         self.unless_stopped(tokio::time::sleep(wait?)).await
+    }
+
+    /// Waits after a batch of which nobody knows whether it is stored: where the source stands is asked next.
+    async fn perhaps_stored(&mut self, why: String) -> Result<(), Ending> {
+        if self.until_caught_up {
+            return self.not_stored(&LedgerError::Failed(why)).await;
+        }
+        let wait = self.ledger_waits.next(SHORT_MAX, None, chance());
+        self.journal.perhaps_stored(&why, wait);
+        self.unless_stopped(tokio::time::sleep(wait)).await
+    }
+
+    /// Waits after a batch that came too late: somebody else runs this source, and goes on with it.
+    async fn stale(&mut self) -> Result<(), Ending> {
+        let wait = self.ledger_waits.next(SHORT_MAX, None, chance());
+        self.journal.stale(wait);
+        self.unless_stopped(tokio::time::sleep(wait)).await
     }
 
     fn hold_if_spent(&self, quota: Option<&Quota>) {
@@ -195,6 +235,14 @@ impl Run {
             () = self.journal.meanwhile(wait) => Ok(()),
         }
     }
+}
+
+/// What is to be told of a batch once it is stored.
+struct Given {
+    cursor: Arc<str>,
+    summary: Delivered,
+    notices: Vec<Notice>,
+    quota: Option<Quota>,
 }
 
 /// One call of the component. Whatever goes wrong becomes an error of the contract. The place is held

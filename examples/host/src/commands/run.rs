@@ -13,7 +13,8 @@ use crate::commands::exit::Exit;
 use crate::commands::prepared::{Part, Prepared, Unprepared};
 use crate::config::fault;
 use crate::config::{OutputConfig, SourceConfig};
-use crate::delivery::Deliverer;
+use crate::ledger::Ledger;
+use crate::ledger::local::LocalLedger;
 use crate::limits::Limits;
 use crate::machine::process;
 use crate::machine::shortage::Shortage;
@@ -37,7 +38,7 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
         begun = begin(config, until_caught_up, limits) => begun,
         () = signals.next() => return Exit::Done,
     };
-    let (prepared, deliverer) = match begun {
+    let (prepared, ledger) = match begun {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
@@ -47,7 +48,7 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
         output = prepared.output.target.to_string(),
         "host begins"
     );
-    serve(prepared, deliverer, until_caught_up, signals).await
+    serve(prepared, ledger, until_caught_up, signals).await
 }
 
 /// Checks the configuration, takes the state, and opens the output where it was left. In service it
@@ -56,7 +57,7 @@ async fn begin(
     config: &Path,
     until_caught_up: bool,
     limits: Limits,
-) -> Result<(Prepared, Deliverer), Exit> {
+) -> Result<(Prepared, Arc<dyn Ledger>), Exit> {
     let mut waits = Backoff::default();
     loop {
         let why = match Prepared::load(config, limits).await {
@@ -66,7 +67,7 @@ async fn begin(
                 // On a thread of its own: a slow disk keeps no signal waiting.
                 let opened = tokio::task::spawn_blocking(move || open(&state, &output));
                 match opened.await.unwrap_or_else(|broken_off| Err(broken_off.to_string())) {
-                    Ok(deliverer) => return Ok((prepared, deliverer)),
+                    Ok(ledger) => return Ok((prepared, ledger)),
                     Err(why) if Shortage::of_files().is_none() => {
                         tracing::error!("{why}");
                         return Err(Exit::Failed);
@@ -91,34 +92,35 @@ async fn begin(
     }
 }
 
-fn open(state: &Path, output: &OutputConfig) -> Result<Deliverer, String> {
+fn open(state: &Path, output: &OutputConfig) -> Result<Arc<dyn Ledger>, String> {
     let mut state = SqliteState::open(state).map_err(|error| error.to_string())?;
     let output = output::opening::open(output, &mut state).map_err(|error| error.to_string())?;
-    Deliverer::start(output, Box::new(state)).map_err(|error| error.to_string())
+    let ledger = LocalLedger::start(output, Box::new(state)).map_err(|error| error.to_string())?;
+    Ok(Arc::new(ledger))
 }
 
 /// Runs all sources, each on its own, until the last has ended or the host is told to stop.
 async fn serve(
     prepared: Prepared,
-    deliverer: Deliverer,
+    ledger: Arc<dyn Ledger>,
     until_caught_up: bool,
     mut signals: Signals,
 ) -> Exit {
     let (stop, stopped) = watch::channel(false);
-    let (mut sources, left_out) = start(prepared.sources, &deliverer, until_caught_up, &stopped);
+    let (mut sources, left_out) = start(prepared.sources, &ledger, until_caught_up, &stopped);
     let outcome = attend(&mut sources, left_out, &mut signals).await;
     if !sources.is_empty() {
         tracing::info!("stopping");
     }
     // Sources drop what they poll; only a batch that is being written is waited for.
     stop.send_replace(true);
-    end(sources, deliverer, outcome).await
+    end(sources, ledger, outcome).await
 }
 
 /// Starts all sources that can run. Gives how many cannot, too.
 fn start(
     prepared: Vec<(SourceConfig, Part)>,
-    deliverer: &Deliverer,
+    ledger: &Arc<dyn Ledger>,
     until_caught_up: bool,
     stopped: &watch::Receiver<bool>,
 ) -> (JoinSet<Ending>, usize) {
@@ -142,7 +144,7 @@ fn start(
             client: Arc::new(client),
             config: source.config,
             budget: budget.unwrap_or_default(),
-            deliverer: deliverer.clone(),
+            ledger: Arc::clone(ledger),
         };
         sources.spawn(source.run(journal, until_caught_up, stopped.clone()));
     }
@@ -185,10 +187,10 @@ async fn attend(sources: &mut JoinSet<Ending>, left_out: usize, signals: &mut Si
 }
 
 /// Waits for what is being written, and has it stored.
-async fn end(mut sources: JoinSet<Ending>, deliverer: Deliverer, outcome: Outcome) -> Exit {
+async fn end(mut sources: JoinSet<Ending>, ledger: Arc<dyn Ledger>, outcome: Outcome) -> Exit {
     let stored = async {
         while sources.join_next().await.is_some() {}
-        deliverer.close().await
+        ledger.close().await
     };
     match tokio::time::timeout(STOP_FOR_MAX, stored).await {
         Ok(Ok(())) => outcome.exit,

@@ -9,7 +9,7 @@ use source_contract::redact::Redactor;
 use tokio::time::Instant;
 
 use crate::bindings::{Batch, Level, Notice, PollError};
-use crate::delivery::DeliveryError;
+use crate::ledger::LedgerError;
 use crate::source::failure::kind;
 use crate::source::journal::counters::Counters;
 use crate::timestamp::rfc3339;
@@ -97,21 +97,35 @@ impl Journal {
 
     /// Tells of a batch that could not be stored, and of the wait before it is polled again; without
     /// one, the source ends.
-    pub(crate) fn delivery_failed(&mut self, error: &DeliveryError, wait: Option<Duration>) {
+    pub(crate) fn not_stored(&mut self, error: &LedgerError, wait: Option<Duration>) {
         self.tell();
         let source = self.source.as_str();
         match (error, wait.map(|wait| wait.as_millis())) {
-            (DeliveryError::Closed(why), _) => {
+            (LedgerError::Closed(why), _) => {
                 tracing::error!(source, "output closed, host ends: {why}");
             }
-            (DeliveryError::Ended, _) => tracing::error!(source, "host ends: {error}"),
-            (DeliveryError::Failed(why), None) => {
+            (LedgerError::Ended, _) => tracing::error!(source, "host ends: {error}"),
+            (LedgerError::Failed(why), None) => {
                 tracing::error!(source, "batch not stored, source ended: {why}");
             }
-            (DeliveryError::Failed(why), Some(wait_ms)) => {
+            (LedgerError::Failed(why), Some(wait_ms)) => {
                 tracing::error!(source, wait_ms, "batch not stored, position kept: {why}");
             }
         }
+    }
+
+    /// Tells of a batch of which nobody knows whether it is stored, and of the wait before that is asked.
+    pub(crate) fn perhaps_stored(&mut self, why: &str, wait: Duration) {
+        self.tell();
+        let (source, wait_ms) = (self.source.as_str(), wait.as_millis());
+        tracing::error!(source, wait_ms, "batch perhaps not stored, to be asked for: {why}");
+    }
+
+    /// Tells of a batch that was stored by somebody else before, and of the wait before the next poll.
+    pub(crate) fn stale(&mut self, wait: Duration) {
+        self.tell();
+        let (source, wait_ms) = (self.source.as_str(), wait.as_millis());
+        tracing::info!(source, wait_ms, "batch thrown away: another one was stored before it");
     }
 
     /// Logs notices, and no more of them than a log can take.

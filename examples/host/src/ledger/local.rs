@@ -1,95 +1,27 @@
-//! Delivers batches: into the output first, then their cursors into the state. One thread does it
-//! for all sources, so that lines never mix and lengths and cursors agree.
+//! The ledger of one machine: events into an output first, then their cursors into a state. One thread
+//! does it for all sources, so that lines never mix and lengths and cursors agree.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::bindings::Event;
+use crate::ledger::{Answer, Entry, Ledger, LedgerError, Outcome, Position};
 use crate::machine::shortage;
-use crate::output::{Output, OutputError};
+use crate::output::Output;
 use crate::state::{CommitError, CursorChange, Mark, State, StateError};
-
-/// Where a source stands.
-#[derive(Clone, Debug)]
-pub struct Position {
-    /// The cursor to poll with.
-    pub cursor: Option<Arc<str>>,
-    /// A batch polled from this position is only taken as long as nothing was rolled back since.
-    generation: u64,
-}
-
-/// Events and the cursor that acknowledges them.
-#[derive(Debug)]
-pub struct Delivery {
-    /// The source's name.
-    pub source: String,
-    /// The position that was polled from.
-    pub from: Position,
-    /// What the poll gave.
-    pub events: Vec<Event>,
-    /// Where to go on.
-    pub cursor: String,
-    /// Whether another batch follows at once: then this one may wait to be committed with it.
-    pub more: bool,
-}
-
-/// Why a batch was not delivered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeliveryError {
-    /// Nobody reads the output any more: the host has nothing left to do.
-    Closed(String),
-    /// The batch, or one before it, could not be stored. It may work later.
-    Failed(String),
-    /// The delivering thread has ended: nothing is stored any more.
-    Ended,
-}
-
-impl fmt::Display for DeliveryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed(why) | Self::Failed(why) => f.write_str(why),
-            Self::Ended => f.write_str("the delivering thread has ended"),
-        }
-    }
-}
-
-impl std::error::Error for DeliveryError {}
-
-impl From<OutputError> for DeliveryError {
-    fn from(error: OutputError) -> Self {
-        match error {
-            OutputError::Closed(why) => Self::Closed(why),
-            OutputError::Failed(why) => Self::Failed(why),
-        }
-    }
-}
-
-impl From<StateError> for DeliveryError {
-    fn from(error: StateError) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-impl From<CommitError> for DeliveryError {
-    fn from(error: CommitError) -> Self {
-        StateError::from(error).into()
-    }
-}
 
 /// The way to the delivering thread, for any number of sources.
 #[derive(Clone)]
-pub struct Deliverer {
+pub struct LocalLedger {
     commands: Sender<Command>,
 }
 
-impl Deliverer {
+impl LocalLedger {
     /// Starts the thread, with the cursors of the state.
-    pub fn start(output: Box<dyn Output>, state: Box<dyn State>) -> Result<Self, DeliveryError> {
+    pub fn start(output: Box<dyn Output>, state: Box<dyn State>) -> Result<Self, LedgerError> {
         let stored = state.cursors()?;
         let cursors = stored.into_iter().map(|(source, stored)| (source, stored.cursor));
         let writer = Writer {
@@ -106,38 +38,41 @@ impl Deliverer {
         std::thread::Builder::new()
             .name("delivery".to_owned())
             .spawn(move || writer.run(&queue))
-            .map_err(|error| DeliveryError::Failed(shortage::no_thread(&error)))?;
+            .map_err(|error| LedgerError::Failed(shortage::no_thread(&error)))?;
         Ok(Self { commands })
     }
 
-    /// Where a source stands.
-    pub async fn position(&self, source: &str) -> Result<Position, DeliveryError> {
-        self.ask(|reply| Command::Position { source: source.to_owned(), reply }).await
-    }
-
-    /// Delivers a batch. With `more` it may be committed a little later, with those that follow.
-    pub async fn deliver(&self, delivery: Delivery) -> Result<(), DeliveryError> {
-        self.ask(|reply| Command::Deliver { delivery, reply }).await
-    }
-
-    /// Commits what still waits to be committed, and ends the thread: output and state are closed.
-    pub async fn close(self) -> Result<(), DeliveryError> {
-        self.ask(|reply| Command::Close { reply }).await
-    }
-
-    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, DeliveryError> {
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, LedgerError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).map_err(|_| DeliveryError::Ended)?;
-        answer.await.map_err(|_| DeliveryError::Ended)?
+        self.commands.send(command(reply)).map_err(|_| LedgerError::Ended)?;
+        answer.await.map_err(|_| LedgerError::Ended)
     }
 }
 
-type Reply<T> = oneshot::Sender<Result<T, DeliveryError>>;
+impl Ledger for LocalLedger {
+    fn load<'a>(&'a self, source: &'a str) -> Answer<'a, Result<Position, LedgerError>> {
+        let load = |reply| Command::Load { source: source.to_owned(), reply };
+        Box::pin(async move { self.ask(load).await? })
+    }
+
+    /// With `more` a batch may be committed a little later, with those that follow.
+    fn commit(&self, entry: Entry) -> Answer<'_, Outcome> {
+        let commit = self.ask(|reply| Command::Commit { entry, reply });
+        Box::pin(async move { commit.await.unwrap_or_else(Outcome::Failed) })
+    }
+
+    fn close(&self) -> Answer<'_, Result<(), LedgerError>> {
+        Box::pin(async move { self.ask(|reply| Command::Close { reply }).await? })
+    }
+}
 
 enum Command {
-    Position { source: String, reply: Reply<Position> },
-    Deliver { delivery: Delivery, reply: Reply<()> },
-    Close { reply: Reply<()> },
+    Load { source: String, reply: oneshot::Sender<Result<Position, LedgerError>> },
+    Commit { entry: Entry, reply: oneshot::Sender<Outcome> },
+    Close { reply: oneshot::Sender<Result<(), LedgerError>> },
 }
 
 /// The delivering thread's own.
@@ -153,7 +88,7 @@ struct Writer {
     /// A commit of which nobody knows whether it counts.
     unsettled: Option<Unsettled>,
     /// Why the last commit failed: until one succeeds, each batch is committed by itself.
-    failure: Option<DeliveryError>,
+    failure: Option<LedgerError>,
 }
 
 /// Batches that are written, and are committed together.
@@ -206,14 +141,14 @@ impl Writer {
             };
             match command {
                 // Whoever asked may have been stopped: then nobody waits for the answer.
-                Ok(Command::Position { source, reply }) => {
-                    drop(reply.send(self.position(&source)));
+                Ok(Command::Load { source, reply }) => {
+                    drop(reply.send(self.load(&source)));
                 }
-                Ok(Command::Deliver { delivery, reply }) => {
-                    drop(reply.send(self.deliver(delivery)));
+                Ok(Command::Commit { entry, reply }) => {
+                    drop(reply.send(self.take(entry)));
                 }
                 Ok(Command::Close { reply }) => {
-                    let committed = self.commit();
+                    let committed = self.store();
                     // Behind a commit of which nobody knows it would undo what that stored.
                     if self.unsettled.is_none()
                         && let Some(mark) = self.output.close()
@@ -227,7 +162,7 @@ impl Writer {
                     return;
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Err(error) = self.commit() {
+                    if let Err(error) = self.store() {
                         tracing::error!("batches not committed: {error}");
                     }
                 }
@@ -237,46 +172,56 @@ impl Writer {
         }
     }
 
-    fn position(&mut self, source: &str) -> Result<Position, DeliveryError> {
+    fn load(&mut self, source: &str) -> Result<Position, LedgerError> {
         // What an output holds without its cursor would come a second time.
         if self.failure.is_some() {
-            self.commit()?;
+            self.store()?;
         }
         // No source is asked for what could not be kept.
         self.state.check()?;
         self.output.check()?;
-        Ok(Position { cursor: self.cursors.get(source).cloned(), generation: self.generation })
+        Ok(Position { cursor: self.cursors.get(source).cloned(), version: self.generation })
     }
 
-    fn deliver(&mut self, delivery: Delivery) -> Result<(), DeliveryError> {
-        let Delivery { source, from, events, cursor, more } = delivery;
-        if from.generation != self.generation {
-            let why = self.failure.clone();
-            return Err(why.unwrap_or_else(|| {
-                DeliveryError::Failed("an earlier batch was taken back".to_owned())
-            }));
+    fn take(&mut self, entry: Entry) -> Outcome {
+        if entry.from.version != self.generation {
+            return self.failure.clone().map_or(Outcome::Stale, Outcome::Failed);
         }
+        let (source, cursor) = (entry.source.clone(), Arc::clone(&entry.cursor));
+        match self.write(entry) {
+            Ok(()) => Outcome::Committed,
+            // It stays to be stored, if it is not.
+            Err(LedgerError::Failed(why))
+                if self.cursors.get(&source).is_some_and(|last| Arc::ptr_eq(last, &cursor)) =>
+            {
+                Outcome::Unknown(why)
+            }
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    fn write(&mut self, entry: Entry) -> Result<(), LedgerError> {
+        let Entry { source, from: _, events, cursor, more } = entry;
         // What follows a batch of which nobody knows whether it counts could not be taken back alone.
         if self.failure.is_some() {
-            self.commit()?;
+            self.store()?;
         }
         self.state.check()?;
         if let Err(error) = self.output.write(&source, &events) {
-            let error = DeliveryError::from(error);
+            let error = LedgerError::from(error);
             self.roll_back(&error);
             return Err(error);
         }
-        let cursor: Arc<str> = cursor.into();
         let before = self.cursors.insert(source.clone(), Arc::clone(&cursor));
         let group = self.group.get_or_insert_with(Group::begin);
         group.add(source, before, cursor, events.len());
         let may_wait =
             more && self.failure.is_none() && self.output.may_group() && group.may_grow();
-        if may_wait { Ok(()) } else { self.commit() }
+        if may_wait { Ok(()) } else { self.store() }
     }
 
     /// Makes the group durable: events first, then cursors.
-    fn commit(&mut self) -> Result<(), DeliveryError> {
+    fn store(&mut self) -> Result<(), LedgerError> {
         let Some(group) = &self.group else { return Ok(()) };
         let changes: Vec<CursorChange> = group.changes.values().cloned().collect();
         let mark = match self.unsettled.take() {
@@ -301,7 +246,7 @@ impl Writer {
             }
             // What was written may be acknowledged: it stays until that is known.
             Err(error @ CommitError::Unknown(_)) => {
-                let error = DeliveryError::from(error);
+                let error = LedgerError::from(error);
                 self.unsettled = Some(Unsettled { mark });
                 self.failure = Some(error.clone());
                 Err(error)
@@ -311,7 +256,7 @@ impl Writer {
 
     /// Goes back to what is committed, if the output can. If not, what was written stays, and its
     /// cursors stay in the group.
-    fn roll_back(&mut self, error: &DeliveryError) {
+    fn roll_back(&mut self, error: &LedgerError) {
         self.failure = Some(error.clone());
         if self.output.roll_back() {
             for (source, committed) in

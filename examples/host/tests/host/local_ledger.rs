@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use source_host::bindings::Event;
-use source_host::delivery::{Deliverer, Delivery, DeliveryError, Position};
+use source_host::ledger::local::LocalLedger;
+use source_host::ledger::{Entry, Ledger as _, LedgerError, Outcome, Position};
 use source_host::output::{Output, OutputError};
 use source_host::state::{CommitError, CursorChange, Mark, State, StateError, StoredCursor};
 
@@ -124,14 +125,14 @@ impl State for FakeState {
     }
 }
 
-fn start(can_take_back: bool) -> (Shared, Deliverer) {
+fn start(can_take_back: bool) -> (Shared, LocalLedger) {
     let world = Shared::default();
     let output = Box::new(FakeOutput(Arc::clone(&world), can_take_back));
-    let deliverer = Deliverer::start(output, Box::new(FakeState(Arc::clone(&world)))).unwrap();
-    (world, deliverer)
+    let ledger = LocalLedger::start(output, Box::new(FakeState(Arc::clone(&world)))).unwrap();
+    (world, ledger)
 }
 
-fn batch(source: &str, from: Position, number: u32, more: bool) -> Delivery {
+fn batch(source: &str, from: Position, number: u32, more: bool) -> Entry {
     let event = |part: &str| Event {
         id: format!("{number}{part}"),
         kind: "scripted.row".into(),
@@ -139,29 +140,34 @@ fn batch(source: &str, from: Position, number: u32, more: bool) -> Delivery {
         body: "{}".into(),
     };
     let events = vec![event("a"), event("b")];
-    Delivery { source: source.into(), from, events, cursor: format!("c{number}"), more }
+    Entry { source: source.into(), from, events, cursor: format!("c{number}").into(), more }
 }
 
-/// Delivers a batch from where the source stands.
-async fn deliver(
-    deliverer: &Deliverer,
-    source: &str,
-    number: u32,
-    more: bool,
-) -> Result<(), DeliveryError> {
-    let from = deliverer.position(source).await?;
-    deliverer.deliver(batch(source, from, number, more)).await
+/// Commits a batch from where the source stands.
+async fn commit(ledger: &LocalLedger, source: &str, number: u32, more: bool) -> Outcome {
+    match ledger.load(source).await {
+        Ok(from) => ledger.commit(batch(source, from, number, more)).await,
+        Err(error) => Outcome::Failed(error),
+    }
 }
 
-async fn cursor(deliverer: &Deliverer, source: &str) -> Option<String> {
-    deliverer.position(source).await.unwrap().cursor.map(|cursor| cursor.to_string())
+async fn committed(ledger: &LocalLedger, source: &str, number: u32, more: bool) {
+    assert_eq!(commit(ledger, source, number, more).await, Outcome::Committed);
+}
+
+fn failed(outcome: &Outcome) {
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+}
+
+async fn cursor(ledger: &LocalLedger, source: &str) -> Option<String> {
+    ledger.load(source).await.unwrap().cursor.map(|cursor| cursor.to_string())
 }
 
 #[tokio::test]
 async fn batches_of_a_backfill_are_committed_together_and_the_last_at_once() {
-    let (world, deliverer) = start(true);
+    let (world, ledger) = start(true);
     for number in 1..=3 {
-        deliver(&deliverer, "acme", number, number < 3).await.unwrap();
+        committed(&ledger, "acme", number, number < 3).await;
     }
     let world = world.lock().unwrap();
     assert_eq!(world.commits, 1);
@@ -171,12 +177,12 @@ async fn batches_of_a_backfill_are_committed_together_and_the_last_at_once() {
 
 #[tokio::test]
 async fn a_group_has_a_bound_in_batches_and_in_time() {
-    let (world, deliverer) = start(true);
+    let (world, ledger) = start(true);
     for number in 1..=32 {
-        deliver(&deliverer, "acme", number, true).await.unwrap();
+        committed(&ledger, "acme", number, true).await;
     }
     assert_eq!(world.lock().unwrap().commits, 1);
-    deliver(&deliverer, "acme", 33, true).await.unwrap();
+    committed(&ledger, "acme", 33, true).await;
     assert_eq!(world.lock().unwrap().cursors["acme"], "c32");
     // Nobody delivers any more: the group is committed all the same.
     crate::bench::wait_for("the group", || world.lock().unwrap().cursors["acme"] == "c33");
@@ -184,24 +190,24 @@ async fn a_group_has_a_bound_in_batches_and_in_time() {
 
 #[tokio::test]
 async fn an_output_that_cannot_take_back_commits_each_batch() {
-    let (world, deliverer) = start(false);
+    let (world, ledger) = start(false);
     for number in 1..=3 {
-        deliver(&deliverer, "acme", number, true).await.unwrap();
+        committed(&ledger, "acme", number, true).await;
         assert_eq!(world.lock().unwrap().commits, number as usize);
     }
 }
 
 #[tokio::test]
 async fn a_failed_write_takes_the_whole_group_back() {
-    let (world, deliverer) = start(true);
-    deliver(&deliverer, "acme", 1, false).await.unwrap();
-    deliver(&deliverer, "acme", 2, true).await.unwrap();
+    let (world, ledger) = start(true);
+    committed(&ledger, "acme", 1, false).await;
+    committed(&ledger, "acme", 2, true).await;
     world.lock().unwrap().write_fails = true;
-    deliver(&deliverer, "acme", 3, true).await.unwrap_err();
+    failed(&commit(&ledger, "acme", 3, true).await);
     assert_eq!(world.lock().unwrap().written, ["acme 1a", "acme 1b"]);
     world.lock().unwrap().write_fails = false;
-    assert_eq!(cursor(&deliverer, "acme").await.as_deref(), Some("c1"));
-    deliver(&deliverer, "acme", 2, false).await.unwrap();
+    assert_eq!(cursor(&ledger, "acme").await.as_deref(), Some("c1"));
+    committed(&ledger, "acme", 2, false).await;
     assert_eq!(world.lock().unwrap().written.len(), 4);
 }
 
@@ -213,15 +219,15 @@ async fn a_failed_sync_or_commit_takes_the_whole_group_back() {
             world.commit = if on { Commit::NotStored } else { Commit::Stored };
         },
     ] {
-        let (world, deliverer) = start(true);
-        deliver(&deliverer, "acme", 1, true).await.unwrap();
+        let (world, ledger) = start(true);
+        committed(&ledger, "acme", 1, true).await;
         fail(&mut world.lock().unwrap(), true);
-        deliver(&deliverer, "acme", 2, false).await.unwrap_err();
+        failed(&commit(&ledger, "acme", 2, false).await);
         assert!(world.lock().unwrap().written.is_empty());
-        assert_eq!(cursor(&deliverer, "acme").await, None);
+        assert_eq!(cursor(&ledger, "acme").await, None);
         fail(&mut world.lock().unwrap(), false);
         // Until a commit has worked, no batch waits for another.
-        deliver(&deliverer, "acme", 1, true).await.unwrap();
+        committed(&ledger, "acme", 1, true).await;
         assert_eq!(world.lock().unwrap().cursors["acme"], "c1");
     }
 }
@@ -229,17 +235,17 @@ async fn a_failed_sync_or_commit_takes_the_whole_group_back() {
 #[tokio::test]
 async fn what_may_be_acknowledged_is_neither_taken_back_nor_followed_until_that_is_known() {
     for can_take_back in [true, false] {
-        let (world, deliverer) = start(can_take_back);
-        let ahead = deliverer.position("two").await.unwrap();
+        let (world, ledger) = start(can_take_back);
+        let ahead = ledger.load("two").await.unwrap();
         world.lock().unwrap().commit = Commit::Unknown;
-        deliver(&deliverer, "one", 1, false).await.unwrap_err();
+        assert!(matches!(commit(&ledger, "one", 1, false).await, Outcome::Unknown(_)));
         // Neither the same source goes on nor another, whose batch is here already.
-        deliverer.position("one").await.unwrap_err();
-        deliverer.deliver(batch("two", ahead.clone(), 1, false)).await.unwrap_err();
+        ledger.load("one").await.unwrap_err();
+        failed(&ledger.commit(batch("two", ahead.clone(), 1, false)).await);
         assert_eq!(world.lock().unwrap().written, ["one 1a", "one 1b"]);
         world.lock().unwrap().commit = Commit::Stored;
-        assert_eq!(cursor(&deliverer, "one").await.as_deref(), Some("c1"));
-        deliverer.deliver(batch("two", ahead, 1, false)).await.unwrap();
+        assert_eq!(cursor(&ledger, "one").await.as_deref(), Some("c1"));
+        assert_eq!(ledger.commit(batch("two", ahead, 1, false)).await, Outcome::Committed);
         assert_eq!(world.lock().unwrap().written.len(), 4);
         assert_eq!(world.lock().unwrap().cursors.len(), 2);
     }
@@ -247,44 +253,43 @@ async fn what_may_be_acknowledged_is_neither_taken_back_nor_followed_until_that_
 
 #[tokio::test]
 async fn a_batch_from_a_position_that_was_taken_back_is_refused() {
-    let (world, deliverer) = start(true);
-    deliver(&deliverer, "one", 1, true).await.unwrap();
-    let ahead = deliverer.position("one").await.unwrap();
+    let (world, ledger) = start(true);
+    committed(&ledger, "one", 1, true).await;
+    let ahead = ledger.load("one").await.unwrap();
     assert_eq!(ahead.cursor.as_deref(), Some("c1"));
     // Another source's failure takes the group of both back.
     world.lock().unwrap().write_fails = true;
-    deliver(&deliverer, "two", 1, true).await.unwrap_err();
+    failed(&commit(&ledger, "two", 1, true).await);
     world.lock().unwrap().write_fails = false;
-    deliverer.deliver(batch("one", ahead, 2, false)).await.unwrap_err();
+    failed(&ledger.commit(batch("one", ahead, 2, false)).await);
     assert!(world.lock().unwrap().written.is_empty());
-    assert_eq!(cursor(&deliverer, "one").await, None);
+    assert_eq!(cursor(&ledger, "one").await, None);
 }
 
 #[tokio::test]
 async fn what_was_printed_is_not_printed_again_when_only_its_commit_failed() {
-    let (world, deliverer) = start(false);
+    let (world, ledger) = start(false);
     world.lock().unwrap().commit = Commit::NotStored;
-    deliver(&deliverer, "acme", 1, true).await.unwrap_err();
+    assert!(matches!(commit(&ledger, "acme", 1, true).await, Outcome::Unknown(_)));
     // As long as the state fails, nobody may poll: the batch would come a second time.
-    deliverer.position("acme").await.unwrap_err();
+    ledger.load("acme").await.unwrap_err();
     world.lock().unwrap().commit = Commit::Stored;
-    assert_eq!(cursor(&deliverer, "acme").await.as_deref(), Some("c1"));
+    assert_eq!(cursor(&ledger, "acme").await.as_deref(), Some("c1"));
     assert_eq!(world.lock().unwrap().cursors["acme"], "c1");
     assert_eq!(world.lock().unwrap().written.len(), 2);
 }
 
 #[tokio::test]
 async fn closing_commits_what_is_left() {
-    let (world, deliverer) = start(true);
-    deliver(&deliverer, "acme", 1, true).await.unwrap();
-    deliverer.close().await.unwrap();
+    let (world, ledger) = start(true);
+    committed(&ledger, "acme", 1, true).await;
+    ledger.close().await.unwrap();
     assert_eq!(world.lock().unwrap().cursors["acme"], "c1");
 }
 
 #[tokio::test]
 async fn a_thread_that_has_ended_is_not_taken_for_an_output_that_nobody_reads() {
-    let (_, deliverer) = start(true);
-    deliverer.clone().close().await.unwrap();
-    let outcome = deliver(&deliverer, "acme", 1, false).await;
-    assert_eq!(outcome, Err(DeliveryError::Ended));
+    let (_, ledger) = start(true);
+    ledger.clone().close().await.unwrap();
+    assert_eq!(commit(&ledger, "acme", 1, false).await, Outcome::Failed(LedgerError::Ended));
 }
