@@ -64,7 +64,7 @@ enum Command {
         /// The component's file.
         component: PathBuf,
     },
-    /// Look at stored cursors, or change them while no host runs.
+    /// Look at stored cursors, or change them: those of a state file while no host runs.
     #[command(subcommand)]
     Cursor(CursorCommand),
 }

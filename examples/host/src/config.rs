@@ -2,12 +2,14 @@
 
 pub(crate) mod fault;
 mod files;
+mod ledger;
 mod output;
 mod section;
 mod source;
 mod values;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use source_contract::environment::Lookup;
@@ -18,18 +20,39 @@ use crate::config::files::{Files, check_folder};
 use crate::config::section::Section;
 use crate::machine::disk::{self, folder};
 use crate::machine::shortage::Shortage;
+pub(crate) use ledger::{Credentials, NatsConfig};
 pub(crate) use output::{OutputConfig, OutputTarget};
 pub(crate) use source::{SourceConfig, SourceOutline};
 
 /// The host's configuration, as far as it can be checked by itself.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// Where cursors are stored.
-    pub(crate) state: PathBuf,
-    /// Where events go.
-    pub(crate) output: OutputConfig,
+    /// Where events and cursors go.
+    pub(crate) store: Store,
     /// The sources, in the file's order.
     pub(crate) sources: Vec<SourceConfig>,
+}
+
+/// Where events and cursors go.
+#[derive(Clone, Debug)]
+pub(crate) enum Store {
+    /// Cursors into a state file, events into an output of this machine.
+    Local {
+        /// The state's file.
+        state: PathBuf,
+        output: OutputConfig,
+    },
+    /// Both into a ledger that many machines share.
+    Nats(NatsConfig),
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local { output, .. } => output.target.fmt(f),
+            Self::Nats(config) => config.fmt(f),
+        }
+    }
 }
 
 impl Config {
@@ -50,18 +73,7 @@ impl Config {
         let mut files = Files::default();
         files.add(file, "the configuration file");
         let mut root = Section::new("", table);
-        let state = root.section("state", &mut faults).map(|mut state| {
-            let path = state.required_text("path", &mut faults);
-            state.finish(&mut faults);
-            let path = folder.join(path.unwrap_or_default());
-            check_folder("state.path", &path, &mut faults);
-            check_state(&path, &mut faults);
-            files.add_state(&path);
-            path
-        });
-        let output = root
-            .section("output", &mut faults)
-            .and_then(|output| OutputConfig::read(output, folder, &mut faults));
+        let store = store(&mut root, folder, environment, &mut files, &mut faults);
         let mut names = BTreeSet::new();
         let mut sources = Vec::new();
         let sections = root.sections("source", &mut faults);
@@ -83,20 +95,65 @@ impl Config {
             ));
         }
         root.finish(&mut faults);
-        if let Some(OutputConfig { target: OutputTarget::File { path, .. }, .. }) = &output {
+        if let Some(Store::Local { output, .. }) = &store
+            && let OutputTarget::File { path, .. } = &output.target
+        {
             faults.extend(files.check_output(path));
         }
-        match (state, output) {
-            (Some(state), Some(output)) if faults.is_empty() => Ok(Self { state, output, sources }),
+        match store {
+            Some(store) if faults.is_empty() => Ok(Self { store, sources }),
             _ => Err(faults),
         }
     }
 }
 
+/// The section `[ledger]`, or `[state]` and `[output]`.
+fn store(
+    root: &mut Section,
+    folder: &Path,
+    environment: Lookup<'_>,
+    files: &mut Files,
+    faults: &mut Vec<Fault>,
+) -> Option<Store> {
+    if root.has("ledger") {
+        for key in ["state", "output"] {
+            if root.has(key) {
+                let message = "stands beside `ledger`, which keeps cursors and events";
+                faults.push(root.fault(key, message, "leave one of them out"));
+                drop(root.section(key, &mut Vec::new()));
+            }
+        }
+        let ledger = root.section("ledger", faults)?;
+        return NatsConfig::read(ledger, folder, environment, faults).map(Store::Nats);
+    }
+    let state = root.section("state", faults).map(|mut state| {
+        let path = state.required_text("path", faults);
+        state.finish(faults);
+        let path = folder.join(path.unwrap_or_default());
+        check_folder("state.path", &path, faults);
+        check_state(&path, faults);
+        files.add_state(&path);
+        path
+    });
+    let output = root
+        .section("output", faults)
+        .and_then(|output| OutputConfig::read(output, folder, faults));
+    Some(Store::Local { state: state?, output: output? })
+}
+
+/// Where cursors are.
+#[derive(Clone, Debug)]
+pub(crate) enum Cursors {
+    /// In this file.
+    State(PathBuf),
+    /// In the ledger that many machines share.
+    Nats(NatsConfig),
+}
+
 /// The part of a configuration that is needed to look at cursors: no secret has to be at hand.
 pub(crate) struct Outline {
     /// Where cursors are stored.
-    pub(crate) state: PathBuf,
+    pub(crate) cursors: Cursors,
     /// The sources, in the file's order.
     pub(crate) sources: Vec<SourceOutline>,
 }
@@ -107,19 +164,25 @@ impl Outline {
         let table = read(path).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let mut root = Section::new("", table);
-        let state = root
-            .section("state", &mut faults)
-            .and_then(|mut state| state.required_text("path", &mut faults));
+        let folder = folder(path);
+        let cursors = if root.has("ledger") {
+            root.section("ledger", &mut faults)
+                .and_then(|ledger| NatsConfig::read(ledger, folder, environment, &mut faults))
+                .map(Cursors::Nats)
+        } else {
+            root.section("state", &mut faults)
+                .and_then(|mut state| state.required_text("path", &mut faults))
+                .map(|state| Cursors::State(folder.join(state)))
+        };
         let mut sources = Vec::new();
         for section in root.sections("source", &mut faults) {
-            sources.extend(SourceOutline::read(section, folder(path), environment, &mut faults));
+            sources.extend(SourceOutline::read(section, folder, environment, &mut faults));
         }
-        let state = state.map(|state| folder(path).join(state));
-        if let Some(state) = &state {
+        if let Some(Cursors::State(state)) = &cursors {
             check_state(state, &mut faults);
         }
-        match state {
-            Some(state) if faults.is_empty() => Ok(Self { state, sources }),
+        match cursors {
+            Some(cursors) if faults.is_empty() => Ok(Self { cursors, sources }),
             _ => Err(faults),
         }
     }

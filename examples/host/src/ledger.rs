@@ -1,6 +1,8 @@
 //! Where events and cursors are kept, together: the trait of all ledgers.
 
 pub mod local;
+pub(crate) mod nats;
+pub(crate) mod opening;
 
 use std::fmt;
 use std::pin::Pin;
@@ -49,6 +51,8 @@ pub struct Entry {
     pub events: Vec<Event>,
     /// Where to go on.
     pub cursor: Arc<str>,
+    /// Up to when everything is collected with it, in nanoseconds of Unix time, if the source says.
+    pub complete_until: Option<u64>,
     /// Whether another batch follows at once: then this one may wait to be stored with it.
     pub more: bool,
 }
@@ -62,7 +66,8 @@ pub enum Outcome {
     Stale,
     /// Nothing of it is stored.
     Failed(LedgerError),
-    /// All of it is stored, or nothing: the next `load` tells. The text says why.
+    /// All of it is stored, or nothing, or will be yet. The next `load` may tell; if it does not, the version does.
+    /// The text says why.
     Unknown(String),
 }
 
@@ -81,7 +86,7 @@ impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(why) | Self::Failed(why) => f.write_str(why),
-            Self::Ended => f.write_str("the delivering thread has ended"),
+            Self::Ended => f.write_str("the ledger has ended"),
         }
     }
 }

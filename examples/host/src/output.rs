@@ -76,7 +76,7 @@ impl From<StateError> for OutputError {
 }
 
 /// Appends an event as one line.
-fn append_line(line: &mut Vec<u8>, source: &str, event: &Event, envelope: bool) {
+pub(crate) fn append_line(line: &mut Vec<u8>, source: &str, event: &Event, envelope: bool) {
     if envelope {
         line.extend_from_slice(b"{\"source\":");
         append_json(line, &source.into());

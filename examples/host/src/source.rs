@@ -145,6 +145,7 @@ impl Run {
             from,
             events: batch.events,
             cursor: Arc::clone(&given.cursor),
+            complete_until: batch.progress.map(|progress| progress.complete_until),
             more,
         };
         let outcome = self.journal.meanwhile(ledger.commit(entry)).await;

@@ -1,6 +1,7 @@
-//! The command `cursor`: looks at stored cursors, and changes them while no host runs.
+//! The command `cursor`: looks at stored cursors, and changes them: of a state file while no host runs.
 
 mod explanation;
+mod kept;
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Read};
@@ -12,14 +13,12 @@ use source_contract::printable::{Form, escape, printable};
 
 use crate::commands::answer::answer;
 use crate::commands::cursor::explanation::explain;
+use crate::commands::cursor::kept::Kept;
 use crate::commands::exit::Exit;
 use crate::commands::refusal::Refusal;
 use crate::config::Outline;
 use crate::limits::CallLimits;
 use crate::log;
-use crate::state::sqlite::SqliteState;
-use crate::state::{CursorChange, State, StateError, StoredCursor};
-use crate::timestamp::rfc3339;
 
 /// What to do with cursors.
 #[derive(Debug, Subcommand)]
@@ -58,7 +57,7 @@ pub(super) enum CursorCommand {
     },
 }
 
-/// The configuration whose state is meant.
+/// The configuration whose cursors are meant.
 #[derive(Debug, Args)]
 pub(super) struct ConfigArg {
     /// The configuration file (TOML).
@@ -80,13 +79,13 @@ pub(super) async fn execute(command: &CursorCommand, limits: CallLimits) -> Exit
         }
     };
     let done = match command {
-        CursorCommand::List(_) => list(&outline),
+        CursorCommand::List(_) => list(&outline).await,
         CursorCommand::Show { source, .. } => show(&outline, source, limits).await,
         CursorCommand::Set { source, cursor, force, .. } => {
             let limits = (!force).then_some(limits);
             set(&outline, source, cursor, limits).await
         }
-        CursorCommand::Reset { source, .. } => reset(&outline, source),
+        CursorCommand::Reset { source, .. } => reset(&outline, source).await,
     };
     match done {
         Ok(()) => Exit::Done,
@@ -97,8 +96,8 @@ pub(super) async fn execute(command: &CursorCommand, limits: CallLimits) -> Exit
     }
 }
 
-fn list(outline: &Outline) -> Result<(), Refusal> {
-    let stored = read(outline)?;
+async fn list(outline: &Outline) -> Result<(), Refusal> {
+    let stored = kept::all(&outline.cursors).await?;
     let mut rows = vec![["SOURCE", "UPDATED", "EVENTS", "BYTES"].map(str::to_owned)];
     for source in &outline.sources {
         rows.push(row(&source.name, stored.get(&source.name)));
@@ -117,21 +116,22 @@ fn list(outline: &Outline) -> Result<(), Refusal> {
     answer(&text).map_err(Refusal::failed)
 }
 
-fn row(source: &str, stored: Option<&StoredCursor>) -> [String; 4] {
+fn row(source: &str, kept: Option<&Kept>) -> [String; 4] {
     let source = printable(source);
-    match stored {
-        Some(stored) => {
-            let updated_ms = u64::try_from(stored.updated_ms).unwrap_or(0);
-            let updated = rfc3339(updated_ms.saturating_mul(1_000_000)).unwrap_or_default();
-            [source, updated, stored.events.to_string(), stored.cursor.len().to_string()]
-        }
+    match kept {
+        Some(kept) => [
+            source,
+            printable(&kept.updated),
+            kept.events.to_string(),
+            kept.cursor.len().to_string(),
+        ],
         None => [source, "-".into(), "-".into(), "-".into()],
     }
 }
 
 async fn show(outline: &Outline, source: &str, limits: CallLimits) -> Result<(), Refusal> {
     let own = outline.source(source);
-    let Some(StoredCursor { cursor, .. }) = read(outline)?.remove(source) else {
+    let Some(Kept { cursor, .. }) = kept::one(&outline.cursors, source).await? else {
         let none = || Refusal::failed(format!("source {source:?} has no cursor yet"));
         return Err(own.map_or_else(|| unknown(outline, source), |_| none()));
     };
@@ -171,14 +171,13 @@ async fn set(
         let explained = explain(own, &cursor, limits).await;
         explained.map_err(|refusal| refusal.put(|why| format!("{why}; {FORCE}")))?;
     }
-    let change = CursorChange { source: source.to_owned(), cursor: cursor.into(), events: 0 };
-    SqliteState::open(&outline.state)?.commit(&[change], None).map_err(StateError::from)?;
+    kept::set(&outline.cursors, source, &cursor).await?;
     tracing::info!(source, "cursor stored");
     Ok(())
 }
 
-fn reset(outline: &Outline, source: &str) -> Result<(), Refusal> {
-    let removed = SqliteState::open(&outline.state)?.remove(source)?;
+async fn reset(outline: &Outline, source: &str) -> Result<(), Refusal> {
+    let removed = kept::forget(&outline.cursors, source).await?;
     match removed {
         true => tracing::info!(source, "cursor forgotten: the source begins anew"),
         false if outline.source(source).is_some() => {
@@ -187,10 +186,6 @@ fn reset(outline: &Outline, source: &str) -> Result<(), Refusal> {
         false => return Err(unknown(outline, source)),
     }
     Ok(())
-}
-
-fn read(outline: &Outline) -> Result<std::collections::BTreeMap<String, StoredCursor>, StateError> {
-    Ok(SqliteState::read(&outline.state)?.unwrap_or_default())
 }
 
 fn read_stdin() -> Result<String, Refusal> {

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::bindings::{Diagnostic, Metadata};
 use crate::config::fault::Fault;
-use crate::config::{Config, OutputConfig, SourceConfig};
+use crate::config::{Config, SourceConfig, Store};
 use crate::egress::AllowList;
 use crate::http::{ClientError, HttpClient};
 use crate::limits::Limits;
@@ -19,9 +19,8 @@ use crate::sandbox::{CallFailure, ComponentError, Instance, LinkedSource, Runtim
 
 /// A configuration without faults, and what was made of it on the way.
 pub(crate) struct Prepared {
-    /// The state's file.
-    pub(crate) state: PathBuf,
-    pub(crate) output: OutputConfig,
+    /// Where events and cursors go.
+    pub(crate) store: Store,
     /// Each source, and what it runs with.
     pub(crate) sources: Vec<(SourceConfig, Part)>,
 }
@@ -98,7 +97,7 @@ impl Prepared {
         match short {
             _ if !faults.is_empty() => Err(Unprepared::Faulty(faults)),
             Some(why) => Err(Unprepared::Short(why)),
-            None => Ok(Self { state: config.state, output: config.output, sources }),
+            None => Ok(Self { store: config.store, sources }),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Why a command did not do what was asked for.
 
 use crate::commands::exit::Exit;
+use crate::ledger::LedgerError;
 use crate::sandbox::{CallFailure, ComponentError};
 use crate::state::StateError;
 
@@ -42,6 +43,12 @@ impl From<CallFailure> for Refusal {
             CallFailure::Component(why) => Self::usage(why),
             CallFailure::Short(why) => Self::failed(why),
         }
+    }
+}
+
+impl From<LedgerError> for Refusal {
+    fn from(error: LedgerError) -> Self {
+        Self::failed(error.to_string())
     }
 }
 

@@ -12,18 +12,15 @@ use tokio::task::JoinSet;
 use crate::commands::exit::Exit;
 use crate::commands::prepared::{Part, Prepared, Unprepared};
 use crate::config::fault;
-use crate::config::{OutputConfig, SourceConfig};
+use crate::config::{SourceConfig, Store};
 use crate::ledger::Ledger;
-use crate::ledger::local::LocalLedger;
+use crate::ledger::opening::{self, Unopened};
 use crate::limits::Limits;
 use crate::machine::process;
-use crate::machine::shortage::Shortage;
 use crate::machine::signals::Signals;
-use crate::output;
 use crate::source::budget::Budget;
 use crate::source::journal::Journal;
 use crate::source::{Ending, Source, chance};
-use crate::state::sqlite::SqliteState;
 
 /// Runs the sources of a configuration file.
 pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
@@ -45,7 +42,7 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         sources = prepared.sources.len(),
-        output = prepared.output.target.to_string(),
+        output = prepared.store.to_string(),
         "host begins"
     );
     serve(prepared, ledger, until_caught_up, signals).await
@@ -63,16 +60,13 @@ async fn begin(
         let why = match Prepared::load(config, limits).await {
             Ok(prepared) => {
                 process::open_files(prepared.sources.len());
-                let (state, output) = (prepared.state.clone(), prepared.output.clone());
-                // On a thread of its own: a slow disk keeps no signal waiting.
-                let opened = tokio::task::spawn_blocking(move || open(&state, &output));
-                match opened.await.unwrap_or_else(|broken_off| Err(broken_off.to_string())) {
+                match open(&prepared.store).await {
                     Ok(ledger) => return Ok((prepared, ledger)),
-                    Err(why) if Shortage::of_files().is_none() => {
-                        tracing::error!("{why}");
+                    Err(Unopened::Never(why)) => {
+                        why.iter().for_each(|why| tracing::error!("{why}"));
                         return Err(Exit::Failed);
                     }
-                    Err(why) => why,
+                    Err(Unopened::Later(why)) => why,
                 }
             }
             Err(Unprepared::Faulty(faults)) => {
@@ -92,11 +86,14 @@ async fn begin(
     }
 }
 
-fn open(state: &Path, output: &OutputConfig) -> Result<Arc<dyn Ledger>, String> {
-    let mut state = SqliteState::open(state).map_err(|error| error.to_string())?;
-    let output = output::opening::open(output, &mut state).map_err(|error| error.to_string())?;
-    let ledger = LocalLedger::start(output, Box::new(state)).map_err(|error| error.to_string())?;
-    Ok(Arc::new(ledger))
+async fn open(store: &Store) -> Result<Arc<dyn Ledger>, Unopened> {
+    match store {
+        Store::Local { state, output } => opening::open_local(state, output).await,
+        Store::Nats(config) => {
+            let (_, ledger) = opening::open_nats(config).await?;
+            Ok(Arc::new(ledger))
+        }
+    }
 }
 
 /// Runs all sources, each on its own, until the last has ended or the host is told to stop.

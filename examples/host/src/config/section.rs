@@ -1,5 +1,7 @@
 //! One table of the configuration file: gives out its values by type, and tells what is left over.
 
+use std::ops::RangeInclusive;
+
 use toml::{Table, Value};
 
 use crate::config::fault::Fault;
@@ -68,6 +70,29 @@ impl Section {
             Value::Boolean(value) => Some(value),
             _ => self.wrong(key, "true or false", faults),
         }
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn number(
+        &mut self,
+        key: &'static str,
+        bounds: RangeInclusive<u64>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<u64> {
+        let number = match self.take(key)? {
+            Value::Integer(number) => u64::try_from(number).ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| bounds.contains(number));
+        number.or_else(|| {
+            let wanted = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+            self.wrong(key, &wanted, faults)
+        })
+    }
+
+    /// Whether a key is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
     }
 
     /// A list of strings, each with its place.

@@ -201,7 +201,7 @@ impl Writer {
     }
 
     fn write(&mut self, entry: Entry) -> Result<(), LedgerError> {
-        let Entry { source, from: _, events, cursor, more } = entry;
+        let Entry { source, events, cursor, more, .. } = entry;
         // What follows a batch of which nobody knows whether it counts could not be taken back alone.
         if self.failure.is_some() {
             self.store()?;

@@ -234,6 +234,7 @@ impl World {
                 from,
                 events: (cursor..up_to).map(event).collect(),
                 cursor: up_to.to_string().into(),
+                complete_until: None,
                 more: false,
             };
             // Whatever comes of it, the next step is to load.

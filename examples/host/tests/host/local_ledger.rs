@@ -140,7 +140,14 @@ fn batch(source: &str, from: Position, number: u32, more: bool) -> Entry {
         body: "{}".into(),
     };
     let events = vec![event("a"), event("b")];
-    Entry { source: source.into(), from, events, cursor: format!("c{number}").into(), more }
+    Entry {
+        source: source.into(),
+        from,
+        events,
+        cursor: format!("c{number}").into(),
+        complete_until: None,
+        more,
+    }
 }
 
 /// Commits a batch from where the source stands.

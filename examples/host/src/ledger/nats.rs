@@ -1,0 +1,367 @@
+//! The ledger that many machines share: a stream of NATS `JetStream`.
+//!
+//! Events and cursor of a batch are one atomic batch of the stream. Its last message is the cursor, and counts
+//! only if no other cursor was stored for the source since the one that was polled with: so whoever comes second
+//! stores nothing. Who runs a source is agreed upon only to save requests.
+
+pub(crate) mod connection;
+pub(crate) mod cursor;
+mod judgement;
+mod pack;
+pub(crate) mod stream;
+pub(crate) mod subject;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::bindings::Event;
+use crate::config::NatsConfig;
+use crate::ledger::nats::connection::{Connection, Unanswered, refused};
+use crate::ledger::nats::cursor::Stored;
+use crate::ledger::nats::judgement::{Judgement, judge, of_beginning};
+use crate::ledger::nats::pack::{Message, Unpacked, pack};
+use crate::ledger::nats::subject::Subjects;
+use crate::ledger::{Answer, Entry, Ledger, LedgerError, Outcome, Position};
+
+/// The ledger, as one worker has it.
+pub(crate) struct NatsLedger {
+    connection: Connection,
+    subjects: Subjects,
+    worker: String,
+    /// What this worker has last seen of each source: its version, and its events so far.
+    seen: Mutex<BTreeMap<String, (u64, u64)>>,
+    /// Messages that a batch may have: a server tells if it allows fewer.
+    messages_max: AtomicUsize,
+    /// Batches of this worker that are open at a time: the servers allow so many of a stream.
+    open: Semaphore,
+}
+
+impl NatsLedger {
+    /// The ledger in a stream that is fit for it.
+    pub(crate) fn new(connection: Connection, config: &NatsConfig) -> Self {
+        Self {
+            connection,
+            subjects: Subjects::of(&config.stream),
+            worker: config.worker.clone(),
+            seen: Mutex::default(),
+            messages_max: AtomicUsize::new(MESSAGES_MAX),
+            open: Semaphore::new(OPEN_MAX),
+        }
+    }
+
+    /// What is stored of a source, by the word of the stream's leader: its other servers may be behind.
+    pub(crate) async fn stored(&self, source: &str) -> Result<Option<Stored>, LedgerError> {
+        let stream = &self.subjects.stream;
+        let (what, question) = (
+            format!("STREAM.MSG.GET.{stream}"),
+            json!({ "last_by_subj": self.subjects.cursor(source) }),
+        );
+        let begun = Instant::now();
+        loop {
+            let why = match self.connection.api(&what, &question, LOAD_FOR_MAX).await {
+                Ok(found) => {
+                    let message = &found["message"];
+                    return Stored::read(message).map(Some).map_err(|why| {
+                        LedgerError::Failed(format!(
+                            "message {} of stream {stream} is no cursor of {source:?}: {why}; nothing is polled \
+                             until `source-host cursor set` or `cursor reset` puts one in its place",
+                            message["seq"]
+                        ))
+                    });
+                }
+                Err(Unanswered::Refused { code: NO_MESSAGE, .. }) => return Ok(None),
+                Err(why) => why,
+            };
+            // Servers choose a leader in a few seconds.
+            if begun.elapsed() >= LOADS_FOR_MAX {
+                return Err(LedgerError::Failed(format!("stream {stream}: {why}")));
+            }
+            tokio::time::sleep(LOAD_AFTER).await;
+        }
+    }
+
+    /// Puts a cursor in the place of what is stored of a source, or none to begin anew. Whoever runs the source
+    /// meanwhile goes on from it. False if there was nothing, and is nothing.
+    pub(crate) async fn put(
+        &self,
+        source: &str,
+        cursor: Option<&str>,
+    ) -> Result<bool, LedgerError> {
+        let stream = &self.subjects.stream;
+        let told = |why: &Unanswered| LedgerError::Failed(format!("stream {stream}: {why}"));
+        let subject = self.subjects.cursor(source);
+        let question = json!({ "last_by_subj": subject });
+        // Whatever stands there, it may be damaged.
+        let found = match self
+            .connection
+            .api(&format!("STREAM.MSG.GET.{stream}"), &question, COMMIT_FOR_MAX)
+            .await
+        {
+            Ok(found) => Some(found),
+            Err(Unanswered::Refused { code: NO_MESSAGE, .. }) => None,
+            Err(why) => return Err(told(&why)),
+        };
+        let message = found.as_ref().map(|found| &found["message"]);
+        let stored = message.and_then(|message| Stored::read(message).ok());
+        if cursor.is_none()
+            && stored.as_ref().map_or(message.is_none(), |stored| stored.cursor.is_none())
+        {
+            return Ok(false);
+        }
+        let version = message.and_then(|message| message["seq"].as_u64()).unwrap_or(0);
+        let events = stored.map_or(0, |stored| stored.events);
+        let headers = cursor::headers(stream, version, events, None, &self.worker);
+        let payload = Bytes::copy_from_slice(cursor.unwrap_or_default().as_bytes());
+        let answer = self.connection.ask(&subject, Some(headers), payload, COMMIT_FOR_MAX).await;
+        match answer.and_then(|answer| refused(&answer)) {
+            Ok(_) => Ok(true),
+            Err(why) => match judge(why.clone(), stream) {
+                Judgement::Outcome(Outcome::Stale) => Err(LedgerError::Failed(format!(
+                    "stream {stream}: a worker stored a cursor of {source:?} meanwhile; try again"
+                ))),
+                _ => Err(told(&why)),
+            },
+        }
+    }
+
+    /// The sources that have a cursor, whoever's configuration they are in.
+    pub(crate) async fn sources(&self) -> Result<Vec<String>, LedgerError> {
+        let stream = &self.subjects.stream;
+        let mut sources = Vec::new();
+        loop {
+            let question =
+                json!({ "subjects_filter": self.subjects.all_cursors(), "offset": sources.len() });
+            let found = self
+                .connection
+                .api(&format!("STREAM.INFO.{stream}"), &question, COMMIT_FOR_MAX)
+                .await;
+            let found =
+                found.map_err(|why| LedgerError::Failed(format!("stream {stream}: {why}")))?;
+            let subjects = found["state"]["subjects"].as_object();
+            let before = sources.len();
+            for subject in subjects.into_iter().flat_map(|subjects| subjects.keys()) {
+                match self.subjects.source(subject) {
+                    Some(source) => sources.push(source),
+                    None => {
+                        let subject = source_contract::printable::printable(subject);
+                        tracing::warn!(
+                            "{subject} in stream {stream} is no subject of a cursor: somebody else writes there"
+                        );
+                    }
+                }
+            }
+            let total =
+                found["total"].as_u64().and_then(|total| usize::try_from(total).ok()).unwrap_or(0);
+            if sources.len() == before || sources.len() >= total {
+                sources.sort();
+                return Ok(sources);
+            }
+        }
+    }
+
+    async fn position(&self, source: &str) -> Result<Position, LedgerError> {
+        let stored = self.stored(source).await?;
+        let (version, events) =
+            stored.as_ref().map_or((0, 0), |stored| (stored.version, stored.events));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match seen.get(source) {
+            Some((before, _)) if *before > version => Err(LedgerError::Failed(format!(
+                "stream {} has gone back behind what was stored: message {before} was the cursor of {source:?}, and \
+                 {version} is now; if the stream was made anew or comes from a copy, start the workers again to go \
+                 on from what it holds",
+                self.subjects.stream
+            ))),
+            _ => {
+                seen.insert(source.to_owned(), (version, events));
+                Ok(Position { cursor: stored.and_then(|stored| stored.cursor), version })
+            }
+        }
+    }
+
+    async fn store(&self, entry: &Entry) -> Outcome {
+        if entry.events.is_empty() && entry.from.cursor.as_ref() == Some(&entry.cursor) {
+            return Outcome::Committed;
+        }
+        // A second time if a server allows fewer messages than it was sent.
+        for _ in 0..2 {
+            match self.send(entry).await {
+                Judgement::Outcome(outcome) => return outcome,
+                Judgement::AtMost(messages) => {
+                    self.messages_max.store(messages.saturating_sub(1).max(1), Ordering::Relaxed);
+                }
+            }
+        }
+        failed(format!(
+            "stream {}: the server takes no batch of the size that it allows",
+            self.subjects.stream
+        ))
+    }
+
+    /// One batch, from its first message to its last.
+    async fn send(&self, entry: &Entry) -> Judgement {
+        let Subjects { stream } = &self.subjects;
+        let (messages, id) = match self.pack(&entry.source, &entry.events).and_then(|messages| {
+            let id = batch_id().map_err(|error| format!("no batch has a name: {error}"))?;
+            Ok((messages, id))
+        }) {
+            Ok(packed) => packed,
+            Err(why) => return Judgement::Outcome(failed(why)),
+        };
+        let bytes: usize = messages.iter().map(|message| message.payload.len()).sum();
+        let within = COMMIT_FOR_MAX + Duration::from_secs((bytes / BYTES_A_SECOND) as u64);
+        let Ok(_open) = self.open.acquire().await else {
+            return Judgement::Outcome(Outcome::Failed(LedgerError::Ended));
+        };
+        let count = messages.len() + 1;
+        for (place, message) in messages.into_iter().enumerate() {
+            let mut headers = in_batch(&id, place + 1);
+            headers.insert(cursor::EVENTS, message.events.to_string().as_str());
+            let Message { subject, payload, .. } = message;
+            // The first is waited for: a server that knows no batches would store all the others, too.
+            let sent = if place == 0 {
+                let answer = self.connection.ask(&subject, Some(headers), payload, within).await;
+                match answer {
+                    Ok(answer) if answer.is_empty() => Ok(()),
+                    Ok(answer) => match refused(&answer) {
+                        Ok(_) => {
+                            return Judgement::Outcome(Outcome::Failed(self.knows_no_batches()));
+                        }
+                        Err(why) => Err(why),
+                    },
+                    Err(why) => Err(why),
+                }
+            } else {
+                self.connection.send(subject, headers, payload).await
+            };
+            if let Err(why) = sent {
+                return of_beginning(why, stream);
+            }
+        }
+        let events_before = {
+            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.get(&entry.source).map_or(0, |(_, events)| *events)
+        };
+        let events = events_before + entry.events.len() as u64;
+        let version = entry.from.version;
+        let mut headers =
+            cursor::headers(stream, version, events, entry.complete_until, &self.worker);
+        if count > 1 {
+            for (name, value) in [("Nats-Batch-Id", id.as_str()), ("Nats-Batch-Commit", "1")] {
+                headers.insert(name, value);
+            }
+            headers.insert("Nats-Batch-Sequence", count.to_string().as_str());
+        }
+        let payload = Bytes::copy_from_slice(entry.cursor.as_bytes());
+        let subject = self.subjects.cursor(&entry.source);
+        let answer = self.connection.ask(&subject, Some(headers), payload, within).await;
+        let answer = match answer.and_then(|answer| refused(&answer)) {
+            Ok(answer) => answer,
+            Err(why) => return judge(why, stream),
+        };
+        if count > 1 && (answer["batch"] != id.as_str() || answer["count"] != count) {
+            return Judgement::Outcome(Outcome::Failed(self.knows_no_batches()));
+        }
+        let Some(version) = answer["seq"].as_u64() else {
+            return Judgement::Outcome(Outcome::Unknown(format!(
+                "stream {stream}: the answer has no sequence"
+            )));
+        };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(entry.source.clone(), (version, events));
+        Judgement::Outcome(Outcome::Committed)
+    }
+
+    fn pack(&self, source: &str, events: &[Event]) -> Result<Vec<Message>, String> {
+        let payload_max = self.connection.payload_max();
+        let (messages_max, bytes_max) = (
+            self.messages_max.load(Ordering::Relaxed),
+            payload_max.saturating_sub(HEADERS_BYTES_MAX),
+        );
+        pack(&self.subjects, source, events, messages_max, bytes_max).map_err(|unpacked| match unpacked {
+            Unpacked::TooLarge { id, bytes } => {
+                let id = source_contract::printable::printable(&id);
+                format!(
+                    "event {id} has {bytes} bytes, and the NATS servers take messages of {payload_max} with their \
+                     headers; raise `max_payload` of the servers: until then the source is held here"
+                )
+            }
+            Unpacked::TooMany => format!(
+                "{} events need more than {messages_max} messages of {payload_max} bytes; raise `max_payload` of the \
+                 NATS servers: until then the source is held here",
+                events.len()
+            ),
+        })
+    }
+
+    /// Messages were stored singly, and perhaps without their cursor: each batch more would store more of them.
+    fn knows_no_batches(&self) -> LedgerError {
+        LedgerError::Closed(format!(
+            "stream {}: a server takes the messages of a batch singly: it is too old, or `allow_atomic` was taken \
+             from the stream; events may be there twice from here on, and nothing more is stored",
+            self.subjects.stream
+        ))
+    }
+}
+
+impl Ledger for NatsLedger {
+    fn load<'a>(&'a self, source: &'a str) -> Answer<'a, Result<Position, LedgerError>> {
+        Box::pin(self.position(source))
+    }
+
+    fn commit(&self, entry: Entry) -> Answer<'_, Outcome> {
+        Box::pin(async move { self.store(&entry).await })
+    }
+
+    fn close(&self) -> Answer<'_, Result<(), LedgerError>> {
+        Box::pin(async move {
+            self.connection.close().await;
+            Ok(())
+        })
+    }
+}
+
+fn failed(why: String) -> Outcome {
+    Outcome::Failed(LedgerError::Failed(why))
+}
+
+/// The headers of a batch's message.
+fn in_batch(id: &str, sequence: usize) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("Nats-Batch-Id", id);
+    headers.insert("Nats-Batch-Sequence", sequence.to_string().as_str());
+    headers
+}
+
+/// A name that no other batch has.
+fn batch_id() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 12];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().fold(String::new(), |mut id, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(id, "{byte:02x}");
+        id
+    }))
+}
+
+/// The servers take 1,000 messages a batch, one of them the cursor.
+const MESSAGES_MAX: usize = 999;
+/// They allow 50 open batches of a stream, over all workers.
+const OPEN_MAX: usize = 4;
+/// What the headers of a message take of its bytes.
+const HEADERS_BYTES_MAX: usize = 2 << 10;
+const NO_MESSAGE: u64 = 10_037;
+const LOAD_FOR_MAX: Duration = Duration::from_secs(1);
+const LOADS_FOR_MAX: Duration = Duration::from_secs(10);
+const LOAD_AFTER: Duration = Duration::from_millis(200);
+/// Longer for many bytes.
+const COMMIT_FOR_MAX: Duration = Duration::from_secs(4);
+const BYTES_A_SECOND: usize = 2 << 20;

@@ -1,0 +1,302 @@
+//! The connection to the servers, and questions that have an answer in time.
+
+use std::error::Error as _;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::client::RequestErrorKind;
+use async_nats::{
+    Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Message, Request, ServerInfo,
+};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::config::{Credentials, NatsConfig};
+
+/// A connection, which is made again whenever it is lost. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    client: Client,
+    /// What a server last complained of: of what it forbids it says nothing in an answer.
+    complaint: Arc<Mutex<Option<String>>>,
+}
+
+/// Why there is no connection.
+pub(crate) enum Unconnected {
+    /// It may be there later.
+    Later(String),
+    /// Not before somebody mends the configuration.
+    Never(String),
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// It was never sent.
+    Unsent(String),
+    /// No answer came in time: whoever was asked may have done it, or may do it yet.
+    Late(String),
+    /// Nobody is there to answer: what was asked was not done.
+    Nobody,
+    /// It was refused, with a code of the server's.
+    Refused { code: u64, why: String },
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsent(why) => write!(f, "could not be sent: {why}"),
+            Self::Late(why) => f.write_str(why),
+            Self::Nobody => f.write_str(
+                "no server leads it now: fewer than half of its replicas can be reached, or they are choosing",
+            ),
+            Self::Refused { code, why } => write!(f, "the server refuses: {why} ({code})"),
+        }
+    }
+}
+
+/// A message as a bucket keeps it.
+pub(crate) struct Kept {
+    /// The subject that it has.
+    pub(crate) subject: String,
+    /// What it says.
+    pub(crate) payload: Bytes,
+}
+
+impl Connection {
+    /// Connects to one of the servers. It does not wait for them.
+    pub(crate) async fn open(config: &NatsConfig) -> Result<Self, Unconnected> {
+        let complaint = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&complaint);
+        let mut options = ConnectOptions::new()
+            .name(format!("source-host {}", config.worker))
+            .connection_timeout(CONNECT_FOR_MAX)
+            .reconnect_delay_callback(|tries| {
+                RECONNECT_AFTER * u32::try_from(tries.clamp(1, 20)).unwrap_or(20)
+            })
+            .event_callback(move |event| {
+                tell(&event, &told);
+                std::future::ready(())
+            });
+        if let Some(prefix) = &config.inbox_prefix {
+            options = options.custom_inbox_prefix(prefix);
+        }
+        if let Some(file) = &config.ca_file {
+            options = options.add_root_certificates(file.clone());
+        }
+        if config.servers.iter().any(|server| server.starts_with("tls:")) {
+            options = options.require_tls(true);
+        }
+        options = match &config.credentials {
+            Credentials::None => options,
+            Credentials::User { user, password } => {
+                options.user_and_password(user.clone(), password.clone())
+            }
+            Credentials::File(file) => options.credentials_file(file).await.map_err(|error| {
+                let file = file.display();
+                Unconnected::Never(format!("ledger.creds_file: {file} cannot be used: {error}"))
+            })?,
+        };
+        let servers = &config.servers;
+        match options.connect(servers.as_slice()).await {
+            Ok(client) => Ok(Self { client, complaint }),
+            Err(error) => {
+                let mut why = error.to_string();
+                let mut source = error.source();
+                while let Some(cause) = source {
+                    let cause_text = cause.to_string();
+                    if !why.contains(&cause_text) {
+                        why = format!("{why}: {cause_text}");
+                    }
+                    source = cause.source();
+                }
+                let remedy = match error.kind() {
+                    ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+                        "the credentials are refused; correct `creds_file`, or `user` and `password`"
+                    }
+                    ConnectErrorKind::ServerParse => "correct the addresses",
+                    _ if why.contains("certificate") => "name the CA's certificates in `ca_file`",
+                    _ => "see that a server runs there, and can be reached",
+                };
+                let why = format!("NATS at {}: {why}; {remedy}", servers.join(", "));
+                match error.kind() {
+                    ConnectErrorKind::ServerParse => Err(Unconnected::Never(why)),
+                    _ => Err(Unconnected::Later(why)),
+                }
+            }
+        }
+    }
+
+    /// The server that is connected to.
+    pub(crate) fn server(&self) -> ServerInfo {
+        self.client.server_info()
+    }
+
+    /// The bytes that a message may have, headers among them.
+    pub(crate) fn payload_max(&self) -> usize {
+        self.client.max_payload()
+    }
+
+    /// Sends a message that needs no answer.
+    pub(crate) async fn send(
+        &self,
+        subject: String,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> Result<(), Unanswered> {
+        let sent = self.client.publish_with_headers(subject, headers, payload);
+        match timeout(SEND_FOR_MAX, sent).await {
+            Ok(sent) => sent.map_err(|error| Unanswered::Unsent(error.to_string())),
+            Err(_) => Err(Unanswered::Unsent("the connection takes nothing".to_owned())),
+        }
+    }
+
+    /// Sends a message, and gives the answer. One that is no error may be empty.
+    pub(crate) async fn ask(
+        &self,
+        subject: &str,
+        headers: Option<HeaderMap>,
+        payload: Bytes,
+        within: Duration,
+    ) -> Result<Bytes, Unanswered> {
+        let mut request = Request::new().payload(payload).timeout(Some(within));
+        if let Some(headers) = headers {
+            request = request.headers(headers);
+        }
+        self.take_complaint();
+        match self.client.send_request(subject.to_owned(), request).await {
+            Ok(answer) => Ok(answer.payload),
+            Err(error) => Err(match error.kind() {
+                RequestErrorKind::NoResponders => Unanswered::Nobody,
+                RequestErrorKind::MaxPayloadExceeded | RequestErrorKind::InvalidSubject => {
+                    Unanswered::Unsent(error.to_string())
+                }
+                RequestErrorKind::TimedOut | RequestErrorKind::Other => {
+                    let complaint = self.take_complaint().map(|why| format!(": {why}"));
+                    let complaint = complaint.unwrap_or_default();
+                    Unanswered::Late(format!("no answer in {within:?}{complaint}"))
+                }
+            }),
+        }
+    }
+
+    /// Asks `JetStream` itself, in its own form.
+    pub(crate) async fn api(
+        &self,
+        what: &str,
+        question: &Value,
+        within: Duration,
+    ) -> Result<Value, Unanswered> {
+        let payload = if question.is_null() { Bytes::new() } else { question.to_string().into() };
+        let answer = self.ask(&format!("$JS.API.{what}"), None, payload, within).await?;
+        refused(&answer)
+    }
+
+    /// The newest message of each subject of a stream that a pattern fits, by any of its replicas.
+    pub(crate) async fn newest(
+        &self,
+        stream: &str,
+        patterns: &[String],
+        within: Duration,
+    ) -> Result<Vec<Kept>, Unanswered> {
+        let listing = async {
+            let unsent = |why: String| Unanswered::Unsent(why);
+            let inbox = self.client.new_inbox();
+            let mut answers = self
+                .client
+                .subscribe(inbox.clone())
+                .await
+                .map_err(|error| unsent(error.to_string()))?;
+            let question = json!({ "multi_last": patterns, "batch": KEPT_MAX }).to_string();
+            self.client
+                .publish_with_reply(format!("$JS.API.DIRECT.GET.{stream}"), inbox, question.into())
+                .await
+                .map_err(|error| unsent(error.to_string()))?;
+            let mut kept = Vec::new();
+            while let Some(message) = answers.next().await {
+                match message.status.map(|status| status.as_u16()) {
+                    None => kept.extend(read_kept(message)),
+                    // The end; and that there is none.
+                    Some(204 | 404) => return Ok(kept),
+                    Some(503) => return Err(Unanswered::Nobody),
+                    Some(code) => {
+                        let why =
+                            message.description.map(|why| why.to_string()).unwrap_or_default();
+                        return Err(Unanswered::Refused { code: code.into(), why });
+                    }
+                }
+                if kept.len() > KEPT_MAX {
+                    return Ok(kept);
+                }
+            }
+            Err(Unanswered::Late("the connection ended".to_owned()))
+        };
+        match timeout(within, listing).await {
+            Ok(listed) => listed,
+            Err(_) => Err(Unanswered::Late(format!("no answer in {within:?}"))),
+        }
+    }
+
+    /// Sends what waits to be sent, and ends.
+    pub(crate) async fn close(&self) {
+        // Nothing waits for it: whoever sends waits for an answer.
+        let _ = timeout(SEND_FOR_MAX, self.client.flush()).await;
+        let _ = self.client.drain().await;
+    }
+
+    fn take_complaint(&self) -> Option<String> {
+        self.complaint.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// An answer of `JetStream`, or the error that it is.
+pub(crate) fn refused(answer: &[u8]) -> Result<Value, Unanswered> {
+    let answer: Value = serde_json::from_slice(answer)
+        .map_err(|error| Unanswered::Late(format!("the answer is not JetStream's: {error}")))?;
+    let error = &answer["error"];
+    if error.is_null() {
+        return Ok(answer);
+    }
+    let code = error["err_code"].as_u64().or_else(|| error["code"].as_u64()).unwrap_or(0);
+    let why = source_contract::printable::printable(
+        error["description"].as_str().unwrap_or("it does not say why"),
+    );
+    Err(Unanswered::Refused { code, why })
+}
+
+/// A message of a bucket, unless it only says that there is none any more.
+fn read_kept(message: Message) -> Option<Kept> {
+    let headers = message.headers?;
+    if headers.get("Nats-Marker-Reason").is_some() || headers.get("KV-Operation").is_some() {
+        return None;
+    }
+    let subject = headers.get("Nats-Subject")?.as_str().to_owned();
+    Some(Kept { subject, payload: message.payload })
+}
+
+/// Tells in the log what becomes of the connection, and keeps what a server complains of.
+fn tell(event: &Event, complaint: &Mutex<Option<String>>) {
+    match event {
+        Event::Connected => tracing::info!("connected to NATS"),
+        Event::Disconnected => tracing::warn!("the connection to NATS is lost, and is made again"),
+        Event::LameDuckMode => {
+            tracing::info!("the server of NATS is about to end: another is taken")
+        }
+        Event::ServerError(error) => {
+            let why = source_contract::printable::printable(&error.to_string());
+            *complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        }
+        Event::ClientError(error) => tracing::warn!("NATS: {error}"),
+        Event::SlowConsumer(_) | Event::Draining | Event::Closed => {}
+    }
+}
+
+const CONNECT_FOR_MAX: Duration = Duration::from_secs(5);
+const RECONNECT_AFTER: Duration = Duration::from_millis(50);
+/// A connection that is lost keeps what is sent, up to a bound.
+const SEND_FOR_MAX: Duration = Duration::from_secs(4);
+/// The servers give no more at a time.
+const KEPT_MAX: usize = 1_000;

@@ -1,0 +1,106 @@
+//! What a server's word on a batch means.
+
+use crate::ledger::nats::connection::Unanswered;
+use crate::ledger::{LedgerError, Outcome};
+
+/// What is to be done after a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Judgement {
+    /// That came of the batch.
+    Outcome(Outcome),
+    /// A batch may have so many messages: fewer than were sent.
+    AtMost(usize),
+}
+
+/// The word on a batch's beginning, or on one of its messages: as long as its last message is not there,
+/// nothing of it counts.
+pub(super) fn of_beginning(word: Unanswered, stream: &str) -> Judgement {
+    match judge(word, stream) {
+        Judgement::Outcome(Outcome::Unknown(why)) => {
+            Judgement::Outcome(Outcome::Failed(LedgerError::Failed(why)))
+        }
+        other => other,
+    }
+}
+
+/// The word on a batch's last message.
+pub(super) fn judge(word: Unanswered, stream: &str) -> Judgement {
+    let failed = |why: String| Judgement::Outcome(Outcome::Failed(LedgerError::Failed(why)));
+    let told = format!("stream {stream}: {word}");
+    let (code, why) = match word {
+        Unanswered::Late(_) => return Judgement::Outcome(Outcome::Unknown(told)),
+        Unanswered::Unsent(_) | Unanswered::Nobody => return failed(told),
+        Unanswered::Refused { code, why } => (code, why),
+    };
+    match code {
+        // Another cursor was stored since; or is being stored now.
+        10_071 | 10_164 => Judgement::Outcome(Outcome::Stale),
+        TOO_MANY_MESSAGES => match why.rsplit(' ').next().and_then(|most| most.parse().ok()) {
+            Some(most) => Judgement::AtMost(most),
+            None => failed(told),
+        },
+        10_174 => failed(format!("{told}; give it `allow_atomic`")),
+        10_165 | 10_166 => failed(format!("{told}; give it `allow_msg_ttl`")),
+        10_077 => failed(format!(
+            "{told}; the stream has reached its limit of bytes, or a server's disk is full"
+        )),
+        10_054 => failed(format!("{told}; raise `max_msg_size` of the stream")),
+        10_060 => failed(format!("{told}; another stream takes these subjects")),
+        // The batch is gone: another server leads now, or too many are open; limits; requests that are too many.
+        10_176 | 10_210 | 10_023 | 10_028 | 10_047 | 10_167 | 10_008 => failed(told),
+        // Whatever else it is: no other word than the next load's is to be relied on.
+        _ => Judgement::Outcome(Outcome::Unknown(told)),
+    }
+}
+
+const TOO_MANY_MESSAGES: u64 = 10_199;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: u64, why: &str) -> Unanswered {
+        Unanswered::Refused { code, why: why.to_owned() }
+    }
+
+    #[test]
+    fn a_word_is_stale_failed_or_unknown() {
+        let failed = |judgement: &Judgement| {
+            matches!(judgement, Judgement::Outcome(Outcome::Failed(LedgerError::Failed(_))))
+        };
+        let unknown =
+            |judgement: &Judgement| matches!(judgement, Judgement::Outcome(Outcome::Unknown(_)));
+        for code in [10_071, 10_164] {
+            assert_eq!(
+                judge(refused(code, "wrong last sequence: 7"), "S"),
+                Judgement::Outcome(Outcome::Stale)
+            );
+        }
+        for code in [10_174, 10_165, 10_077, 10_054, 10_060, 10_176, 10_210, 10_023, 10_047] {
+            assert!(failed(&judge(refused(code, "no"), "S")), "{code}");
+        }
+        assert!(failed(&judge(Unanswered::Nobody, "S")));
+        assert!(failed(&judge(Unanswered::Unsent("too large".into()), "S")));
+        // Of the last message nobody knows; without it nothing counts.
+        for word in [Unanswered::Late("no answer".into()), refused(99, "new")] {
+            assert!(unknown(&judge(word.clone(), "S")));
+            assert!(failed(&of_beginning(word, "S")));
+        }
+    }
+
+    #[test]
+    fn a_server_that_allows_fewer_messages_is_heeded() {
+        let word = refused(10_199, "batch publish is too large: 500");
+        assert_eq!(judge(word, "S"), Judgement::AtMost(500));
+    }
+
+    #[test]
+    fn what_mends_it_is_told() {
+        let Judgement::Outcome(Outcome::Failed(LedgerError::Failed(why))) =
+            judge(refused(10_174, "batch publish not enabled on stream"), "S")
+        else {
+            panic!("no failure");
+        };
+        assert!(why.contains("stream S") && why.contains("allow_atomic"), "{why}");
+    }
+}

@@ -1,0 +1,57 @@
+//! Opens the ledger that a configuration names.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::{NatsConfig, OutputConfig};
+use crate::ledger::Ledger;
+use crate::ledger::local::LocalLedger;
+use crate::ledger::nats::NatsLedger;
+use crate::ledger::nats::connection::{Connection, Unconnected};
+use crate::ledger::nats::stream::{self, Unusable};
+use crate::machine::shortage::Shortage;
+use crate::output;
+use crate::state::sqlite::SqliteState;
+
+/// Why a ledger cannot be opened.
+pub(crate) enum Unopened {
+    /// It may be opened later.
+    Later(String),
+    /// Not before somebody mends what is wrong.
+    Never(Vec<String>),
+}
+
+/// Opens state and output of this machine, where they were left.
+pub(crate) async fn open_local(
+    state: &Path,
+    output: &OutputConfig,
+) -> Result<Arc<dyn Ledger>, Unopened> {
+    let (state, output) = (state.to_owned(), output.clone());
+    let open = move || {
+        let mut state = SqliteState::open(&state).map_err(|error| error.to_string())?;
+        let output =
+            output::opening::open(&output, &mut state).map_err(|error| error.to_string())?;
+        LocalLedger::start(output, Box::new(state)).map_err(|error| error.to_string())
+    };
+    // On a thread of its own: a slow disk keeps no signal waiting.
+    let opened = tokio::task::spawn_blocking(open).await;
+    match opened.unwrap_or_else(|broken_off| Err(broken_off.to_string())) {
+        Ok(ledger) => Ok(Arc::new(ledger)),
+        Err(why) if Shortage::of_files().is_none() => Err(Unopened::Never(vec![why])),
+        Err(why) => Err(Unopened::Later(why)),
+    }
+}
+
+/// Connects, and sees that stream and bucket are fit.
+pub(crate) async fn open_nats(config: &NatsConfig) -> Result<(Connection, NatsLedger), Unopened> {
+    let connection = Connection::open(config).await.map_err(|why| match why {
+        Unconnected::Later(why) => Unopened::Later(why),
+        Unconnected::Never(why) => Unopened::Never(vec![why]),
+    })?;
+    stream::prepare(&connection, config).await.map_err(|why| match why {
+        Unusable::Later(why) => Unopened::Later(why),
+        Unusable::Never(why) => Unopened::Never(why),
+    })?;
+    let ledger = NatsLedger::new(connection.clone(), config);
+    Ok((connection, ledger))
+}
