@@ -208,9 +208,6 @@ impl Run {
 
     /// Waits after a batch of which nobody knows whether it is stored: where the source stands is asked next.
     async fn perhaps_stored(&mut self, why: String) -> Result<(), Ending> {
-        if self.until_caught_up {
-            return self.not_stored(&LedgerError::Failed(why)).await;
-        }
         let wait = self.ledger_waits.next(SHORT_MAX, None, chance());
         self.journal.perhaps_stored(&why, wait);
         self.unless_stopped(tokio::time::sleep(wait)).await

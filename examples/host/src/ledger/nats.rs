@@ -81,11 +81,10 @@ impl NatsLedger {
                 Err(Unanswered::Refused { code: NO_MESSAGE, .. }) => return Ok(None),
                 Err(why) => why,
             };
-            // Servers choose a leader in a few seconds.
-            if begun.elapsed() >= LOADS_FOR_MAX {
+            if begun.elapsed() >= LATER_FOR_MAX {
                 return Err(LedgerError::Failed(format!("stream {stream}: {why}")));
             }
-            tokio::time::sleep(LOAD_AFTER).await;
+            tokio::time::sleep(AGAIN_AFTER).await;
         }
     }
 
@@ -191,19 +190,29 @@ impl NatsLedger {
         if entry.events.is_empty() && entry.from.cursor.as_ref() == Some(&entry.cursor) {
             return Outcome::Committed;
         }
-        // A second time if a server allows fewer messages than it was sent.
-        for _ in 0..2 {
-            match self.send(entry).await {
+        let begun = Instant::now();
+        loop {
+            // The same again is as safe as the first time: if one of them was stored, the other finds another
+            // version.
+            let why = match self.send(entry).await {
                 Judgement::Outcome(outcome) => return outcome,
                 Judgement::AtMost(messages) => {
-                    self.messages_max.store(messages.saturating_sub(1).max(1), Ordering::Relaxed);
+                    let most = messages.saturating_sub(1).max(1);
+                    if self.messages_max.fetch_min(most, Ordering::Relaxed) <= most {
+                        return failed(format!(
+                            "stream {}: {messages} messages are too many",
+                            self.subjects.stream
+                        ));
+                    }
+                    continue;
                 }
+                Judgement::Later(why) => why,
+            };
+            if begun.elapsed() >= LATER_FOR_MAX {
+                return failed(why);
             }
+            tokio::time::sleep(AGAIN_AFTER).await;
         }
-        failed(format!(
-            "stream {}: the server takes no batch of the size that it allows",
-            self.subjects.stream
-        ))
     }
 
     /// One batch, from its first message to its last.
@@ -360,8 +369,9 @@ const OPEN_MAX: usize = 4;
 const HEADERS_BYTES_MAX: usize = 2 << 10;
 const NO_MESSAGE: u64 = 10_037;
 const LOAD_FOR_MAX: Duration = Duration::from_secs(1);
-const LOADS_FOR_MAX: Duration = Duration::from_secs(10);
-const LOAD_AFTER: Duration = Duration::from_millis(200);
+/// Servers choose another leader in a few seconds.
+const LATER_FOR_MAX: Duration = Duration::from_secs(10);
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// Longer for many bytes.
 const COMMIT_FOR_MAX: Duration = Duration::from_secs(4);
 const BYTES_A_SECOND: usize = 2 << 20;

@@ -118,7 +118,7 @@ impl Journal {
     pub(crate) fn perhaps_stored(&mut self, why: &str, wait: Duration) {
         self.tell();
         let (source, wait_ms) = (self.source.as_str(), wait.as_millis());
-        tracing::error!(source, wait_ms, "batch perhaps not stored, to be asked for: {why}");
+        tracing::warn!(source, wait_ms, "whether the batch is stored is asked next: {why}");
     }
 
     /// Tells of a batch that was stored by somebody else before, and of the wait before the next poll.

@@ -3,7 +3,7 @@
 //! A worker does what the run loop does: it loads, polls, commits, and begins anew with a load whatever came of
 //! it. Between any two of these steps it may be stopped for as long as one likes, or crash. A commit may be
 //! stored and answered, refused, stored or not without an answer, or sent and stored only later, when nobody
-//! waits for it. Of all the orders there are, none may lose a row, or store one twice; and each must come to
+//! waits for it; a load may show what stood there before. Of all the orders there are, none may lose a row, or store one twice; and each must come to
 //! its end.
 
 use std::collections::HashMap;
@@ -36,6 +36,8 @@ struct Store {
     rows: Vec<u8>,
     cursor: Option<u8>,
     version: u64,
+    /// What was stored before: a load may come to somebody who is behind.
+    before: Vec<Option<u8>>,
 }
 
 /// A commit on its way.
@@ -55,6 +57,7 @@ impl Store {
         if !stands && fence != Fence::None {
             return Outcome::Stale;
         }
+        self.before.push(self.cursor);
         self.cursor = Some(sent.cursor);
         self.version += 1;
         Outcome::Committed
@@ -76,14 +79,18 @@ struct Memory {
     store: Mutex<Store>,
     late: Mutex<Vec<Sent>>,
     fate: Fate,
+    /// By how many versions a load is behind.
+    behind: usize,
     fence: Fence,
 }
 
 impl Ledger for Memory {
     fn load<'a>(&'a self, _source: &'a str) -> Answer<'a, Result<Position, LedgerError>> {
         let store = self.store.lock().unwrap();
-        let cursor = store.cursor.map(|cursor| cursor.to_string().into());
-        let position = Position { cursor, version: store.version };
+        let known = store.before.len() - self.behind;
+        let cursor = store.before.get(known).copied().unwrap_or(store.cursor);
+        let cursor = cursor.map(|cursor| cursor.to_string().into());
+        let position = Position { cursor, version: store.version - self.behind as u64 };
         Box::pin(std::future::ready(Ok(position)))
     }
 
@@ -183,17 +190,7 @@ impl World {
                 worlds.push(world);
             }
             match worker {
-                Worker::Begins => {
-                    let position =
-                        at_once(self.memory(Fate::Answered, fence).load("acme")).unwrap();
-                    let cursor = position.cursor.map_or(0, |cursor| cursor.parse().unwrap());
-                    // One that finds nothing new changes nothing.
-                    if cursor < ROWS {
-                        worlds.push(
-                            self.with(place, Worker::Loaded { cursor, version: position.version }),
-                        );
-                    }
-                }
+                Worker::Begins => worlds.extend(self.load(place, fence)),
                 Worker::Loaded { cursor, version } => {
                     let up_to = self.available.min(cursor + PAGE);
                     if up_to > *cursor {
@@ -207,6 +204,20 @@ impl World {
             }
         }
         worlds
+    }
+
+    fn load(&self, place: usize, fence: Fence) -> Vec<World> {
+        let oldest = if self.mishaps_left > 0 { self.store.before.len() } else { 0 };
+        let loaded = (0..=oldest).filter_map(|behind| {
+            let memory = Memory { behind, ..self.memory(Fate::Answered, fence) };
+            let position = at_once(memory.load("acme")).unwrap();
+            let cursor = position.cursor.map_or(0, |cursor| cursor.parse().unwrap());
+            let mut world = self.with(place, Worker::Loaded { cursor, version: position.version });
+            world.mishaps_left -= u8::from(behind > 0);
+            // One that finds nothing new changes nothing.
+            (cursor < ROWS).then_some(world)
+        });
+        loaded.collect()
     }
 
     fn commit(&self, place: usize, polled: (u8, u64, u8), fence: Fence) -> Vec<World> {
@@ -250,7 +261,7 @@ impl World {
 
     fn memory(&self, fate: Fate, fence: Fence) -> Memory {
         let (store, late) = (Mutex::new(self.store.clone()), Mutex::new(self.late.clone()));
-        Memory { store, late, fate, fence }
+        Memory { store, late, fate, behind: 0, fence }
     }
 
     fn with(&self, place: usize, worker: Worker) -> Self {

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -70,7 +71,7 @@ impl Connection {
     /// Connects to one of the servers. It does not wait for them.
     pub(crate) async fn open(config: &NatsConfig) -> Result<Self, Unconnected> {
         let complaint = Arc::new(Mutex::new(None));
-        let told = Arc::clone(&complaint);
+        let (told, is_lost) = (Arc::clone(&complaint), AtomicBool::new(false));
         let mut options = ConnectOptions::new()
             .name(format!("source-host {}", config.worker))
             .connection_timeout(CONNECT_FOR_MAX)
@@ -78,7 +79,7 @@ impl Connection {
                 RECONNECT_AFTER * u32::try_from(tries.clamp(1, 20)).unwrap_or(20)
             })
             .event_callback(move |event| {
-                tell(&event, &told);
+                tell(&event, &is_lost, &told);
                 std::future::ready(())
             });
         if let Some(prefix) = &config.inbox_prefix {
@@ -278,10 +279,17 @@ fn read_kept(message: Message) -> Option<Kept> {
 }
 
 /// Tells in the log what becomes of the connection, and keeps what a server complains of.
-fn tell(event: &Event, complaint: &Mutex<Option<String>>) {
+fn tell(event: &Event, is_lost: &AtomicBool, complaint: &Mutex<Option<String>>) {
     match event {
-        Event::Connected => tracing::info!("connected to NATS"),
-        Event::Disconnected => tracing::warn!("the connection to NATS is lost, and is made again"),
+        Event::Connected => {
+            if is_lost.swap(false, Ordering::Relaxed) {
+                tracing::info!("connected to NATS again");
+            }
+        }
+        Event::Disconnected => {
+            is_lost.store(true, Ordering::Relaxed);
+            tracing::warn!("the connection to NATS is lost, and is made again");
+        }
         Event::LameDuckMode => {
             tracing::info!("the server of NATS is about to end: another is taken")
         }

@@ -8,6 +8,8 @@ use crate::ledger::{LedgerError, Outcome};
 pub(super) enum Judgement {
     /// That came of the batch.
     Outcome(Outcome),
+    /// Nothing of it is stored, and in a moment it may be.
+    Later(String),
     /// A batch may have so many messages: fewer than were sent.
     AtMost(usize),
 }
@@ -16,9 +18,7 @@ pub(super) enum Judgement {
 /// nothing of it counts.
 pub(super) fn of_beginning(word: Unanswered, stream: &str) -> Judgement {
     match judge(word, stream) {
-        Judgement::Outcome(Outcome::Unknown(why)) => {
-            Judgement::Outcome(Outcome::Failed(LedgerError::Failed(why)))
-        }
+        Judgement::Outcome(Outcome::Unknown(why)) => Judgement::Later(why),
         other => other,
     }
 }
@@ -29,7 +29,8 @@ pub(super) fn judge(word: Unanswered, stream: &str) -> Judgement {
     let told = format!("stream {stream}: {word}");
     let (code, why) = match word {
         Unanswered::Late(_) => return Judgement::Outcome(Outcome::Unknown(told)),
-        Unanswered::Unsent(_) | Unanswered::Nobody => return failed(told),
+        Unanswered::Nobody => return Judgement::Later(told),
+        Unanswered::Unsent(_) => return failed(told),
         Unanswered::Refused { code, why } => (code, why),
     };
     match code {
@@ -46,8 +47,10 @@ pub(super) fn judge(word: Unanswered, stream: &str) -> Judgement {
         )),
         10_054 => failed(format!("{told}; raise `max_msg_size` of the stream")),
         10_060 => failed(format!("{told}; another stream takes these subjects")),
-        // The batch is gone: another server leads now, or too many are open; limits; requests that are too many.
-        10_176 | 10_210 | 10_023 | 10_028 | 10_047 | 10_167 | 10_008 => failed(told),
+        // Another server leads now, and does not know the batch; too many batches are open; or requests.
+        10_176 | 10_210 | 10_167 | 10_008 => Judgement::Later(told),
+        // A limit of the account, or of the servers.
+        10_023 | 10_028 | 10_047 => failed(told),
         // Whatever else it is: no other word than the next load's is to be relied on.
         _ => Judgement::Outcome(Outcome::Unknown(told)),
     }
@@ -68,23 +71,24 @@ mod tests {
         let failed = |judgement: &Judgement| {
             matches!(judgement, Judgement::Outcome(Outcome::Failed(LedgerError::Failed(_))))
         };
-        let unknown =
-            |judgement: &Judgement| matches!(judgement, Judgement::Outcome(Outcome::Unknown(_)));
+        let later = |judgement: &Judgement| matches!(judgement, Judgement::Later(_));
         for code in [10_071, 10_164] {
-            assert_eq!(
-                judge(refused(code, "wrong last sequence: 7"), "S"),
-                Judgement::Outcome(Outcome::Stale)
-            );
+            let word = refused(code, "wrong last sequence: 7");
+            assert_eq!(judge(word, "S"), Judgement::Outcome(Outcome::Stale));
         }
-        for code in [10_174, 10_165, 10_077, 10_054, 10_060, 10_176, 10_210, 10_023, 10_047] {
+        for code in [10_174, 10_165, 10_077, 10_054, 10_060, 10_023, 10_047] {
             assert!(failed(&judge(refused(code, "no"), "S")), "{code}");
         }
-        assert!(failed(&judge(Unanswered::Nobody, "S")));
+        for code in [10_176, 10_210, 10_167] {
+            assert!(later(&judge(refused(code, "no"), "S")), "{code}");
+        }
+        assert!(later(&judge(Unanswered::Nobody, "S")));
         assert!(failed(&judge(Unanswered::Unsent("too large".into()), "S")));
         // Of the last message nobody knows; without it nothing counts.
         for word in [Unanswered::Late("no answer".into()), refused(99, "new")] {
-            assert!(unknown(&judge(word.clone(), "S")));
-            assert!(failed(&of_beginning(word, "S")));
+            let judged = judge(word.clone(), "S");
+            assert!(matches!(judged, Judgement::Outcome(Outcome::Unknown(_))), "{judged:?}");
+            assert!(later(&of_beginning(word, "S")));
         }
     }
 
