@@ -35,9 +35,15 @@ const (
 // inspect says why a component is none that is run here. What it lets through has one memory, and gives its
 // results from functions that it defines itself: so they can be measured before they are copied.
 func inspect(wasm []byte) (map[string]result, error) {
+	if err := checkOutline(wasm); err != nil {
+		return nil, err
+	}
 	c, err := binary.Decode(wasm)
 	if err != nil {
 		return nil, failure("it is no component: %s", oneLine(err))
+	}
+	if err := checkTypes(c); err != nil {
+		return nil, err
 	}
 	for i := range c.Imports {
 		if err := checkImport(c, &c.Imports[i]); err != nil {
