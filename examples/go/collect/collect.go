@@ -114,6 +114,48 @@ func (s *Source) Validate(ctx context.Context) (faults []source.Diagnostic, err 
 	return faults, err
 }
 
+// rehearsalMax is how long a first poll may take that sends nothing.
+const rehearsalMax = 2 * time.Second
+
+// Lacks gives the origin without which the policy lets the source's first poll fail; empty if there is none, or
+// if that cannot be known. It does no I/O: an instance of its own is polled, up to the first request that may be
+// sent. A source that does without what is denied lacks nothing.
+func (s *Source) Lacks(ctx context.Context) string {
+	ctx, end := context.WithTimeout(ctx, rehearsalMax)
+	defer end()
+	heard := &rehearsal{client: s.outlet.client, end: end}
+	instance, err := s.component.Instantiate(ctx, component.Imports{HTTP: heard})
+	if err != nil {
+		return ""
+	}
+	defer instance.Close()
+	_, err = instance.Poll(ctx, s.config, nil)
+	var told *source.PollError
+	if !errors.As(err, &told) || told.Kind != source.Config {
+		return ""
+	}
+	return s.redactor.Clean(heard.lacks)
+}
+
+// rehearsal is what an instance sends by that is to send nothing.
+type rehearsal struct {
+	client *send.Client
+	end    context.CancelFunc
+	lacks  string
+}
+
+// Send denies what the policy denies for its origin. At any other request the call is over.
+func (r *rehearsal) Send(ctx context.Context, request source.Request) (*source.Response, *source.HTTPError) {
+	if origin, lacks := r.client.Lacks(request); lacks {
+		if r.lacks == "" {
+			r.lacks = origin.String()
+		}
+		return r.client.Send(ctx, request)
+	}
+	r.end()
+	return nil, &source.HTTPError{Case: source.Denied, Text: "nothing is sent but in a poll or a check"}
+}
+
 // Check makes one small request, to see whether the configuration works.
 func (s *Source) Check(ctx context.Context) (report *source.Report, err error) {
 	err = s.with(ctx, true, func(instance *component.Instance) (err error) {

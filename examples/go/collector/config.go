@@ -66,7 +66,10 @@ func (c *Config) Validate() error {
 	if err != nil {
 		return err
 	}
-	opened.close()
+	defer opened.close()
+	if origin := opened.Lacks(context.Background()); origin != "" {
+		return fmt.Errorf("allow: it lacks %[1]s, which the source asks for in its first poll; add %[1]q, or change what `config` names", origin)
+	}
 	return nil
 }
 

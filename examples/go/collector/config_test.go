@@ -109,11 +109,15 @@ func TestAConfigurationThatIsRightHasNoFault(t *testing.T) {
 	config := scripted(t, threePages, fmt.Sprintf("sha256: %X", sha256.Sum256(wasm)), "allow_addresses: [10.0.0.0/8]",
 		"body: map", "timeout: 5s", "resource: {service.name: audit}")
 	require.NoError(t, config.Validate())
-	for name, own := range map[string]string{
-		components.Mimecast: `{base_url: "https://api.services.mimecast.com", auth: {type: oauth2, client_id: abcdef, client_secret: s3cret}}`,
-		"feed-source.wasm":  `{url: "https://feed.example/audit", token: abc}`,
+	for name, c := range map[string]struct{ own, origin string }{
+		components.Mimecast: {`{base_url: "https://api.services.mimecast.com", auth: {type: oauth2, client_id: abcdef, client_secret: s3cret}}`, "https://api.services.mimecast.com"},
+		"feed-source.wasm":  {`{url: "https://feed.example/audit", token: abc}`, "https://feed.example"},
 	} {
-		require.NoError(t, parsed(t, fmt.Sprintf("component: %s\nallow: [\"https://a.example\"]\nconfig: %s", file(t, name), own)).Validate(), name)
+		config := parsed(t, fmt.Sprintf("component: %s\nallow: [\"%s:443\"]\nconfig: %s", file(t, name), c.origin, c.own))
+		require.NoError(t, config.Validate(), name)
+		config.Allow = []string{"https://a.example", "http" + c.origin[5:]}
+		assertLines(t, config.Validate(), fmt.Sprintf("allow: it lacks %[1]s, which the source asks for in its first poll; "+
+			"add %[1]q, or change what `config` names", c.origin))
 	}
 }
 
@@ -180,7 +184,7 @@ func TestASecretOfTheEnvironmentIsTakenAsItStandsThere(t *testing.T) {
 		"a list":   {"[1, 2]", `"[1, 2]"`},
 		"a date":   {"2026-11-01", `"2026-11-01"`},
 	} {
-		config := resolved(t, `{allow: ["https://a.example"], config: {url: "https://feed.example/audit", token: "${env:TOKEN}", page_size: "${env:SIZE}"}}`,
+		config := resolved(t, `{allow: ["https://feed.example"], config: {url: "https://feed.example/audit", token: "${env:TOKEN}", page_size: "${env:SIZE}"}}`,
 			map[string]string{"TOKEN": c.secret, "SIZE": "500"})
 		config.Component = file(t, "feed-source.wasm")
 		written, _ := config.Settings.asWritten([]string{"token"})

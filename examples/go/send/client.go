@@ -173,6 +173,15 @@ func text(value string) string {
 	return string([]rune(value))
 }
 
+// Lacks gives the origin of a request that the policy does not allow. It sends nothing.
+func (c *Client) Lacks(request source.Request) (Origin, bool) {
+	if len(request.URL) > urlBytesMax {
+		return Origin{}, false
+	}
+	origin, _, err := parseURL(request.URL)
+	return origin, err == nil && !slices.Contains(c.policy.Allow, origin)
+}
+
 // outgoing turns a component's request into one that may be sent. The error says why it may not, and
 // repeats no value.
 func (c *Client) outgoing(request source.Request) (Origin, *http.Request, error) {

@@ -196,6 +196,7 @@ fn what_is_wrong_with_a_configuration_is_a_line_of_validate() {
         ("storage: file_storage/cursor", "sha256: 00ff", "sha256: it is no checksum"),
         ("page_size: 100", "page_size: 0", "config.page_size: "),
         ("allow: [\"http", "allow: [\"gopher", "allow[0]: "),
+        ("allow: [\"http://", "allow: [\"https://", "allow: it lacks http://"),
         ("poll_interval: 1s", "poll_intervall: 1s", "poll_intervall"),
         ("type: hmac", "type: magic", "config.auth.type: "),
     ] {
@@ -217,19 +218,14 @@ fn what_is_wrong_at_a_run_is_told_and_ends_it_only_where_nothing_can_mend_it() {
     let run = pipeline.start().wait();
     assert_ne!(run.code, Some(0));
     assert!(run.stderr.contains("file_storage/nowhere"), "{}", run.stderr);
-    for (from, to, expected) in [
-        ("access_key: ${env:MC_ACCESS_KEY}", "access_key: someone-else", "auth"),
-        ("allow: [\"http://", "allow: [\"https://", "denied"),
-    ] {
-        pipeline.write(CONFIG, &config);
-        pipeline.change(from, to);
-        let mut process = pipeline.start();
-        process.wait_until_told(expected, |stderr| {
-            let is_told = |line: &str| line.contains("source/acme") && line.contains(expected);
-            stderr.lines().any(is_told)
-        });
-        assert_eq!(process.terminate().code, Some(0));
-    }
+    pipeline.write(CONFIG, &config);
+    pipeline.change("access_key: ${env:MC_ACCESS_KEY}", "access_key: someone-else");
+    let mut process = pipeline.start();
+    process.wait_until_told("auth", |stderr| {
+        let is_told = |line: &str| line.contains("source/acme") && line.contains("auth");
+        stderr.lines().any(is_told)
+    });
+    assert_eq!(process.terminate().code, Some(0));
 }
 
 /// Bytes with others of the same length in the place of some.
