@@ -26,5 +26,7 @@ func createDefaultConfig() component.Config {
 }
 
 func createLogs(_ context.Context, settings receiver.Settings, config component.Config, next consumer.Logs) (receiver.Logs, error) {
-	return &pollingSource{settings: settings, config: config.(*Config), next: next}, nil
+	return &pollingSource{
+		settings: settings, config: config.(*Config), next: next, lastGrace: lastGrace, patience: sinkPatience,
+	}, nil
 }

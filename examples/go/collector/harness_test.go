@@ -27,9 +27,11 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"polling-source.example/go/collect"
 	"polling-source.example/go/collector/internal/metadata"
 	guest "polling-source.example/go/component"
 	"polling-source.example/go/internal/components"
+	"polling-source.example/go/source"
 )
 
 func init() {
@@ -292,3 +294,7 @@ func (f consumerFunc) Capabilities() consumer.Capabilities                { retu
 func (f consumerFunc) ConsumeLogs(ctx context.Context, _ plog.Logs) error { return f(ctx) }
 
 var imports = guest.Imports{}
+
+func polledBatch(batch *source.Batch) collect.Told { return collect.Told{Batch: batch} }
+
+func polledError(err error) collect.Told { return collect.Told{Err: err} }

@@ -27,15 +27,14 @@ func TestALineThatIsToldOnceIsThereThoughOthersTellMuch(t *testing.T) {
 	t.Cleanup(meters.close)
 	watching := func(name string) *watch {
 		logger := newLogger(all, component.MustNewIDWithName("polling_source", name)).With(zap.Bool("with", true))
-		return &watch{logger: logger, meters: meters}
+		return &watch{logger: logger, meters: meters, status: &status{}}
 	}
 	fails := func(w *watch, kind source.ErrorKind, code string) {
 		w.observe(collect.Told{Step: loop.Poll, Err: &source.PollError{Kind: kind, Code: code}})
 	}
 	noisy, quiet := watching("noisy"), watching("quiet")
-	for range 50 {
-		fails(noisy, source.Transient, "exchange_failed")
-		noisy.observe(collect.Told{Step: loop.Poll, Batch: &source.Batch{}})
+	for range 50 { // However seldom the receiver itself tells that.
+		noisy.logger.Warn("A poll failed, and is tried again: exchange_failed")
 	}
 	fails(noisy, source.Protocol, "component_failed")
 	fails(quiet, source.Transient, "exchange_failed")

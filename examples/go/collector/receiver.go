@@ -15,21 +15,35 @@ import (
 
 	"polling-source.example/go/collect"
 	"polling-source.example/go/loop"
+	"polling-source.example/go/source"
 )
 
 // grace is how long a batch that is being handed over may take once the receiver is to end. The Collector
 // itself sets no limit, and ends what takes the batch only after what gives it.
 const grace = 5 * time.Second
 
+// lastGrace is how long what does not heed that it is to end may take beyond it: then it is left.
+const lastGrace = 5 * time.Second
+
+const (
+	// sinkPatience is how long the pipeline may take for a batch, and a storage for a cursor, until it is told.
+	sinkPatience = time.Minute
+	// pollPatience likewise, and more than a poll may take in all.
+	pollPatience = 3 * time.Minute
+)
+
 // pollingSource is the receiver.
 type pollingSource struct {
 	settings receiver.Settings
 	config   *Config
 	next     consumer.Logs
+	// Those above.
+	lastGrace, patience time.Duration
 
 	// All are nil until it starts.
 	stop, abort context.CancelFunc
 	done        chan struct{}
+	activity    *activity
 }
 
 // Start begins to collect, from the stored cursor on.
@@ -77,6 +91,8 @@ func (p *pollingSource) start(ctx context.Context, host component.Host, from *op
 	running, stop := context.WithCancel(context.Background())
 	delivering, abort := context.WithCancel(context.Background())
 	p.stop, p.abort, p.done = stop, abort, make(chan struct{})
+	told := &watch{meters: meters, logger: logger, status: &status{host: host}, cursor: cursor}
+	p.activity = &activity{logger: logger, status: told.status}
 	out := &sink{
 		delivering: delivering,
 		next:       p.next,
@@ -86,12 +102,13 @@ func (p *pollingSource) start(ctx context.Context, host component.Host, from *op
 		cursors:    cursors,
 		meters:     meters,
 		logger:     logger,
+		activity:   p.activity,
+		patience:   p.patience,
 	}
-	told := &watch{meters: meters, logger: logger, status: status{host: host}}
 	machine := loop.New(loop.Options{Cursor: cursor, PollInterval: p.config.PollInterval, Chance: rand.Float64})
 	return func() {
 		defer close(p.done)
-		_ = collect.Run(running, from, machine, out, told.observe) // It ends as it is told to, and not before.
+		_ = collect.Run(running, &polled{from, p.activity}, machine, out, told.observe) // It ends as it is told to, and not before.
 		from.close()
 		meters.close()
 		if err := cursors.Close(context.Background()); err != nil {
@@ -126,8 +143,23 @@ func (p *pollingSource) tellStart(ctx context.Context, logger *zap.Logger, from 
 	logger.Info("Collection goes on from the stored cursor", fields...)
 }
 
+// polled is a source whose polls are told if they do not end.
+type polled struct {
+	from     *opened
+	activity *activity
+}
+
+// Poll asks for one page.
+func (p *polled) Poll(ctx context.Context, cursor *string) (batch *source.Batch, err error) {
+	err = p.activity.during("the component, which polls", pollPatience, func() (err error) {
+		batch, err = p.from.Poll(ctx, cursor)
+		return err
+	})
+	return batch, err
+}
+
 // Shutdown ends a poll or a wait at once. A batch that is being handed over has a short while to be taken:
-// one that is not will come again.
+// one that is not will come again. What does not heed its end is left, with the error that says so.
 func (p *pollingSource) Shutdown(ctx context.Context) error {
 	if p.stop == nil {
 		return nil
@@ -135,12 +167,16 @@ func (p *pollingSource) Shutdown(ctx context.Context) error {
 	p.stop()
 	patience := time.AfterFunc(grace, p.abort)
 	defer patience.Stop()
+	// The Collector itself sets no limit.
+	ctx, cancel := context.WithTimeout(ctx, grace+p.lastGrace)
+	defer cancel()
 	select {
 	case <-p.done:
 		p.abort()
 		return nil
 	case <-ctx.Done():
 		p.abort()
-		return fmt.Errorf("the pipeline still holds a batch, which will come again: %w", ctx.Err())
+		return fmt.Errorf("%s, though it is to end: it is left as it is, and what was not stored comes again: %w",
+			p.activity.left(), ctx.Err())
 	}
 }

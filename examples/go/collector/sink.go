@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"polling-source.example/go/source"
+	"polling-source.example/go/spell"
 )
 
 // sink hands batches to the pipeline and cursors to the storage.
@@ -26,8 +27,13 @@ type sink struct {
 	cursors    storage.Client
 	meters     *meters
 	logger     *zap.Logger
-	refused    topic
-	unstored   topic
+	activity   *activity
+	patience   time.Duration
+	refused    spell.Topic
+	unstored   spell.Topic
+	// dropped is the batches that are given up, and lost how many records that is since it was told last.
+	dropped spell.Topic
+	lost    int
 }
 
 // Deliver hands a batch to the pipeline. One that is refused comes again whole, in records made anew: what
@@ -35,10 +41,14 @@ type sink struct {
 // says nothing of the others. What an exporter has twice has the same `log.record.uid`.
 func (s *sink) Deliver(_ context.Context, batch *source.Batch) error {
 	ctx := s.report.StartLogsOp(s.delivering)
-	err := s.next.ConsumeLogs(ctx, s.records.logs(batch, time.Now()))
+	records := zap.Int("records", len(batch.Events))
+	err := s.activity.during("the pipeline, which has a batch", s.patience, func() error {
+		return s.next.ConsumeLogs(ctx, s.records.logs(batch, time.Now()))
+	}, records)
 	s.report.EndLogsOp(ctx, "polling_source", len(batch.Events), err)
 	if err == nil {
-		if s.refused.over() {
+		s.dropped.Over()
+		if s.refused.Over() {
 			s.logger.Info("The pipeline takes records again")
 		}
 		return nil
@@ -48,21 +58,26 @@ func (s *sink) Deliver(_ context.Context, batch *source.Batch) error {
 	}
 	forGood := permanent(err)
 	s.meters.refused(forGood)
-	records := zap.Int("records", len(batch.Events))
 	switch {
 	case !forGood:
-		if s.refused.changed("for now") {
-			s.logger.Warn("The pipeline refuses a batch for now: it is sent again, and nothing is polled meanwhile", records, short(err))
+		if untold, news := s.refused.Is("for now", time.Now()); news {
+			s.logger.Warn("The pipeline refuses a batch for now: it is sent again, and nothing is polled meanwhile",
+				append(since(untold), records, short(err))...)
 		}
 		return err
 	case s.drops:
 		s.meters.dropped(len(batch.Events))
-		s.logger.Error("The pipeline refuses a batch for good: it is dropped, as on_permanent_error says", records, short(err))
+		s.lost += len(batch.Events)
+		if untold, news := s.dropped.Is("", time.Now()); news {
+			s.logger.Error("The pipeline refuses a batch for good: it is dropped, as on_permanent_error says",
+				append(since(untold), zap.Int("records", s.lost), short(err))...)
+			s.lost = 0
+		}
 		return nil
 	default:
-		if s.refused.changed("for good") {
+		if untold, news := s.refused.Is("for good", time.Now()); news {
 			s.logger.Error("The pipeline refuses a batch for good: it is held and sent again until it is taken; "+
-				"mend what refuses it, or set on_permanent_error to drop", records, short(err))
+				"mend what refuses it, or set on_permanent_error to drop", append(since(untold), records, short(err))...)
 		}
 		return err
 	}
@@ -70,15 +85,17 @@ func (s *sink) Deliver(_ context.Context, batch *source.Batch) error {
 
 // Commit stores a cursor whose events the pipeline has.
 func (s *sink) Commit(ctx context.Context, cursor string, _ *string) error {
-	err := s.cursors.Set(ctx, cursorKey, []byte(cursor))
+	err := s.activity.during("the storage, which has a cursor", s.patience, func() error {
+		return s.cursors.Set(ctx, cursorKey, []byte(cursor))
+	})
 	switch {
 	case err != nil:
 		s.meters.uncommitted()
-		if s.unstored.changed(err.Error()) {
+		if untold, news := s.unstored.Is(err.Error(), time.Now()); news {
 			s.logger.Error("The storage does not take the cursor: it is stored again until it is taken, and nothing is "+
-				"polled meanwhile; make room, or make it writable", zap.Error(err))
+				"polled meanwhile; make room, or make it writable", append(since(untold), zap.Error(err))...)
 		}
-	case s.unstored.over():
+	case s.unstored.Over():
 		s.logger.Info("The storage takes cursors again")
 	}
 	return err

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"errors"
+	"sync"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
@@ -13,9 +14,14 @@ import (
 // status tells the Collector how the receiver is, when that changes.
 type status struct {
 	host component.Host
+
+	mu   sync.Mutex
 	last componentstatus.Status
 	why  string
 }
+
+// stalls says that something does not come to its end.
+func (s *status) stalls(err error) { s.is(componentstatus.StatusRecoverableError, "stall", err) }
 
 // tell takes what came of a poll, a delivery or a commit.
 func (s *status) tell(step loop.Kind, err error) {
@@ -37,6 +43,12 @@ func (s *status) tell(step loop.Kind, err error) {
 		// lets nothing follow a permanent error but an end.
 		now, why = componentstatus.StatusRecoverableError, failure.Code
 	}
+	s.is(now, why, err)
+}
+
+func (s *status) is(now componentstatus.Status, why string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.last == componentstatus.StatusPermanentError || now == s.last && why == s.why {
 		return
 	}
