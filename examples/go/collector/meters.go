@@ -19,7 +19,8 @@ type meters struct {
 	builder *metadata.TelemetryBuilder
 	self    attribute.KeyValue
 	plain   metric.MeasurementOption
-	names   map[string]struct{}
+	// Names are a component's to choose: those of each attribute have a bound of their own.
+	codes, counters names
 
 	mu       sync.Mutex
 	progress *source.Progress
@@ -32,14 +33,28 @@ func newMeters(settings receiver.Settings) (*meters, error) {
 		return nil, err
 	}
 	self := attribute.String("receiver", settings.ID.String())
-	m := &meters{
-		builder: builder, self: self, plain: metric.WithAttributeSet(attribute.NewSet(self)), names: make(map[string]struct{}),
-	}
+	m := &meters{builder: builder, self: self, plain: metric.WithAttributeSet(attribute.NewSet(self)), codes: names{}, counters: names{}}
 	if err := m.register(); err != nil {
 		builder.Shutdown()
 		return nil, err
 	}
+	m.begin()
 	return m, nil
+}
+
+// begin has each counter whose attributes are known there from the start, at 0: what first appears at 1 has no
+// increase that one could alert on.
+func (m *meters) begin() {
+	for _, counter := range []metric.Int64Counter{
+		m.builder.PollingSourceRequests, m.builder.PollingSourceReceivedBytes, m.builder.PollingSourceRows,
+		m.builder.PollingSourceDuplicates, m.builder.PollingSourceDroppedRecords, m.builder.PollingSourceFailedCommits,
+	} {
+		m.add(counter, 0)
+	}
+	m.add(m.builder.PollingSourcePolls, 0, attribute.String("outcome", "batch"), attribute.String("code", ""))
+	for _, forGood := range []bool{false, true} {
+		m.add(m.builder.PollingSourceRefusedBatches, 0, attribute.Bool("permanent", forGood))
+	}
 }
 
 func (m *meters) close() { m.builder.Shutdown() }
@@ -99,17 +114,17 @@ func (m *meters) failure(failure *source.PollError) {
 }
 
 func (m *meters) polled(outcome, code string, notices []source.Notice, stats *source.Stats, quota *source.Quota) {
-	m.add(m.builder.PollingSourcePolls, 1, attribute.String("outcome", outcome), attribute.String("code", m.known(code)))
+	m.add(m.builder.PollingSourcePolls, 1, attribute.String("outcome", outcome), attribute.String("code", m.codes.known(code)))
 	m.add(m.builder.PollingSourceRequests, uint64(stats.Requests))
 	m.add(m.builder.PollingSourceReceivedBytes, stats.ReceivedBytes)
 	m.add(m.builder.PollingSourceRows, uint64(stats.Rows))
 	m.add(m.builder.PollingSourceDuplicates, uint64(stats.Duplicates))
 	for _, counter := range stats.Counters {
-		m.add(m.builder.PollingSourceCounters, counter.Value, attribute.String("counter", m.known(counter.Name)))
+		m.add(m.builder.PollingSourceCounters, counter.Value, attribute.String("counter", m.counters.known(counter.Name)))
 	}
 	for _, notice := range notices {
 		m.add(m.builder.PollingSourceNotices, 1,
-			attribute.String("level", notice.Level.String()), attribute.String("code", m.known(notice.Code)))
+			attribute.String("level", notice.Level.String()), attribute.String("code", m.codes.known(notice.Code)))
 	}
 	if quota != nil {
 		m.mu.Lock()
@@ -134,15 +149,18 @@ func (m *meters) add(counter metric.Int64Counter, count uint64, attributes ...at
 	counter.Add(context.Background(), clamped(count), set)
 }
 
-// namesMax: a component makes up its codes, and each is kept in memory for as long as the process lives.
+// namesMax: each is kept in memory for as long as the process lives.
 const namesMax = 100
 
-func (m *meters) known(name string) string {
-	if _, known := m.names[name]; !known && name != "" {
-		if len(m.names) >= namesMax {
+// names is those that were told so far.
+type names map[string]struct{}
+
+func (n names) known(name string) string {
+	if _, known := n[name]; !known && name != "" {
+		if len(n) >= namesMax {
 			return "other"
 		}
-		m.names[name] = struct{}{}
+		n[name] = struct{}{}
 	}
 	return name
 }

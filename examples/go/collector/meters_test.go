@@ -64,13 +64,51 @@ func TestEachNumberStandsUnderTheNamesThatItHas(t *testing.T) {
 	assert.InDelta(t, 3600, lag.Data.(metricdata.Gauge[float64]).DataPoints[0].Value, 60)
 }
 
-func TestACodeBeyondTheFirstHundredIsOther(t *testing.T) {
-	m := &meters{names: make(map[string]struct{})}
+func TestEachCounterBeginsAtZero(t *testing.T) {
+	telemetry := componenttest.NewTelemetry()
+	defer func() { require.NoError(t, telemetry.Shutdown(context.Background())) }()
+	settings := receivertest.NewNopSettings(metadata.Type)
+	settings.TelemetrySettings = telemetry.NewTelemetrySettings()
+	m, err := newMeters(settings)
+	require.NoError(t, err)
+	defer m.close()
+	for name, points := range map[string]int{
+		"polls": 1, "requests": 1, "received_bytes": 1, "rows": 1, "duplicates": 1, "refused_batches": 2, "dropped_records": 1,
+		"failed_commits": 1,
+	} {
+		got, err := telemetry.GetMetric("otelcol_polling_source_" + name)
+		require.NoError(t, err, name)
+		require.Len(t, got.Data.(metricdata.Sum[int64]).DataPoints, points, name)
+		for _, point := range got.Data.(metricdata.Sum[int64]).DataPoints {
+			assert.Zero(t, point.Value, name)
+		}
+	}
+}
+
+func TestANameBeyondTheFirstHundredIsOther(t *testing.T) {
+	n := names{}
 	name := func(i int) string { return fmt.Sprintf("name_%d", i) }
 	for i := range namesMax {
-		assert.Equal(t, name(i), m.known(name(i)))
+		assert.Equal(t, name(i), n.known(name(i)))
 	}
-	assert.Equal(t, "other", m.known(name(namesMax)))
-	assert.Equal(t, name(0), m.known(name(0)))
-	assert.Empty(t, m.known(""))
+	assert.Equal(t, "other", n.known(name(namesMax)))
+	assert.Equal(t, name(0), n.known(name(0)))
+	assert.Empty(t, n.known(""))
+}
+
+func TestCodesTakeNothingFromTheNamesOfCounters(t *testing.T) {
+	telemetry := componenttest.NewTelemetry()
+	defer func() { require.NoError(t, telemetry.Shutdown(context.Background())) }()
+	settings := receivertest.NewNopSettings(metadata.Type)
+	settings.TelemetrySettings = telemetry.NewTelemetrySettings()
+	m, err := newMeters(settings)
+	require.NoError(t, err)
+	defer m.close()
+	for i := range 2 * namesMax {
+		m.failure(&source.PollError{Kind: source.Transient, Code: fmt.Sprintf("code_%d", i)})
+	}
+	m.batch(&source.Batch{Stats: source.Stats{Counters: []source.Counter{{Name: "late", Value: 5}}}})
+	metadatatest.AssertEqualPollingSourceCounters(t, telemetry, []metricdata.DataPoint[int64]{{
+		Value: 5, Attributes: attribute.NewSet(attribute.String("counter", "late"), attribute.String("receiver", settings.ID.String())),
+	}}, metricdatatest.IgnoreTimestamp())
 }
