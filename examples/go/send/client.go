@@ -8,7 +8,6 @@ package send
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -244,97 +242,10 @@ func (c *Client) once(sent *http.Request, body []byte) {
 	}
 }
 
-// dial connects to an address that may be dialled for the name.
-func (c *Client) dial(ctx context.Context, network, hostPort string) (net.Conn, error) {
-	// A transport goes on dialling when the exchange is over, without its deadline.
-	ctx, cancel := context.WithTimeout(ctx, c.policy.Timeout+time.Second)
-	defer cancel()
-	name, port, err := net.SplitHostPort(hostPort)
-	if err != nil {
-		return nil, err
-	}
-	dialer := net.Dialer{
-		// Asked for the address that is really dialled, once it is known and before anything is sent.
-		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
-			dialled, err := netip.ParseAddrPort(address)
-			if err != nil {
-				return errNoAddress
-			}
-			return c.judge(name, dialled.Addr())
-		},
-	}
-	if _, err := netip.ParseAddr(name); c.policy.Lookup == nil || err == nil {
-		return dialer.DialContext(ctx, network, hostPort)
-	}
-	addresses, err := c.policy.Lookup(ctx, name)
-	if err != nil || len(addresses) == 0 {
-		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
-	}
-	for _, address := range addresses {
-		var conn net.Conn
-		if conn, err = dialer.DialContext(ctx, network, net.JoinHostPort(address.String(), port)); err == nil {
-			return conn, nil
-		}
-	}
-	return nil, err
-}
-
-// judge says why an address may not be dialled for a name that is allowed.
-func (c *Client) judge(name string, address netip.Addr) error {
-	if _, err := netip.ParseAddr(name); err == nil {
-		return nil // It is in the list as itself.
-	}
-	if name == "localhost" {
-		if reached(address).IsLoopback() {
-			return nil
-		}
-		return &deniedError{fmt.Sprintf("%s resolves to %v, which is no loopback address; "+
-			"check the names that this machine itself defines", name, address)}
-	}
-	if isPublic(address) {
-		return nil
-	}
-	for _, allowed := range c.policy.AllowAddresses {
-		if allowed.contains(address) {
-			return nil
-		}
-	}
-	return &deniedError{fmt.Sprintf("%s resolves to %v, which is no public address; "+
-		"if that is meant, add %q to `allow_addresses`", name, address, rangeOf(address).String())}
-}
-
-func (c *Client) dialTLS(ctx context.Context, network, hostPort string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.policy.Timeout+time.Second)
-	defer cancel()
-	conn, err := c.dial(ctx, network, hostPort)
-	if err != nil {
-		return nil, err
-	}
-	name, _, err := net.SplitHostPort(hostPort)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	secured := tls.Client(conn, &tls.Config{
-		ServerName: name, RootCAs: c.policy.RootCAs, MinVersion: tls.VersionTLS12,
-	})
-	if err := secured.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, &tlsError{err}
-	}
-	return secured, nil
-}
-
 // deniedError: the policy does not allow an address.
 type deniedError struct{ why string }
 
 func (e *deniedError) Error() string { return e.why }
-
-// tlsError: a handshake failed, or a certificate is not trusted.
-type tlsError struct{ cause error }
-
-func (e *tlsError) Error() string { return e.cause.Error() }
-func (e *tlsError) Unwrap() error { return e.cause }
 
 // garbled is an answer that is none.
 type garbled string
@@ -352,6 +263,7 @@ func told(err error, dialled string) *source.HTTPError {
 	var denied *deniedError
 	var dns *net.DNSError
 	var handshake *tlsError
+	var unreached *connectError
 	var operation *net.OpError
 	var broken garbled
 	failed := func(kind source.HTTPErrorCase, format string, args ...any) *source.HTTPError {
@@ -363,9 +275,9 @@ func told(err error, dialled string) *source.HTTPError {
 	case errors.As(err, &dns):
 		return failed(source.DNS, "%s could not be resolved: %s; check the name and this machine's DNS", dns.Name, dns.Err)
 	case errors.As(err, &handshake):
-		return failed(source.TLS, "no TLS with %s: %v", dialled, handshake.cause)
-	case errors.As(err, &operation) && operation.Op == "dial":
-		return failed(source.Connect, "no connection to %s: %v", dialled, operation.Err)
+		return failed(source.TLS, "no TLS with %s: %v", dialled, handshake)
+	case errors.As(err, &unreached):
+		return failed(source.Connect, "no connection to %s: %v", dialled, unreached)
 	case errors.Is(err, errHead) || strings.Contains(err.Error(), "server response headers exceeded"):
 		return failed(source.TooLarge, "%s", errHead)
 	case errors.Is(err, errTooLarge) || errors.Is(err, errMembers):
