@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -16,24 +14,13 @@ import (
 
 	"polling-source.example/go/component"
 	"polling-source.example/go/internal/components"
+	"polling-source.example/go/internal/leaks"
 	"polling-source.example/go/loop"
 	"polling-source.example/go/send"
 	"polling-source.example/go/source"
 )
 
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	for range 100 {
-		if runtime.NumGoroutine() <= before {
-			os.Exit(code)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	buffer := make([]byte, 1<<20)
-	fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", buffer[:runtime.Stack(buffer, true)])
-	os.Exit(1)
-}
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 func scripted(t *testing.T, policy send.Policy, config string, secrets ...string) *Source {
 	t.Helper()

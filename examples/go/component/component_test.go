@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	goruntime "runtime"
 	"strings"
 	"sync"
@@ -13,22 +12,11 @@ import (
 	"time"
 
 	"polling-source.example/go/internal/components"
+	"polling-source.example/go/internal/leaks"
 	"polling-source.example/go/source"
 )
 
-func TestMain(m *testing.M) {
-	before := goruntime.NumGoroutine()
-	code := m.Run()
-	for range 100 {
-		if goruntime.NumGoroutine() <= before {
-			os.Exit(code)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	buffer := make([]byte, 1<<20)
-	fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", buffer[:goruntime.Stack(buffer, true)])
-	os.Exit(1)
-}
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 func engine(t testing.TB, limits Limits) *Engine {
 	e := NewEngine(limits)

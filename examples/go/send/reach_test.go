@@ -170,3 +170,28 @@ func TestNoMoreAddressesAreTriedThanAreBearable(t *testing.T) {
 		t.Errorf("%d, %v", len(found), err)
 	}
 }
+
+func TestTheAddressThatIsDialledIsJudged(t *testing.T) {
+	url, requests := served(t, func(conn net.Conn, _ *http.Request) bool {
+		_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+		return false
+	})
+	port := url[strings.LastIndex(url, ":"):]
+	name := "http://api.example" + port
+	for _, to := range []string{"127.0.0.1", "::ffff:127.0.0.1"} {
+		why := fails(t, client(t, Policy{Lookup: leads(to)}, name), get(name), source.Denied)
+		if !strings.Contains(why.Text, `"127.0.0.1" to `) {
+			t.Errorf("%s: it does not tell the remedy: %v", to, why)
+		}
+	}
+	fails(t, client(t, Policy{Lookup: leads()}, name), get(name), source.DNS)
+	allowed, _ := ParseAddressRange("127.0.0.0/8")
+	gives(t, client(t, Policy{Lookup: leads("127.0.0.1"), AllowAddresses: []AddressRange{allowed}}, name), get(name))
+	gives(t, client(t, Policy{}, url), get(url)) // An address is allowed as itself.
+	local := "http://localhost" + port
+	gives(t, client(t, Policy{Lookup: leads("127.0.0.1")}, local), get(local))
+	fails(t, client(t, Policy{Lookup: leads("10.0.0.1")}, local), get(local), source.Denied)
+	if requests.Load() != 3 {
+		t.Errorf("%d requests", requests.Load())
+	}
+}

@@ -1,6 +1,7 @@
 package send
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -89,5 +90,40 @@ func TestACertificateThatIsNotTakenIsToldOnceAndShortly(t *testing.T) {
 	url, roots := certified(t, func(*x509.Certificate) {})
 	if got := gives(t, client(t, Policy{RootCAs: roots}, url), get(url)); got.Status != 404 {
 		t.Errorf("%d", got.Status)
+	}
+}
+
+func TestAnHandshakeThatNeverEndsLeavesNothingBehind(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	closed := make(chan struct{})
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		// All that it says, to its end.
+		_, _ = io.Copy(io.Discard, conn)
+		conn.Close()
+		close(closed)
+	}()
+	url := "https://" + listener.Addr().String()
+	allowed, err := ParseOrigin(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := New(Policy{Allow: []Origin{allowed}, Timeout: 200 * time.Millisecond})
+	defer client.Close()
+	_, failed := client.Send(context.Background(), source.Request{Method: "GET", URL: url + "/"})
+	if failed == nil || failed.Case != source.Timeout {
+		t.Fatal(failed)
+	}
+	select {
+	case <-closed:
+	case <-time.After(5 * time.Second):
+		t.Error("the connection is still open")
 	}
 }
