@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 
 	"polling-source.example/go/collect"
+	"polling-source.example/go/redact"
 	"polling-source.example/go/send"
 	"polling-source.example/go/source"
 )
@@ -100,15 +101,14 @@ func (c *Config) open(ctx context.Context) (*opened, error) {
 func (c *Config) openOrTell(ctx context.Context) (*opened, error) {
 	policy, err := c.policy()
 	faults := []error{err, c.checkRest()}
-	settings, err := c.Settings.json()
-	if err != nil {
+	if _, err := c.Settings.json(); err != nil {
 		faults = append(faults, fmt.Errorf("config: %w; use texts, numbers, booleans, lists and maps", err))
 	}
 	volume, err := c.load(ctx)
 	if err := errors.Join(append(faults, err)...); err != nil {
 		if volume != nil {
 			// What is wrong with the source's own part is told at once.
-			from, own := c.judge(ctx, volume, policy, settings)
+			from, own := c.judge(ctx, volume, policy)
 			if from != nil {
 				from.Close()
 			}
@@ -117,7 +117,7 @@ func (c *Config) openOrTell(ctx context.Context) (*opened, error) {
 		}
 		return nil, err
 	}
-	from, err := c.judge(ctx, volume, policy, settings)
+	from, err := c.judge(ctx, volume, policy)
 	if err != nil {
 		volume.release()
 		return nil, err
@@ -125,38 +125,55 @@ func (c *Config) openOrTell(ctx context.Context) (*opened, error) {
 	return &opened{Source: from, volume: volume}, nil
 }
 
-// judge has the component say what is wrong with its configuration.
-func (c *Config) judge(ctx context.Context, volume *volume, policy send.Policy, settings string) (*collect.Source, error) {
-	from := collect.Open(volume.loaded, policy, settings)
-	faults, err := from.Validate(ctx)
+// judge has the component say what is wrong with its configuration. A secret has no line end, which a file of it
+// has; whatever else it refuses, it is asked about again as it was written.
+func (c *Config) judge(ctx context.Context, volume *volume, policy send.Policy) (*collect.Source, error) {
+	text, err := c.Settings.json()
+	if err != nil {
+		return nil, nil // It is told.
+	}
+	own := c.Settings.withoutLineEnds(redact.Secrets(text, volume.loaded.Metadata().ConfigSchema))
+	from, faults, err := judged(ctx, volume, policy, own)
 	if err == nil && len(faults) > 0 {
 		var paths []string
 		for _, fault := range faults {
 			paths = append(paths, fault.Path)
 		}
-		if written, differs := c.Settings.asWritten(paths); differs {
-			var settings string
-			if settings, err = written.json(); err == nil {
-				from.Close()
-				from = collect.Open(volume.loaded, policy, settings)
-				faults, err = from.Validate(ctx)
-			}
+		if written, differs := own.asWritten(paths); differs {
+			from.Close()
+			from, faults, err = judged(ctx, volume, policy, written)
 		}
+	}
+	if err == nil && len(faults) > 0 {
+		err = own.told(faults)
+	} else if err != nil {
+		err = fmt.Errorf("component: %s cannot say whether `config` is right: %w", c.Component, err)
 	}
 	if err != nil {
 		from.Close()
-		return nil, fmt.Errorf("component: %s cannot say whether `config` is right: %w", c.Component, err)
-	}
-	if len(faults) > 0 {
-		from.Close()
-		return nil, told(faults)
+		return nil, err
 	}
 	return from, nil
 }
 
-func told(faults []source.Diagnostic) error {
+func judged(ctx context.Context, volume *volume, policy send.Policy, own Settings) (*collect.Source, []source.Diagnostic, error) {
+	text, err := own.json()
+	from := collect.Open(volume.loaded, policy, text)
+	if err != nil {
+		return from, nil, err
+	}
+	faults, err := from.Validate(ctx)
+	return from, faults, err
+}
+
+// told is a line for each fault.
+func (s Settings) told(faults []source.Diagnostic) error {
 	lines := make([]error, len(faults))
 	for i, fault := range faults {
+		if s.isNull(fault.Path) {
+			fault.Message += ", and has no value"
+			fault.Remedy = "set the environment variable, or fill the file, that it is taken from"
+		}
 		switch {
 		case fault.Path == "":
 			fault.Path = "config"

@@ -5,9 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -202,6 +205,58 @@ func TestASecretOfTheEnvironmentIsTakenAsItStandsThere(t *testing.T) {
 			assert.NoError(t, err, name)
 		}
 	}
+}
+
+func TestALineEndOfAFileIsNoPartOfASecret(t *testing.T) {
+	const yaml = `{allow: ["https://api.services.mimecast.com"], config: {base_url: "${env:URL}", auth: {type: oauth2, client_id: "${env:ID}", client_secret: "${env:SECRET}"}}}`
+	for name, c := range map[string]struct{ id, secret, url, says string }{
+		"none":              {"abc", "s3cret", "https://api.services.mimecast.com", ""},
+		"one":               {"abc\n", "s3cret\n", "https://api.services.mimecast.com\n", ""},
+		"of Windows":        {"abc", "s3cret\r\n", "https://api.services.mimecast.com", ""},
+		"behind digits":     {"0123\n", "0456\n", "https://api.services.mimecast.com", ""},
+		"two":               {"abc", "s3cret\n\n", "https://api.services.mimecast.com", ""},
+		"a space":           {"abc", "s3cret \n", "https://api.services.mimecast.com", "config.auth.client_secret: holds a space"},
+		"a line end within": {"abc", "s3\nKey1", "https://api.services.mimecast.com", "config.auth.client_secret: holds a space"},
+		"nothing else":      {"abc", "\n", "https://api.services.mimecast.com", "config.auth.client_secret: is null, and has no value; set the environment variable, or fill the file, that it is taken from"},
+	} {
+		config := resolved(t, yaml, map[string]string{"ID": c.id, "SECRET": c.secret, "URL": c.url})
+		config.Component = file(t, components.Mimecast)
+		err := config.Validate()
+		if c.says == "" {
+			assert.NoError(t, err, name)
+		} else {
+			assert.ErrorContains(t, err, c.says, name)
+		}
+	}
+	// Of a source that looks at none, too; and what is no secret is left as it is.
+	config := parsed(t, "config: {token: \"s3cret\\n\", nested: [{app_key: \"k3y!\\n\", name: \"a\\n\"}], separator: \"\\n\"}")
+	own := config.Settings.withoutLineEnds([]string{"s3cret\n", "k3y!\n", "\n"})
+	text, err := own.json()
+	require.NoError(t, err)
+	assert.Equal(t, `{"nested":[{"app_key":"k3y!","name":"a\n"}],"separator":"\n","token":"s3cret"}`, text)
+}
+
+func TestASecretOfASourceThatLooksAtNoneHasNoLineEnd(t *testing.T) {
+	var got atomic.Value
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.Store(r.Header.Clone()) }))
+	defer api.Close()
+	config := scripted(t, fmt.Sprintf(`{do: fetch, method: GET, url: "%s/", headers: {authorization: "s3cret\n"}}`, api.URL))
+	config.Allow = []string{api.URL}
+	out := &pipeline{}
+	start(t, config, out, newHost())
+	eventually(t, "a record", func() bool { return len(out.has()) > 0 })
+	require.NotNil(t, got.Load(), out.bodies)
+	assert.Equal(t, "s3cret", got.Load().(http.Header).Get("Authorization"))
+}
+
+func TestWhatTakesNothingFromTheEnvironmentIsToldWithItsRemedy(t *testing.T) {
+	config := resolved(t, `{allow: ["https://feed.example"], config: {url: "https://feed.example/audit", token: "${env:TOKEN}", page_size: "${env:SIZE}"}}`,
+		map[string]string{"SIZE": "many"})
+	config.Component = file(t, "feed-source.wasm")
+	err := config.Validate()
+	require.ErrorContains(t, err, "config.token: not a token, and has no value; set the environment variable, or fill the file, that it is taken from")
+	require.ErrorContains(t, err, "config.page_size: ")
+	assert.Equal(t, 1, strings.Count(err.Error(), "has no value"))
 }
 
 func TestTheSourcesOwnConfigurationKeepsItsTypes(t *testing.T) {

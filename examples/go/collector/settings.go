@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/config/configopaque"
@@ -77,39 +78,79 @@ func (s Settings) json() (string, error) {
 	return strings.TrimSpace(out.String()), nil
 }
 
-// asWritten has the texts behind `${...}` in these places, and says whether that makes a difference.
+// asWritten has the texts behind `${...}` in these places, and says whether that makes a difference. A line end
+// behind a text, which a file of one line has, is no part of it there.
 func (s Settings) asWritten(paths []string) (Settings, bool) {
-	texts := make(map[string]string)
-	for _, path := range paths {
-		if text, ok := s.written[path]; ok {
-			texts[path] = text
+	differs := false
+	changed := s.changed(func(path string, value any) any {
+		text, ok := s.written[path]
+		if !ok {
+			text, ok = value.(string)
 		}
-	}
-	if len(texts) == 0 {
-		return s, false
-	}
-	return Settings{values: replaced("", s.values, texts).(map[string]any)}, true
+		if !ok || !slices.Contains(paths, path) {
+			return value
+		}
+		text = withoutLineEnd(text)
+		differs = differs || text != value
+		return text
+	})
+	return changed, differs
 }
 
-func replaced(path string, value any, texts map[string]string) any {
-	if text, ok := texts[path]; ok {
-		return text
+// withoutLineEnds is the same without the line end behind each of these texts.
+func (s Settings) withoutLineEnds(texts []string) Settings {
+	return s.changed(func(_ string, value any) any {
+		if text, ok := value.(string); ok && slices.Contains(texts, text) {
+			return withoutLineEnd(text)
+		}
+		return value
+	})
+}
+
+// withoutLineEnd takes no more than that: a text of line ends alone is one.
+func withoutLineEnd(text string) string {
+	if short := strings.TrimRight(text, "\r\n"); short != "" {
+		return short
 	}
+	return text
+}
+
+// isNull says whether a value is there and is none: what a `${...}` gives that names nothing.
+func (s Settings) isNull(path string) (is bool) {
+	s.changed(func(at string, value any) any {
+		is = is || at == path && value == nil
+		return value
+	})
+	return is
+}
+
+// changed is a copy whose values are what these become.
+func (s Settings) changed(change func(path string, value any) any) Settings {
+	if s.values == nil {
+		return s
+	}
+	return Settings{values: changed("", s.values, change).(map[string]any), written: s.written}
+}
+
+func changed(path string, value any, change func(path string, value any) any) any {
 	switch v := value.(type) {
 	case map[string]any:
 		copied := make(map[string]any, len(v))
 		for name, each := range v {
-			copied[name] = replaced(member(path, name), each, texts)
+			copied[name] = changed(member(path, name), each, change)
 		}
-		return copied
+		value = copied
 	case []any:
 		copied := make([]any, len(v))
 		for i, each := range v {
-			copied[i] = replaced(element(path, i), each, texts)
+			copied[i] = changed(element(path, i), each, change)
 		}
-		return copied
+		value = copied
 	}
-	return value
+	if path == "" {
+		return value
+	}
+	return change(path, value)
 }
 
 // member and element are paths as sources tell them.
