@@ -55,7 +55,7 @@ func openSource(f fields) (_ shared, err error) {
 	if err != nil {
 		return shared{}, err
 	}
-	config, err := f.config()
+	config, secrets, err := f.config()
 	if err != nil {
 		return shared{}, err
 	}
@@ -69,7 +69,7 @@ func openSource(f fields) (_ shared, err error) {
 		leaveEngine()
 		return shared{}, fmt.Errorf("%s: %w", fieldComponent, err)
 	}
-	from := shared{collect.Open(loaded, policy, config)}
+	from := shared{collect.Open(loaded, policy, config, secrets...)}
 	defer func() {
 		if err != nil {
 			from.Close()

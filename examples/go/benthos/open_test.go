@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,10 +98,38 @@ config:
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := fields{conf, nil}.config()
+	got, _, err := fields{conf, nil}.config()
 	want := `{"broken":1.5,"list":[1,{"a":"b"}],"none":null,"number":9007199254740993,"since":"2026-11-01",` +
 		`"start":"2026-11-01T00:00:00Z","text":"<&>ä","yes":true}`
 	if err != nil || got != want {
 		t.Errorf("%v\n%s\n%s", err, got, want)
+	}
+}
+
+func TestSecretsStandWhereTheyBelong(t *testing.T) {
+	const begin = "component: c\nallow: []\ncursor: {file: f}\n"
+	for what, c := range map[string]struct{ yaml, want string }{
+		"none":           {"config: {a: 1}", `{"a":1}`},
+		"beside others":  {"config: {auth: {type: x}, a: 1}\nsecrets: {auth.key: \"0123\", b: s3cret}", `{"a":1,"auth":{"key":"0123","type":"x"},"b":"s3cret"}`},
+		"alone":          {"secrets: {a.b.c: s3cret, a.d: s3cret}", `{"a":{"b":{"c":"s3cret"},"d":"s3cret"}}`},
+		"twice":          {"config: {a: {b: other}}\nsecrets: {a.b: s3cret}", "secrets: \"a.b\" stands in `config`, too: take it away there"},
+		"through a text": {"config: {a: text}\nsecrets: {a.b: s3cret}", "secrets: \"a.b\" leads through \"a\", which is no object in `config`"},
+		"through one":    {"secrets: {a: s3cret, a.b: s3cret}", "secrets: \"a.b\" leads through \"a\", which is no object in `config`"},
+	} {
+		conf, err := spec().ParseYAML(begin+c.yaml, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // As Benthos does that looks at one configuration again.
+			got, secrets, err := fields{conf, nil}.config()
+			if err != nil {
+				got = err.Error()
+			} else if strings.Contains(got, "s3cret") != slices.Contains(secrets, "s3cret") {
+				t.Errorf("%s: %v are secrets", what, secrets)
+			}
+			if got != c.want {
+				t.Errorf("%s: %s", what, got)
+			}
+		}
 	}
 }

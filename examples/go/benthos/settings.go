@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -42,18 +44,63 @@ func (f fields) component() (wasm []byte, err error) {
 	return wasm, nil
 }
 
-// config is the source's own configuration, as JSON.
-func (f fields) config() (string, error) {
+// config is the source's own configuration, as JSON, and the secrets in it that are known to be such.
+func (f fields) config() (text string, secrets []string, err error) {
+	object, err := f.object()
+	if err != nil {
+		return "", nil, err
+	}
+	secret, err := f.conf.FieldStringMap(fieldSecrets)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, path := range slices.Sorted(maps.Keys(secret)) {
+		if err := put(object, path, secret[path]); err != nil {
+			return "", nil, fmt.Errorf("%s: %q %w", fieldSecrets, path, err)
+		}
+		secrets = append(secrets, secret[path])
+	}
+	text, err = encoded(object)
+	return text, secrets, err
+}
+
+// put gives a member of an object its value. What is within the object is the configuration's, and is copied.
+func put(object map[string]any, path, value string) error {
+	names := strings.Split(path, ".")
+	for _, name := range names[:len(names)-1] {
+		within, there := object[name]
+		inner, ok := within.(map[string]any)
+		if there && !ok {
+			return fmt.Errorf("leads through %q, which is no object in `%s`", name, fieldConfig)
+		}
+		if inner = maps.Clone(inner); inner == nil {
+			inner = map[string]any{}
+		}
+		object[name], object = inner, inner
+	}
+	last := names[len(names)-1]
+	if _, there := object[last]; there {
+		return fmt.Errorf("stands in `%s`, too: take it away there", fieldConfig)
+	}
+	object[last] = value
+	return nil
+}
+
+func (f fields) object() (map[string]any, error) {
 	parsed, err := f.conf.FieldAnyMap(fieldConfig)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	object := make(map[string]any, len(parsed))
 	for key, value := range parsed {
 		if object[key], err = value.FieldAny(); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
+	return object, nil
+}
+
+func encoded(object map[string]any) (string, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)

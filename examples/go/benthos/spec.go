@@ -17,6 +17,7 @@ const (
 	fieldComponent      = "component"
 	fieldSHA256         = "sha256"
 	fieldConfig         = "config"
+	fieldSecrets        = "secrets"
 	fieldAllow          = "allow"
 	fieldAllowAddresses = "allow_addresses"
 	fieldCAFile         = "ca_file"
@@ -63,13 +64,19 @@ This input adds the following metadata fields to each message:
 				LintRule(`root = if !this.re_match("^([0-9a-fA-F]{64})?$") { [ "it takes 64 hexadecimal digits" ] }`).
 				Default("").Advanced(),
 			service.NewAnyMapField(fieldConfig).
-				Description("The source's own configuration. The source validates it when the input starts. Give secrets "+
-					"as `${NAME}`, in quotes; what the input and the source tell has them taken out.").
+				Description("The source's own configuration, its secrets left out. The source validates it when the input starts.").
 				Example(map[string]any{
 					"base_url": "https://api.services.mimecast.com",
-					"auth":     map[string]any{"type": "oauth2", "client_id": "${MC_CLIENT_ID}", "client_secret": "${MC_CLIENT_SECRET}"},
+					"auth":     map[string]any{"type": "oauth2", "client_id": "${MC_CLIENT_ID}"},
 				}).
 				Default(map[string]any{}),
+			service.NewStringMapField(fieldSecrets).
+				Description("What is secret of it: texts by where they belong in `config`, names joined by dots. Give them "+
+					"as `${NAME}`, in quotes. Whatever shows the configuration, such as `echo`, shows none of them, nor does "+
+					"what the input and the source tell. A secret in `config` itself is shown by what shows the configuration.").
+				Example(map[string]any{"auth.client_secret": "${MC_CLIENT_SECRET}"}).
+				Default(map[string]any{}).
+				Secret(),
 			service.NewStringListField(fieldAllow).
 				Description("All that the source may reach: origins, as `scheme://host[:port]`. Nothing else, and no redirect, is followed.").
 				Example([]string{"https://api.services.mimecast.com"}),
@@ -127,7 +134,8 @@ input:
       auth:
         type: oauth2
         client_id: "${MC_CLIENT_ID}"
-        client_secret: "${MC_CLIENT_SECRET}"
+    secrets:
+      auth.client_secret: "${MC_CLIENT_SECRET}"
 
 pipeline:
   processors:

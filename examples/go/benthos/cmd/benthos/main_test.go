@@ -93,11 +93,32 @@ func TestTheProgramTellsOfEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, field := range []string{
-		"component", "sha256", "config", "allow", "allow_addresses", "ca_file", "timeout", "file", "cache",
+		"component", "sha256", "config", "secrets", "allow", "allow_addresses", "ca_file", "timeout", "file", "cache",
 		"key", "poll_interval", "max_in_flight",
 	} {
 		if !strings.Contains(out, field+":") || !strings.Contains(string(readme), "`"+field+"`") && !strings.Contains(string(readme), "."+field+"`") {
 			t.Errorf("%s: %s", field, out)
 		}
+	}
+}
+
+func TestTheProgramShowsNoSecret(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipeline.yaml")
+	const pipeline = `
+input:
+  polling_source:
+    component: c.wasm
+    allow: [ "https://api.example" ]
+    cursor: { file: f }
+    config: { base_url: "https://api.example", page_size: 5, none: null, auth: { client_id: id } }
+    secrets: { auth.client_secret: "s3cretOf-${MC_CLIENT_SECRET}", other: s3cret }
+`
+	if err := os.WriteFile(path, []byte(pipeline), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := program("echo", path)
+	if err != nil || strings.Contains(out, "s3cret") || !strings.Contains(out, "https://api.example") ||
+		!strings.Contains(out, "auth.client_secret: '!!!SECRET_SCRUBBED!!!'") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
