@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -53,6 +54,10 @@ type input struct {
 	closing context.Context
 	close   context.CancelFunc
 	closed  sync.Once
+	// ended is closed once nothing of it goes on; failed is how that came out. What it is at meanwhile is polling.
+	ended   chan struct{}
+	failed  error
+	polling atomic.Bool
 
 	// reading is held by ReadBatch, so that Close does not take what it works with. The rest is there
 	// once connected.
@@ -62,7 +67,7 @@ type input struct {
 }
 
 func newInput(poller poller, store store, told *teller) *input {
-	in := &input{poller: poller, store: store, told: told, maxInFlight: 1}
+	in := &input{poller: poller, store: store, told: told, maxInFlight: 1, ended: make(chan struct{})}
 	in.closing, in.close = context.WithCancel(context.Background())
 	return in
 }
@@ -83,7 +88,7 @@ func (in *input) Connect(ctx context.Context) error {
 	}
 	in.told.begun(in.store, cursor)
 	in.machine = loop.New(loop.Options{Cursor: cursor, PollInterval: in.pollInterval, Chance: rand.Float64})
-	in.order = newOrder(in.store, cursor, in.maxInFlight, in.told.notStored)
+	in.order = newOrder(in.store, cursor, in.maxInFlight, in.told.stored)
 	return nil
 }
 
@@ -132,7 +137,9 @@ func (in *input) poll(ctx context.Context, cursor *string) error {
 	if err := in.order.room(ctx); err != nil {
 		return err
 	}
+	in.polling.Store(true)
 	batch, err := in.poller.Poll(ctx, cursor)
+	in.polling.Store(false)
 	if err != nil && ctx.Err() != nil {
 		in.order.leave()
 		return ctx.Err()
@@ -155,19 +162,40 @@ func acknowledge(taken func()) service.AckFunc {
 }
 
 // Close ends a poll in mid-request, and stores the cursor of what is acknowledged by now. What is not comes
-// again.
-func (in *input) Close(context.Context) (err error) {
+// again. What does not heed its end is left when the context ends, with the error that says so.
+func (in *input) Close(ctx context.Context) error {
 	in.closed.Do(func() {
 		in.close()
-		in.reading.Lock()
-		defer in.reading.Unlock()
-		if in.order != nil {
-			err = in.order.close()
-		}
-		in.poller.Close()
-		err = errors.Join(err, in.store.close())
+		go func() {
+			defer close(in.ended)
+			in.failed = in.shut()
+		}()
 	})
-	return err
+	select {
+	case <-in.ended:
+		return in.failed
+	case <-ctx.Done():
+	}
+	select {
+	case <-in.ended: // However the two came.
+		return in.failed
+	default:
+	}
+	what := "the store still has a cursor"
+	if in.polling.Load() {
+		what = "the component still polls"
+	}
+	return fmt.Errorf("%s, though it is to end: it is left as it is, and what was not stored comes again: %w", what, ctx.Err())
+}
+
+func (in *input) shut() (err error) {
+	in.reading.Lock()
+	defer in.reading.Unlock()
+	if in.order != nil {
+		err = in.order.close()
+	}
+	in.poller.Close()
+	return errors.Join(err, in.store.close())
 }
 
 func sleep(ctx context.Context, wait time.Duration) error {

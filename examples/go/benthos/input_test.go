@@ -229,6 +229,9 @@ func TestAStoreThatFailsPausesPollingAndIsTriedAgain(t *testing.T) {
 	if !slices.Equal(kept.stored(), []string{"1"}) {
 		t.Errorf("%v", kept.stored())
 	}
+	if told.count("polling pauses until it is") != 1 || told.count("cursors are stored again") != 1 {
+		t.Errorf("%d tries: %s", kept.tried(), told)
+	}
 }
 
 func TestAStoreThatCannotBeReadIsNoNewBeginning(t *testing.T) {
@@ -318,6 +321,64 @@ func TestAStopEndsAPollInMidRequestAndMayComeTwiceOrBeforeTheStart(t *testing.T)
 	}
 }
 
+func TestAPollOrAStoreThatHeedsNoEndIsLeftWithTheErrorThatSaysSo(t *testing.T) {
+	free := make(chan struct{})
+	closes := func(in *input, says string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		defer cancel()
+		if err := in.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), says) {
+			t.Error(err)
+		}
+	}
+	from := &deaf{begun: make(chan struct{}), free: free}
+	polls, _ := connected(t, from, &memory{}, 1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _, _ = polls.ReadBatch(context.Background())
+	}()
+	<-from.begun
+	closes(polls, "the component still polls")
+	kept := &slow{free: free}
+	stores, _ := connected(t, &pages{counts: []int{1}}, kept, 1)
+	_, ack := next(t, stores)
+	acked(t, ack, nil)
+	closes(stores, "the store still has a cursor")
+	close(free)
+	<-ended
+	for _, in := range []*input{polls, stores} {
+		if err := in.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	if kept.last() != "1" {
+		t.Error(kept.stored())
+	}
+}
+
+// deaf is a source whose poll ends when it is let, and slow a store likewise.
+type deaf struct {
+	pages
+	begun, free chan struct{}
+}
+
+func (d *deaf) Poll(context.Context, *string) (*source.Batch, error) {
+	close(d.begun)
+	<-d.free
+	return nil, errors.New("late")
+}
+
+type slow struct {
+	memory
+	free chan struct{}
+}
+
+func (s *slow) set(ctx context.Context, cursor string) error {
+	<-s.free
+	return s.memory.set(ctx, cursor)
+}
+
 // stuck is a source whose poll ends with its context.
 type stuck struct {
 	pages
@@ -328,25 +389,4 @@ func (s *stuck) Poll(ctx context.Context, _ *string) (*source.Batch, error) {
 	close(s.begun)
 	<-ctx.Done()
 	return nil, ctx.Err()
-}
-
-func TestWhatASourceSaysIsToldOnceAndItsCodesAreBound(t *testing.T) {
-	told := &lines{}
-	teller := newTeller(told.resources(), source.Metadata{Name: "acme"})
-	teller.polled(nil, &source.PollError{Kind: source.Throttled, Code: "rate_limited", Message: "wait"})
-	teller.polled(nil, &source.PollError{Kind: source.Auth, Code: "refused", Message: "no"})
-	teller.polled(&source.Batch{Notices: []source.Notice{{Level: source.Warn, Code: "odd", Message: "look"}}}, nil)
-	for _, line := range []string{
-		`level=INFO msg="throttled rate_limited: wait"`, `level=ERROR msg="auth refused: no"`, `level=WARN msg="odd: look"`,
-	} {
-		if told.count(line) != 1 {
-			t.Errorf("%s: %s", line, told)
-		}
-	}
-	for n := range 3 * codesMax {
-		teller.code("code_" + strconv.Itoa(n))
-	}
-	if len(teller.codes) != codesMax || teller.code("one_more") != "other" || teller.code("odd") != "odd" {
-		t.Error(len(teller.codes))
-	}
 }

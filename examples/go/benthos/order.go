@@ -20,7 +20,7 @@ const (
 type order struct {
 	store  store
 	stored *string
-	failed func(error)
+	told   func(error)
 	places chan struct{}
 
 	mu      sync.Mutex
@@ -36,9 +36,9 @@ type place struct {
 	taken  bool
 }
 
-func newOrder(store store, stored *string, places int, failed func(error)) *order {
+func newOrder(store store, stored *string, places int, told func(error)) *order {
 	o := &order{
-		store: store, stored: stored, failed: failed, places: make(chan struct{}, places),
+		store: store, stored: stored, told: told, places: make(chan struct{}, places),
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	go o.run()
@@ -116,8 +116,7 @@ func (o *order) storeTaken() error {
 		ctx, cancel := context.WithTimeout(context.Background(), storeMax)
 		err := o.store.set(ctx, cursor)
 		cancel()
-		if err != nil {
-			o.failed(err)
+		if o.told(err); err != nil {
 			return err
 		}
 		o.stored = &cursor
