@@ -81,12 +81,14 @@ func failure(format string, args ...any) *Failure {
 type Engine struct {
 	limits  Limits
 	runtime runtime
+	// compiling is held by the one that loads: the runtime lets a second see what the first has compiled by half.
+	compiling chan struct{}
 }
 
 // NewEngine is an engine with these limits.
 func NewEngine(limits Limits) *Engine {
 	limits = limits.filled()
-	return &Engine{limits: limits, runtime: newWazy(limits)}
+	return &Engine{limits: limits, runtime: newWazy(limits), compiling: make(chan struct{}, 1)}
 }
 
 // Close frees what was compiled. No instance may be called any more.
@@ -109,7 +111,7 @@ func (e *Engine) Load(ctx context.Context, wasm []byte) (*Component, error) {
 	if err := guarded(func() (err error) { c.program, err = e.runtime.load(wasm); return err }); err != nil {
 		return nil, fmt.Errorf("the component cannot be loaded: %w", err)
 	}
-	instance, err := c.Instantiate(ctx, Imports{})
+	instance, err := c.first(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the component cannot be loaded: %w", err)
 	}
@@ -118,6 +120,17 @@ func (e *Engine) Load(ctx context.Context, wasm []byte) (*Component, error) {
 		return nil, fmt.Errorf("the component does not say who it is: %w", err)
 	}
 	return c, nil
+}
+
+// first makes the instance for which a component is compiled.
+func (c *Component) first(ctx context.Context) (*Instance, error) {
+	select {
+	case c.engine.compiling <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	defer func() { <-c.engine.compiling }()
+	return c.Instantiate(ctx, Imports{})
 }
 
 // Metadata says who the source is.
