@@ -221,6 +221,18 @@ func TestSecretsAreNotTold(t *testing.T) {
 	}
 }
 
+func TestACursorIsExplainedWithoutSecrets(t *testing.T) {
+	s := scripted(t, send.Policy{}, `{"do":"events","app_key":"s3cret"}`)
+	pairs, err := s.ExplainCursor(context.Background(), "page-of-s3cret-things")
+	if err != nil || len(pairs) != 2 || pairs[0] != (source.Pair{Name: "page", Value: "page-of-[redacted]-things"}) {
+		t.Errorf("%v %v", pairs, err)
+	}
+	var told *source.PollError
+	if _, err := s.ExplainCursor(context.Background(), "refused s3cret"); !errors.As(err, &told) || told.Message != "[redacted]" {
+		t.Error(err)
+	}
+}
+
 func TestWhatIsDeliveredHasItsCursorTriedOnceMoreAtTheEnd(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	kept := &sink{}

@@ -59,16 +59,25 @@ func TestABodyAsAMapIsWhatTheTextSays(t *testing.T) {
 func TestABodyThatNoMapHoldsIsText(t *testing.T) {
 	nested := func(depth int) string { return strings.Repeat(`{"a":`, depth) + "1" + strings.Repeat("}", depth) }
 	wide := `{"0":0` + strings.Repeat(`,"x":1`, 2) + "}"
-	var many strings.Builder
-	for i := range membersMax + 1 {
-		many.WriteString(`,"` + strings.Repeat("m", i+1) + `":1`)
+	members := func(count int) string {
+		var many strings.Builder
+		for i := range count {
+			many.WriteString(`,"` + strings.Repeat("m", i+1) + `":1`)
+		}
+		return "{" + many.String()[1:] + "}"
 	}
-	tooMany := "{" + many.String()[1:] + "}"
+	// The list is one of them.
+	values := func(count int) string { return `{"a":[0` + strings.Repeat(",0", count-2) + "]}" }
 	for text, want := range map[string]pcommon.ValueType{
-		nested(65):   pcommon.ValueTypeStr,
-		nested(64):   pcommon.ValueTypeMap,
-		wide:         pcommon.ValueTypeMap,
-		tooMany:      pcommon.ValueTypeStr,
+		nested(65): pcommon.ValueTypeStr,
+		nested(64): pcommon.ValueTypeMap,
+		wide:       pcommon.ValueTypeMap,
+
+		members(1_000):  pcommon.ValueTypeMap,
+		members(1_001):  pcommon.ValueTypeStr,
+		values(100_000): pcommon.ValueTypeMap,
+		values(100_001): pcommon.ValueTypeStr,
+
 		`{"a":1,"b"`: pcommon.ValueTypeStr,
 		"[]":         pcommon.ValueTypeStr,
 	} {
