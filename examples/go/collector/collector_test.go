@@ -43,7 +43,7 @@ func run(t *testing.T, example string, arguments ...string) (string, error) {
 	wasm := filepath.Join(folder, "target/component", components.Mimecast)
 	require.NoError(t, os.WriteFile(wasm, components.Read(t, components.Mimecast), 0o600))
 	secret := filepath.Join(folder, "client_secret")
-	require.NoError(t, os.WriteFile(secret, []byte("s3cret0fTheFile"), 0o600))
+	require.NoError(t, os.WriteFile(secret, []byte("s3cret0fTheFile\n"), 0o600))
 	text, err := os.ReadFile(filepath.Join("example", example))
 	require.NoError(t, err)
 	config := strings.NewReplacer("/etc/otelcol/mimecast-ttp-source.wasm", wasm, "/etc/otelcol/client_secret", secret,
