@@ -125,7 +125,8 @@ func (w *watch) delivered(batch *source.Batch) {
 // debug tells each poll.
 func (w *watch) debug(batch *source.Batch) {
 	moved := w.cursor == nil || *w.cursor != batch.Cursor
-	w.cursor = &batch.Cursor
+	cursor := batch.Cursor // A pointer into the batch would keep it.
+	w.cursor = &cursor
 	if line := w.logger.Check(zap.DebugLevel, "Polled"); line != nil {
 		line.Write(append([]zap.Field{
 			zap.Uint32("requests", batch.Stats.Requests), zap.Uint32("rows", batch.Stats.Rows),

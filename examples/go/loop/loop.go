@@ -175,7 +175,8 @@ func (m *Machine) Waited() {
 func (m *Machine) taken() {
 	batch := m.batch
 	moved := len(batch.Events) > 0 || m.cursor == nil || *m.cursor != batch.Cursor
-	m.cursor, m.batch, m.tries = &batch.Cursor, nil, 0
+	cursor := batch.Cursor // A pointer into the batch would keep all its events, for as long as the wait takes.
+	m.cursor, m.batch, m.tries = &cursor, nil, 0
 	if len(batch.Events) > 0 {
 		m.emptyInARow = 0
 	} else {

@@ -2,8 +2,10 @@ package loop
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"polling-source.example/go/source"
 )
@@ -252,5 +254,21 @@ func TestAnOutcomeThatNobodyAskedForChangesNothing(t *testing.T) {
 	m.Committed(nil)
 	if step := expect(t, m, Deliver); step.Batch.Cursor != "b" {
 		t.Fatalf("%+v", step)
+	}
+}
+
+func TestNothingIsKeptOfABatchThatIsTaken(t *testing.T) {
+	m := New(Options{PollInterval: time.Hour})
+	m.Polled(batch("a", 2, false), nil)
+	kept := weak.Make(m.Next().Batch)
+	m.Delivered(nil)
+	m.Committed(nil)
+	runtime.GC()
+	if kept.Value() != nil {
+		t.Fatal("the batch is kept while the machine waits")
+	}
+	wait(t, m)
+	if step := expect(t, m, Poll); *step.Cursor != "a" {
+		t.Fatalf("polled with %q", *step.Cursor)
 	}
 }
