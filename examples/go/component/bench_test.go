@@ -83,7 +83,7 @@ func BenchmarkThousandInstances(b *testing.B) {
 		}
 		goruntime.GC()
 		goruntime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapInuse-before.HeapInuse)/1000/1024, "KiB/instance")
+		b.ReportMetric(float64(after.HeapInuse-before.HeapInuse)/1000/1024, "KiB-heap/instance")
 		b.ReportMetric(float64(kept[0].MemoryBytes())/1024, "KiB-linear/instance")
 		for _, i := range kept {
 			i.Close()

@@ -2,8 +2,8 @@ package component
 
 import "github.com/samyfodil/wazy/api"
 
-// memoryPool gives one instance its linear memory, up to a bound, and lets it be looked at. A small one grows
-// by an eighth, not twofold: instances live long and grow seldom. A large one is not copied as often.
+// memoryPool gives one instance its linear memory, up to a bound, and lets it be looked at. It lies beside Go's heap
+// where the system has a way to: Go lets a heap grow to twice of what is in it, and keeps what was let go for a while.
 type memoryPool struct {
 	left   uint64
 	linear []*linearMemory
@@ -11,7 +11,8 @@ type memoryPool struct {
 
 // Allocate makes a memory.
 func (p *memoryPool) Allocate(_, most uint64) api.LinearMemory {
-	m := &linearMemory{pool: p, most: most}
+	most = min(most, p.left)
+	m := &linearMemory{pool: p, most: most, reserved: reserve(most)}
 	p.linear = append(p.linear, m)
 	return m
 }
@@ -24,37 +25,48 @@ func (p *memoryPool) bytes() []byte {
 	return p.linear[0].buffer
 }
 
-const smallBytes = 2 << 20
+// free lets go of all that an instance has. Nothing of it may run any more.
+func (p *memoryPool) free() {
+	for _, m := range p.linear {
+		m.Free()
+	}
+}
 
 type linearMemory struct {
-	pool   *memoryPool
-	most   uint64
-	buffer []byte
+	pool *memoryPool
+	most uint64
+	// reserved is addresses for all that it may become; nil if there are none.
+	reserved []byte
+	buffer   []byte
 }
 
 // Reallocate makes it so large, or gives none.
 func (m *linearMemory) Reallocate(size uint64) []byte {
-	if size > m.most {
+	had := uint64(len(m.buffer))
+	if size > m.most || size < had || size-had > m.pool.left {
 		return nil
 	}
-	if grown := size - min(size, uint64(len(m.buffer))); grown > m.pool.left {
-		return nil
-	} else {
-		m.pool.left -= grown
-	}
-	if size > uint64(cap(m.buffer)) {
-		room := size + size/8
-		if size > smallBytes {
-			room = size + size/2
+	if m.reserved == nil {
+		if size > uint64(cap(m.buffer)) {
+			buffer := make([]byte, size, min(size+size/2, m.most))
+			copy(buffer, m.buffer)
+			m.buffer = buffer
 		}
-		room = min(room, m.most)
-		buffer := make([]byte, size, room)
-		copy(buffer, m.buffer)
-		m.buffer = buffer
+		m.buffer = m.buffer[:size]
+	} else {
+		if commit(m.reserved[had:size]) != nil {
+			return nil
+		}
+		m.buffer = m.reserved[:size:size]
 	}
-	m.buffer = m.buffer[:size]
+	m.pool.left -= size - had
 	return m.buffer
 }
 
 // Free lets it go.
-func (m *linearMemory) Free() { m.buffer = nil }
+func (m *linearMemory) Free() {
+	if m.reserved != nil {
+		release(m.reserved)
+	}
+	m.reserved, m.buffer = nil, nil
+}

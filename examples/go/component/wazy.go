@@ -64,9 +64,14 @@ func (r *wazyRuntime) close(ctx context.Context) error {
 	return err
 }
 
-func (p *wazyProgram) instantiate(ctx context.Context, world *world) (guest, error) {
+func (p *wazyProgram) instantiate(ctx context.Context, world *world) (made guest, err error) {
 	r := p.runtime
 	memory := &memoryPool{left: r.limits.MemoryBytes}
+	defer func() {
+		if made == nil {
+			memory.free()
+		}
+	}()
 	guard := &guard{memory: memory, results: p.results, bytesMax: givenBytesMax}
 	ctx = api.WithMemoryAllocator(withGuard(ctx, guard), memory)
 	ctx = api.WithFunctionListenerFactory(ctx, guardFactory{})
@@ -158,7 +163,10 @@ type wazyGuest struct {
 	guard    *guard
 }
 
-func (g *wazyGuest) close(ctx context.Context) error { return g.instance.Close(ctx) }
+func (g *wazyGuest) close(ctx context.Context) error {
+	defer g.guard.memory.free()
+	return g.instance.Close(ctx)
+}
 
 func (g *wazyGuest) memoryBytes() uint64 { return uint64(len(g.guard.memory.bytes())) }
 
