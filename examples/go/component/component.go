@@ -18,7 +18,8 @@ import (
 )
 
 // Sender makes an exchange for a component, within a policy. Package send has one. What it gives is a
-// response or an error of the contract, never both.
+// response or an error of the contract, never both. The response's body is the instance's then, which may give it back as
+// the room of its next request.
 type Sender interface {
 	Send(ctx context.Context, request source.Request) (*source.Response, *source.HTTPError)
 }
@@ -235,6 +236,9 @@ func (i *Instance) Check(ctx context.Context, config string) (report *source.Rep
 func (i *Instance) Poll(ctx context.Context, config string, cursor *string) (batch *source.Batch, err error) {
 	err = i.call(ctx, func(ctx context.Context) (err error) {
 		batch, err = i.guest.poll(ctx, config, cursor)
+		if err != nil || !batch.More {
+			i.world.room = nil // The next page comes after a wait.
+		}
 		return err
 	})
 	if err == nil {

@@ -38,7 +38,12 @@ type world struct {
 	imports      Imports
 	meter        *meter
 	requestsLeft int
+	// room is the last response's body: once the component sends again, it has a copy.
+	room []byte
 }
+
+// roomBytesMax is what is kept of it for as long as there is more to come.
+const roomBytesMax = 4 << 20
 
 func (w *world) send(ctx context.Context, request source.Request) (*source.Response, *source.HTTPError, error) {
 	if w.imports.HTTP == nil {
@@ -48,12 +53,16 @@ func (w *world) send(ctx context.Context, request source.Request) (*source.Respo
 		return nil, nil, failure("the component made too many requests in one call")
 	}
 	w.requestsLeft--
+	request.Room, w.room = w.room, nil
 	w.meter.pause()
 	defer w.meter.resume()
 	response, why := w.imports.HTTP.Send(ctx, request)
 	if ctx.Err() != nil {
 		// The call is over: the component is not to make anything of what looks like a timeout.
 		return nil, nil, context.Cause(ctx)
+	}
+	if response != nil && cap(response.Body) <= roomBytesMax {
+		w.room = response.Body
 	}
 	return response, why, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -49,11 +50,11 @@ func (b *bounded) Read(into []byte) (int, error) {
 	return count, err
 }
 
-// readBody reads a whole body, and undoes its gzip: whole or not at all.
-func readBody(body io.Reader, packed bool, bytesMax int64) ([]byte, error) {
+// readBody reads a whole body into what room there is, and undoes its gzip: whole or not at all.
+func readBody(body io.Reader, packed bool, bytesMax int64, out []byte) ([]byte, error) {
 	sent := &bounded{reader: body, left: bytesMax}
 	if !packed {
-		return io.ReadAll(sent)
+		return readInto(out, sent)
 	}
 	// One reader for all members: what it has read ahead belongs to the next.
 	buffer := bufio.NewReaderSize(sent, 64<<10)
@@ -65,7 +66,6 @@ func readBody(body io.Reader, packed bool, bytesMax int64) ([]byte, error) {
 		return nil, undone(err, "the body is said to be gzip, and is none")
 	}
 	plain := &bounded{left: bytesMax}
-	var out []byte
 	for count := 1; ; count++ {
 		if count > membersMax {
 			return nil, errMembers
@@ -88,7 +88,7 @@ func readBody(body io.Reader, packed bool, bytesMax int64) ([]byte, error) {
 func readInto(out []byte, reader io.Reader) ([]byte, error) {
 	for {
 		if len(out) == cap(out) {
-			out = append(out, 0)[:len(out)]
+			out = slices.Grow(out, 512)
 		}
 		count, err := reader.Read(out[len(out):cap(out)])
 		out = out[:len(out)+count]

@@ -75,6 +75,24 @@ func TestGzip(t *testing.T) {
 	}
 }
 
+func TestABodyLiesInTheRoomThatItIsGiven(t *testing.T) {
+	for coding, body := range map[string][]byte{"": []byte("some body"), "gzip": packed(t, []byte("some body"))} {
+		head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n", coding, len(body))
+		url := bytesServed(t, slices.Concat([]byte(head), body))
+		for _, size := range []int{0, 4, 9, 100} {
+			request := get(url)
+			request.Room = bytes.Repeat([]byte("x"), size)
+			got := gives(t, client(t, Policy{}, url), request)
+			if string(got.Body) != "some body" {
+				t.Errorf("%q, %d: %q", coding, size, got.Body)
+			}
+			if size > len(got.Body) && &got.Body[0] != &request.Room[0] {
+				t.Errorf("%q, %d: it lies elsewhere", coding, size)
+			}
+		}
+	}
+}
+
 func responseHeaders(response *source.Response) []source.Header {
 	if response == nil {
 		return nil

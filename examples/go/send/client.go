@@ -103,7 +103,7 @@ func (c *Client) Send(ctx context.Context, request source.Request) (*source.Resp
 	}
 	ctx, cancel := context.WithTimeout(ctx, allowed)
 	defer cancel()
-	response, err := c.exchange(sent.WithContext(ctx))
+	response, err := c.exchange(sent.WithContext(ctx), request.Room[:0])
 	if err == nil {
 		return response, nil
 	}
@@ -116,7 +116,7 @@ func (c *Client) Send(ctx context.Context, request source.Request) (*source.Resp
 	return nil, told(err, origin.hostPort())
 }
 
-func (c *Client) exchange(sent *http.Request) (*source.Response, error) {
+func (c *Client) exchange(sent *http.Request, room []byte) (*source.Response, error) {
 	got, err := c.transport.RoundTrip(sent)
 	if err != nil {
 		return nil, err
@@ -137,7 +137,7 @@ func (c *Client) exchange(sent *http.Request) (*source.Response, error) {
 		return nil, errHead
 	}
 	packed := len(got.Header["Content-Encoding"]) > 0 && isGzip(got.Header["Content-Encoding"][0])
-	body, err := readBody(got.Body, packed, c.policy.ResponseBytesMax)
+	body, err := readBody(got.Body, packed, c.policy.ResponseBytesMax, room)
 	if err != nil {
 		return nil, err
 	}

@@ -211,6 +211,8 @@ type Request struct {
 	Body    []byte
 	// TimeoutMs is the longest time up to the last byte of the body, if the component says one.
 	TimeoutMs *uint32
+	// Room is no part of the contract: what the response's body may be written into.
+	Room []byte
 }
 
 // Response is what came back, whatever its status.
