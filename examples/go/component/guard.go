@@ -3,7 +3,6 @@ package component
 import (
 	"context"
 	"encoding/binary"
-	"math/bits"
 	"strings"
 
 	core "github.com/samyfodil/wazy/api"
@@ -23,7 +22,7 @@ const nodeBytes = 32
 // guard measures what one instance gives.
 type guard struct {
 	memory   *memoryPool
-	results  map[string]result
+	results  map[string]*shape
 	bytesMax uint64
 }
 
@@ -73,9 +72,9 @@ func (resultGuard) After(ctx context.Context, _ core.Module, def core.FunctionDe
 		return
 	}
 	for _, name := range def.ExportNames() {
-		if lifted, ok := g.results[name]; ok && lifted.function.Results.Unnamed != nil {
-			m := measure{memory: g.memory.bytes(), left: g.bytesMax, of: lifted}
-			if m.refAt(*lifted.function.Results.Unnamed, uint32(results[0]), 0); m.over {
+		if lifted := g.results[name]; lifted != nil {
+			m := measure{memory: g.memory.bytes(), left: g.bytesMax}
+			if m.at(lifted, uint32(results[0])); m.over {
 				panic(failure("the component gives more than %d bytes in one call", g.bytesMax))
 			}
 		}
@@ -115,7 +114,6 @@ type measure struct {
 	memory []byte
 	left   uint64
 	over   bool
-	of     result
 }
 
 func (m *measure) take(bytes uint64) {
@@ -148,144 +146,138 @@ func (m *measure) number(at, size uint32) uint32 {
 	}
 }
 
-const depthMax = 100
-
-func (m *measure) refAt(ref component.TypeRef, at uint32, depth int) {
-	described, err := m.of.resolve(ref)
-	if err != nil || depth > depthMax {
-		m.over = true
-		return
-	}
-	m.at(described, at, depth+1)
-}
-
-func (m *measure) at(described component.TypeDesc, at uint32, depth int) {
+func (m *measure) at(s *shape, at uint32) {
 	if m.take(nodeBytes); m.over {
 		return
 	}
-	switch d := described.(type) {
-	case component.PrimitiveDesc:
-		if d.Prim == "string" {
-			m.take(m.of.textBytes * uint64(m.word(uint64(at)+4)))
-		}
-	case component.ListDesc:
+	switch s.kind {
+	case isText:
+		m.take(s.textBytes * uint64(m.word(uint64(at)+4)))
+	case isList:
 		pointer, count := m.word(uint64(at)), m.word(uint64(at)+4)
-		size, _ := m.layout(d.Element, depth)
-		if element, err := m.of.resolve(d.Element); err == nil && size > 0 {
-			if p, ok := element.(component.PrimitiveDesc); ok && p.Prim != "string" {
-				m.take(uint64(count) * uint64(size))
-				return
-			}
-		}
-		for ; count > 0 && !m.over; count, pointer = count-1, pointer+size {
-			m.refAt(d.Element, pointer, depth)
-		}
-	case component.RecordDesc:
-		for _, field := range d.Fields {
-			at = m.member(field.Type, at, depth)
-		}
-	case component.TupleDesc:
-		for _, element := range d.Elements {
-			at = m.member(element, at, depth)
-		}
-	default:
-		cases, ok := casesOf(described)
-		if !ok {
-			if !isSmall(described) {
-				m.over = true
-			}
+		element := s.parts[0].shape
+		if element.kind == isNumber {
+			m.take(uint64(count) * uint64(element.size))
 			return
 		}
-		size := discriminantBytes(len(cases))
-		chosen := m.number(at, size)
-		if int(chosen) < len(cases) && cases[chosen] != nil {
-			_, payload := m.casesLayout(cases, depth)
-			m.refAt(*cases[chosen], align(at+size, payload), depth)
+		for ; count > 0 && !m.over; count, pointer = count-1, pointer+element.size {
+			m.at(element, pointer)
+		}
+	case isRecord:
+		for _, part := range s.parts {
+			m.at(part.shape, at+part.offset)
+		}
+	case isOneOf:
+		if chosen := m.number(at, s.discriminant); int64(chosen) < int64(len(s.parts)) && s.parts[chosen].shape != nil {
+			m.at(s.parts[chosen].shape, at+s.parts[chosen].offset)
 		}
 	}
 }
 
-func (m *measure) member(ref component.TypeRef, at uint32, depth int) uint32 {
-	size, alignment := m.layout(ref, depth)
-	at = align(at, alignment)
-	m.refAt(ref, at, depth)
-	return at + size
+// shape is how the values of a type lie in memory, as the canonical ABI has it. It is made when a component is loaded:
+// a page has thousands of values.
+type shape struct {
+	kind            shapeKind
+	size, alignment uint32
+	// discriminant is the bytes of what says which of several it is.
+	discriminant uint32
+	// textBytes is what a unit of text may take.
+	textBytes uint64
+	// parts is the element, the fields, or what each of several has, if it has anything.
+	parts []part
 }
 
-// layout is size and alignment of a type, as the canonical ABI has them.
-func (m *measure) layout(ref component.TypeRef, depth int) (size, alignment uint32) {
-	described, err := m.of.resolve(ref)
-	if err != nil || depth > depthMax {
-		m.over = true
-		return 0, 1
-	}
-	return m.layoutOf(described, depth+1)
+type part struct {
+	shape  *shape
+	offset uint32
 }
 
-func (m *measure) layoutOf(described component.TypeDesc, depth int) (size, alignment uint32) {
-	fields := func(refs []component.TypeRef) (size, alignment uint32) {
-		alignment = 1
-		for _, ref := range refs {
-			s, a := m.layout(ref, depth)
-			size, alignment = align(size, a)+s, max(alignment, a)
+type shapeKind uint8
+
+const (
+	isNumber shapeKind = iota
+	isSmall            // It has no bytes elsewhere in memory either.
+	isText
+	isList
+	isRecord
+	isOneOf
+)
+
+// shapes makes those of one result. checkTypes has seen to it that there are not too many.
+type shapes struct{ of result }
+
+var errShape = failure("a function that it exports gives what cannot be measured")
+
+// shapesOf is the shapes of all results, by the names of the functions that give them.
+func shapesOf(results map[string]result) (map[string]*shape, error) {
+	found := make(map[string]*shape)
+	for name, lifted := range results {
+		if given := lifted.function.Results.Unnamed; given != nil {
+			made := shapes{of: lifted}
+			s, err := made.ref(*given)
+			if err != nil {
+				return nil, err
+			}
+			found[name] = s
 		}
-		return align(size, alignment), alignment
 	}
+	return found, nil
+}
+
+func (s *shapes) ref(ref component.TypeRef) (*shape, error) {
+	described, err := s.of.resolve(ref)
+	if err != nil {
+		return nil, errShape
+	}
+	return s.make(described)
+}
+
+func (s *shapes) make(described component.TypeDesc) (*shape, error) {
 	switch d := described.(type) {
 	case component.PrimitiveDesc:
 		switch d.Prim {
 		case "bool", "u8", "s8":
-			return 1, 1
+			return &shape{size: 1, alignment: 1}, nil
 		case "u16", "s16":
-			return 2, 2
+			return &shape{size: 2, alignment: 2}, nil
 		case "u64", "s64", "f64":
-			return 8, 8
+			return &shape{size: 8, alignment: 8}, nil
 		case "string":
-			return 8, 4
+			return &shape{kind: isText, size: 8, alignment: 4, textBytes: s.of.textBytes}, nil
 		}
-		return 4, 4
+		return &shape{size: 4, alignment: 4}, nil
 	case component.ListDesc:
-		return 8, 4
+		element, err := s.ref(d.Element)
+		if err != nil {
+			return nil, err
+		}
+		return &shape{kind: isList, size: 8, alignment: 4, parts: []part{{shape: element}}}, nil
 	case component.RecordDesc:
 		refs := make([]component.TypeRef, len(d.Fields))
 		for i, field := range d.Fields {
 			refs[i] = field.Type
 		}
-		return fields(refs)
+		return s.record(refs)
 	case component.TupleDesc:
-		return fields(d.Elements)
+		return s.record(d.Elements)
 	case component.EnumDesc:
-		size = discriminantBytes(len(d.Cases))
-		return size, size
+		size := discriminantBytes(len(d.Cases))
+		return &shape{kind: isSmall, size: size, alignment: size}, nil
 	case component.FlagsDesc:
+		size := uint32(4)
 		switch count := len(d.Names); {
 		case count <= 8:
-			return 1, 1
+			size = 1
 		case count <= 16:
-			return 2, 2
+			size = 2
 		}
-		return 4, 4
+		return &shape{kind: isSmall, size: size, alignment: size}, nil
 	}
 	cases, ok := casesOf(described)
 	if !ok {
-		m.over = true
-		return 0, 1
+		return nil, errShape
 	}
-	discriminant := discriminantBytes(len(cases))
-	largest, payload := m.casesLayout(cases, depth)
-	alignment = max(discriminant, payload)
-	return align(align(discriminant, payload)+largest, alignment), alignment
-}
-
-func (m *measure) casesLayout(cases []*component.TypeRef, depth int) (size, alignment uint32) {
-	alignment = 1
-	for _, ref := range cases {
-		if ref != nil {
-			s, a := m.layout(*ref, depth)
-			size, alignment = max(size, s), max(alignment, a)
-		}
-	}
-	return size, alignment
+	return s.oneOf(cases)
 }
 
 // casesOf gives the payloads of what is one of several.
@@ -305,13 +297,42 @@ func casesOf(described component.TypeDesc) ([]*component.TypeRef, bool) {
 	return nil, false
 }
 
-// isSmall says of what has no bytes of its own elsewhere in memory that it has none.
-func isSmall(described component.TypeDesc) bool {
-	switch described.(type) {
-	case component.EnumDesc, component.FlagsDesc:
-		return true
+func (s *shapes) record(refs []component.TypeRef) (*shape, error) {
+	made := &shape{kind: isRecord, alignment: 1}
+	for _, ref := range refs {
+		field, err := s.ref(ref)
+		if err != nil {
+			return nil, err
+		}
+		at := align(made.size, field.alignment)
+		made.parts = append(made.parts, part{field, at})
+		made.size, made.alignment = at+field.size, max(made.alignment, field.alignment)
 	}
-	return false
+	made.size = align(made.size, made.alignment)
+	return made, nil
+}
+
+func (s *shapes) oneOf(cases []*component.TypeRef) (*shape, error) {
+	made := &shape{kind: isOneOf, discriminant: discriminantBytes(len(cases)), parts: make([]part, len(cases))}
+	largest, payload := uint32(0), uint32(1)
+	for i, ref := range cases {
+		if ref == nil {
+			continue
+		}
+		given, err := s.ref(*ref)
+		if err != nil {
+			return nil, err
+		}
+		made.parts[i].shape = given
+		largest, payload = max(largest, given.size), max(payload, given.alignment)
+	}
+	offset := align(made.discriminant, payload)
+	for i := range made.parts {
+		made.parts[i].offset = offset
+	}
+	made.alignment = max(made.discriminant, payload)
+	made.size = align(offset+largest, made.alignment)
+	return made, nil
 }
 
 func discriminantBytes(cases int) uint32 {
@@ -324,9 +345,4 @@ func discriminantBytes(cases int) uint32 {
 	return 4
 }
 
-func align(at, alignment uint32) uint32 {
-	if bits.OnesCount32(alignment) != 1 {
-		return at
-	}
-	return (at + alignment - 1) &^ (alignment - 1)
-}
+func align(at, alignment uint32) uint32 { return (at + alignment - 1) &^ (alignment - 1) }

@@ -83,9 +83,8 @@ func TestLayoutsAreThoseOfTheCanonicalABI(t *testing.T) {
 		"list":               {component.ListDesc{Element: number}, 8, 4},
 		"a letter":           {component.PrimitiveDesc{Prim: "char"}, 4, 4},
 	} {
-		m := measure{}
-		if size, alignment := m.layoutOf(c.of, 0); size != c.size || alignment != c.alignment || m.over {
-			t.Errorf("%s: %d, %d", name, size, alignment)
+		if made, err := (&shapes{}).make(c.of); err != nil || made.size != c.size || made.alignment != c.alignment {
+			t.Errorf("%s: %+v, %v", name, made, err)
 		}
 	}
 }

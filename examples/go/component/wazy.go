@@ -43,7 +43,11 @@ func newWazy(limits Limits) runtime {
 }
 
 func (r *wazyRuntime) load(wasm []byte) (program, error) {
-	results, err := inspect(wasm)
+	lifted, err := inspect(wasm)
+	if err != nil {
+		return nil, err
+	}
+	results, err := shapesOf(lifted)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +57,7 @@ func (r *wazyRuntime) load(wasm []byte) (program, error) {
 type wazyProgram struct {
 	runtime *wazyRuntime
 	wasm    []byte
-	results map[string]result
+	results map[string]*shape
 }
 
 func (r *wazyRuntime) close(ctx context.Context) error {
