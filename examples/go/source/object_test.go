@@ -66,6 +66,18 @@ func TestObjectsAreThoseOfEncodingJSON(t *testing.T) {
 	}
 }
 
+func TestStringsEndWhereTheyEnd(t *testing.T) {
+	for length := range 40 {
+		for at := range length + 1 {
+			for _, c := range []string{`"`, `\\`, `\"`, `\u00e4`, `\`, "\x1f", "\x00", " ", "é", "\x7f", "\xff"} {
+				text := strings.Repeat("x", at) + c + strings.Repeat("ü", (length-at)/2) + strings.Repeat("y", (length-at)%2)
+				same(t, `{"a":"`+text+`"}`)
+				same(t, `{"a":"`+text)
+			}
+		}
+	}
+}
+
 func FuzzObjects(f *testing.F) {
 	for _, text := range append(objects, others...) {
 		f.Add(text)
