@@ -63,7 +63,9 @@ async fn begin(
                 match open(&prepared.store).await {
                     Ok(ledger) => return Ok((prepared, ledger)),
                     Err(Unopened::Never(why)) => {
-                        why.iter().for_each(|why| tracing::error!("{why}"));
+                        for why in why {
+                            tracing::error!("{why}");
+                        }
                         return Err(Exit::Failed);
                     }
                     Err(Unopened::Later(why)) => why,

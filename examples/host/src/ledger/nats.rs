@@ -148,15 +148,14 @@ impl NatsLedger {
             let subjects = found["state"]["subjects"].as_object();
             let before = sources.len();
             for subject in subjects.into_iter().flat_map(|subjects| subjects.keys()) {
-                match self.subjects.source(subject) {
-                    Some(source) => sources.push(source),
-                    None => {
-                        let subject = source_contract::printable::printable(subject);
-                        tracing::warn!(
-                            "{subject} in stream {stream} is no subject of a cursor: somebody else writes there"
-                        );
-                    }
-                }
+                let Some(source) = self.subjects.source(subject) else {
+                    let subject = source_contract::printable::printable(subject);
+                    tracing::warn!(
+                        "{subject} in stream {stream} is no subject of a cursor: somebody else writes there"
+                    );
+                    continue;
+                };
+                sources.push(source);
             }
             let total =
                 found["total"].as_u64().and_then(|total| usize::try_from(total).ok()).unwrap_or(0);

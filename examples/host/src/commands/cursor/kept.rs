@@ -91,7 +91,7 @@ async fn of_ledger(
     source: String,
 ) -> Result<Option<(String, Kept)>, LedgerError> {
     let Some(stored) = ledger.stored(&source).await? else { return Ok(None) };
-    let (events, updated) = (stored.events, stored.stored);
+    let (events, updated) = (stored.events, stored.at);
     Ok(stored.cursor.map(|cursor| (source, Kept { cursor, events, updated })))
 }
 

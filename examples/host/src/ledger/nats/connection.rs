@@ -224,8 +224,7 @@ impl Connection {
                     Some(204 | 404) => return Ok(kept),
                     Some(503) => return Err(Unanswered::Nobody),
                     Some(code) => {
-                        let why =
-                            message.description.map(|why| why.to_string()).unwrap_or_default();
+                        let why = message.description.unwrap_or_default();
                         return Err(Unanswered::Refused { code: code.into(), why });
                     }
                 }
@@ -291,7 +290,7 @@ fn tell(event: &Event, is_lost: &AtomicBool, complaint: &Mutex<Option<String>>) 
             tracing::warn!("the connection to NATS is lost, and is made again");
         }
         Event::LameDuckMode => {
-            tracing::info!("the server of NATS is about to end: another is taken")
+            tracing::info!("the server of NATS is about to end: another is taken");
         }
         Event::ServerError(error) => {
             let why = source_contract::printable::printable(&error.to_string());

@@ -20,7 +20,7 @@ pub(crate) struct Stored {
     /// Up to when everything is collected, in nanoseconds of Unix time, if the source says.
     pub(crate) complete_until: Option<u64>,
     /// When it was stored, by the server's clock: RFC 3339.
-    pub(crate) stored: String,
+    pub(crate) at: String,
     /// Who stored it.
     pub(crate) worker: String,
 }
@@ -62,7 +62,7 @@ impl Stored {
             cursor,
             events: number(EVENTS).unwrap_or(0),
             complete_until: number(COMPLETE_UNTIL),
-            stored: message["time"].as_str().unwrap_or_default().to_owned(),
+            at: message["time"].as_str().unwrap_or_default().to_owned(),
             worker: header(WORKER).unwrap_or_default(),
         })
     }
@@ -102,6 +102,8 @@ const WORKER: &str = "Source-Worker";
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::fmt::Write as _;
+
     use serde_json::json;
 
     use super::*;
@@ -116,7 +118,7 @@ mod tests {
         let mut text = String::new();
         for (name, values) in headers("S", 3, 12, Some(5), "w-1").iter() {
             for value in values {
-                text.push_str(&format!("{name}: {value}\r\n"));
+                writeln!(text, "{name}: {value}\r").unwrap();
             }
         }
         let stored = Stored::read(&message(&text, b"c1")).unwrap();

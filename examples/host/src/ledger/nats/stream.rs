@@ -110,107 +110,96 @@ fn remedy(code: u64) -> &'static str {
 /// What is wrong with a stream that is there. A setting that loses events or cursors is; what else somebody
 /// chose is theirs.
 fn faults(name: &str, found: &Value, wanted: &Value) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut fault = |setting: &str, is: &Value, wants: &str, remedy: &str| {
-        let is = if is.is_null() { "not set".to_owned() } else { is.to_string() };
-        faults.push(format!("stream {name}: {setting} is {is}, and has to be {wants}; {remedy}"));
-    };
-    let edit = |option: &str| format!("nats stream edit {name} {option}");
-    let anew = "make another stream: this cannot be changed";
+    let mut faults = Faults { stream: name, found, told: Vec::new() };
+    let limited = |setting: &str| found[setting].as_i64().is_some_and(|most| most > 0);
     if name.starts_with("KV_") {
-        if found["max_msgs_per_subject"].as_i64() != Some(1) {
-            fault(
-                "max_msgs_per_subject",
-                &found["max_msgs_per_subject"],
-                "1",
-                &edit("--max-msgs-per-subject=1"),
-            );
-        }
+        let is_fit = found["max_msgs_per_subject"].as_i64() == Some(1);
+        faults.editable(is_fit, "max_msgs_per_subject", "1", "--max-msgs-per-subject=1");
     } else {
-        for (setting, option) in [("allow_atomic", "--allow-batch")] {
-            if found[setting] != Value::Bool(true) {
-                fault(setting, &found[setting], "true", &edit(option));
-            }
-        }
-        if found["max_msgs_per_subject"].as_i64().is_some_and(|most| most > 0) {
-            let remedy = edit("--max-msgs-per-subject=-1");
-            fault(
-                "max_msgs_per_subject",
-                &found["max_msgs_per_subject"],
-                "without limit: it takes events away",
-                &remedy,
-            );
-        }
-        let bound = ["max_bytes", "max_msgs"]
-            .iter()
-            .any(|bound| found[*bound].as_i64().is_some_and(|most| most > 0));
-        if bound && found["discard"] != "new" {
-            let remedy = edit("--discard=new");
-            fault(
-                "discard",
-                &found["discard"],
-                "\"new\" beside a limit: the old ones are cursors, too",
-                &remedy,
-            );
-        }
+        faults.editable(found["allow_atomic"] == true, "allow_atomic", "true", "--allow-batch");
+        let wants = "without limit: it takes events away";
+        let is_fit = !limited("max_msgs_per_subject");
+        faults.editable(is_fit, "max_msgs_per_subject", wants, "--max-msgs-per-subject=-1");
+        let wants = "\"new\" beside a limit: the oldest are cursors, too";
+        let is_fit = found["discard"] == "new" || !(limited("max_bytes") || limited("max_msgs"));
+        faults.editable(is_fit, "discard", wants, "--discard=new");
     }
     for (setting, option) in [
         ("allow_direct", "--allow-direct"),
         ("allow_rollup_hdrs", "--allow-rollup"),
         ("allow_msg_ttl", "--allow-msg-ttl"),
     ] {
-        if found[setting] != Value::Bool(true) {
-            fault(setting, &found[setting], "true", &edit(option));
-        }
+        faults.editable(found[setting] == true, setting, "true", option);
     }
-    if found["storage"] != "file" {
-        fault("storage", &found["storage"], "\"file\"", anew);
+    let replicas = |config: &Value| config["num_replicas"].as_u64().unwrap_or(0);
+    let (has, wants) = (replicas(found), replicas(wanted));
+    let option = format!("--replicas={wants}");
+    faults.editable(has >= wants, "num_replicas", &format!("{wants} or more"), &option);
+    faults.subjects(wanted);
+    faults.fixed(found["storage"] == "file", "storage", "\"file\"");
+    let wants = "\"limits\": others take away what was read";
+    faults.fixed(found["retention"] == "limits", "retention", wants);
+    for setting in ["no_ack", "sealed", "deny_purge"] {
+        faults.fixed(found[setting] != true, setting, "false");
     }
-    if found["retention"] != "limits" {
-        fault("retention", &found["retention"], "\"limits\": others take away what was read", anew);
+    for setting in ["mirror", "sources", "subject_transform"] {
+        faults.fixed(found[setting].is_null(), setting, "left out");
     }
-    let replicas = found["num_replicas"].as_u64().unwrap_or(0);
-    let wanted_replicas = wanted["num_replicas"].as_u64().unwrap_or(0);
-    if replicas < wanted_replicas {
-        let remedy = edit(&format!("--replicas={wanted_replicas}"));
-        fault(
-            "num_replicas",
-            &found["num_replicas"],
-            &format!("{wanted_replicas} or more"),
-            &remedy,
-        );
+    faults.fixed(found["persist_mode"] != "async", "persist_mode", "\"default\"");
+    faults.told
+}
+
+/// The faults of one stream.
+struct Faults<'a> {
+    stream: &'a str,
+    found: &'a Value,
+    told: Vec<String>,
+}
+
+impl Faults<'_> {
+    /// Of a setting that can be changed.
+    fn editable(&mut self, is_fit: bool, setting: &str, wants: &str, option: &str) {
+        let remedy = format!("nats stream edit {} {option}", self.stream);
+        self.add(is_fit, setting, wants, &remedy);
     }
-    let has: Vec<&str> =
-        found["subjects"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    for subject in wanted["subjects"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        if !has.contains(&subject)
-            && !has
-                .contains(&format!("{}.>", subject.split('.').next().unwrap_or_default()).as_str())
-        {
-            let remedy =
-                edit(&format!("--subjects={}", [has.join(","), subject.to_owned()].join(",")));
-            fault(
+
+    /// Of one that cannot.
+    fn fixed(&mut self, is_fit: bool, setting: &str, wants: &str) {
+        self.add(is_fit, setting, wants, "make another stream: this cannot be changed");
+    }
+
+    fn subjects(&mut self, wanted: &Value) {
+        let of = |config: &Value| -> Vec<String> {
+            let subjects = config["subjects"].as_array().into_iter().flatten();
+            subjects.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let has = of(self.found);
+        for subject in of(wanted) {
+            let all = format!("{}.>", subject.split('.').next().unwrap_or_default());
+            let is_fit = has.contains(&subject) || has.contains(&all);
+            let option = format!("--subjects={},{subject}", has.join(","));
+            self.editable(
+                is_fit,
                 "subjects",
-                &found["subjects"],
                 &format!("such that {subject} is among them"),
-                &remedy,
+                &option,
             );
         }
     }
-    for setting in ["no_ack", "sealed", "deny_purge"] {
-        if found[setting] == Value::Bool(true) {
-            fault(setting, &found[setting], "false", anew);
+
+    fn add(&mut self, is_fit: bool, setting: &str, wants: &str, remedy: &str) {
+        if is_fit {
+            return;
         }
+        let is = match &self.found[setting] {
+            Value::Null => "not set".to_owned(),
+            Value::Object(_) => "set".to_owned(),
+            is => is.to_string(),
+        };
+        let stream = self.stream;
+        self.told
+            .push(format!("stream {stream}: {setting} is {is}, and has to be {wants}; {remedy}"));
     }
-    for setting in ["mirror", "sources", "subject_transform"] {
-        if !found[setting].is_null() {
-            fault(setting, &Value::String("set".to_owned()), "left out", anew);
-        }
-    }
-    if found["persist_mode"] == "async" {
-        fault("persist_mode", &found["persist_mode"], "\"default\"", anew);
-    }
-    faults
 }
 
 fn too_old(server: &str, version: &str) -> String {

@@ -1,5 +1,7 @@
 //! The subjects of a ledger: of events and of cursors, each with its source's shard.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest as _, Sha256};
 
 /// The subjects of one stream.
@@ -65,7 +67,8 @@ fn token(name: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') {
             token.push(char::from(byte));
         } else {
-            token.push_str(&format!("={byte:02X}"));
+            // Writing to a string does not fail.
+            let _ = write!(token, "={byte:02X}");
         }
     }
     token
