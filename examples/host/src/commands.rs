@@ -5,6 +5,7 @@ mod check;
 mod cursor;
 pub mod exit;
 mod inspect;
+mod layout;
 mod prepared;
 mod refusal;
 pub mod run;
