@@ -39,6 +39,7 @@ const TREES: [Tree; 4] = [
         folder: "examples/host/src",
         floors: &[
             &["commands"],
+            &["workers"],
             &["source"],
             &["sandbox", "ledger"],
             &["output"],

@@ -17,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::cursor::CursorCommand;
 use crate::commands::exit::Exit;
+use crate::commands::run::Manner;
 use crate::limits::Limits;
 use crate::log::{self, LogFormat};
 use crate::machine::process;
@@ -42,6 +43,9 @@ enum Command {
         /// Stop when every source has caught up, or cannot go on.
         #[arg(long)]
         until_caught_up: bool,
+        /// Run all sources, whatever other workers of the ledger run.
+        #[arg(long, hide = true)]
+        all_shards: bool,
         /// How the log on stderr looks.
         #[arg(long, value_enum, default_value_t)]
         log_format: LogFormat,
@@ -79,8 +83,9 @@ impl Cli {
         });
         process::keep_memory_private();
         match self.command {
-            Command::Run { config, until_caught_up, .. } => {
-                within_runtime(run::run(&config, until_caught_up, Limits::default()))
+            Command::Run { config, until_caught_up, all_shards, .. } => {
+                let manner = Manner { until_caught_up, all_shards };
+                within_runtime(run::run(&config, manner, Limits::default()))
             }
             Command::Check { config, json } => {
                 let check = check::check(&config, json, Limits::default());

@@ -1,5 +1,6 @@
 //! Reads the host's configuration file, and tells every fault of it at once.
 
+pub(crate) mod digest;
 pub(crate) mod fault;
 mod files;
 mod ledger;

@@ -8,13 +8,14 @@
 //! commands ─▶ source (one task each) ─▶ sandbox ─▶ http ─▶ egress
 //!    │           │      ▲    waits
 //!    ▼           ▼      │    position
-//! config      ledger (of one machine: one thread ─▶ output, then state)
+//! config      ledger (of one machine: one thread ─▶ output, then state; of many: NATS)
 //! ```
 //!
 //! From the top down, each room below those that import it (`cargo xtask test floors`):
 //!
 //! ```text
-//! commands   the command line: run, check, inspect, cursor, and what is checked before all of them
+//! commands   the command line: run, check, inspect, cursor, workers, and what is checked before all of them
+//! workers    many hosts on one ledger: who is there, who runs which source, waits that they share
 //! source     one source that runs: polls, checks what came, has it delivered, waits
 //! sandbox    components: compiled, given what they import, and called within limits
 //! ledger     where events and cursors go together
@@ -52,3 +53,4 @@ pub mod sandbox;
 mod source;
 pub mod state;
 mod timestamp;
+mod workers;

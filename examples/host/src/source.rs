@@ -31,7 +31,7 @@ pub(crate) struct Source {
     /// Its way to the network.
     pub(crate) client: Arc<HttpClient>,
     /// The component's configuration, as JSON. Holds secrets.
-    pub(crate) config: String,
+    pub(crate) config: Arc<str>,
     /// The quota that it may share with others.
     pub(crate) budget: Arc<Budget>,
     /// Where its batches go.

@@ -10,6 +10,7 @@ use source_contract::redact::Redactor;
 use tokio::task::JoinSet;
 
 use crate::bindings::{Diagnostic, Metadata};
+use crate::config::digest;
 use crate::config::fault::Fault;
 use crate::config::{Config, SourceConfig, Store};
 use crate::egress::AllowList;
@@ -21,6 +22,8 @@ use crate::sandbox::{CallFailure, ComponentError, Instance, LinkedSource, Runtim
 pub(crate) struct Prepared {
     /// Where events and cursors go.
     pub(crate) store: Store,
+    /// What stands for the configuration among workers; empty of one for this machine alone.
+    pub(crate) digest: String,
     /// Each source, and what it runs with.
     pub(crate) sources: Vec<(SourceConfig, Part)>,
 }
@@ -45,6 +48,7 @@ impl Prepared {
             ComponentError::Short(why) => Unprepared::Short(why),
             error => Unprepared::Faulty(vec![Fault::new("host", error.to_string(), ENGINE_REMEDY)]),
         })?;
+        let digest = digest(&config).await;
         let files: Vec<PathBuf> = config.sources.iter().map(file).collect();
         let compiled = compile(runtime, &files).await;
         let (mut faults, mut short) = (Vec::new(), None);
@@ -97,9 +101,27 @@ impl Prepared {
         match short {
             _ if !faults.is_empty() => Err(Unprepared::Faulty(faults)),
             Some(why) => Err(Unprepared::Short(why)),
-            None => Ok(Self { store: config.store, sources }),
+            None => Ok(Self { store: config.store, digest, sources }),
         }
     }
+}
+
+/// What stands for a configuration among workers, if it is for any.
+async fn digest(config: &Config) -> String {
+    let Store::Nats(ledger) = &config.store else { return String::new() };
+    let lease = ledger.lease;
+    let sources: Vec<_> = config
+        .sources
+        .iter()
+        .map(|source| (source.name.clone(), source.digest, source.component.clone()))
+        .collect();
+    let digest = move || {
+        let sources = sources.iter();
+        let sources = sources.map(|(name, digest, file)| (name.as_str(), *digest, file.as_path()));
+        digest::of_all(lease, sources)
+    };
+    // On a thread of its own: it reads files.
+    tokio::task::spawn_blocking(digest).await.unwrap_or_default()
 }
 
 /// Compiles each of these files once, and several at a time.

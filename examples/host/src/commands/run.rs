@@ -1,29 +1,45 @@
 //! The command `run`: checks the configuration, then runs its sources until they end.
 
-use std::collections::BTreeMap;
+mod supervisor;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use source_contract::wait::{Backoff, SHORT_MAX};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::commands::exit::Exit;
-use crate::commands::prepared::{Part, Prepared, Unprepared};
+use crate::commands::prepared::{Prepared, Unprepared};
+use crate::commands::run::supervisor::{Ended, Supervisor};
+use crate::config::Store;
 use crate::config::fault;
-use crate::config::{SourceConfig, Store};
 use crate::ledger::Ledger;
 use crate::ledger::opening::{self, Unopened};
 use crate::limits::Limits;
 use crate::machine::process;
 use crate::machine::signals::Signals;
-use crate::source::budget::Budget;
-use crate::source::journal::Journal;
-use crate::source::{Ending, Source, chance};
+use crate::source::{Ending, chance};
+use crate::workers::shards::Assignment;
+use crate::workers::{Introduction, Worker, any_id};
+
+/// How the sources are to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Until each has caught up, or cannot go on.
+    pub until_caught_up: bool,
+    /// All of them, whatever other workers run: to try what keeps workers apart.
+    pub all_shards: bool,
+}
+
+impl Manner {
+    /// Until each has caught up, as one worker among others.
+    pub const CATCHING_UP: Self = Self { until_caught_up: true, all_shards: false };
+}
 
 /// Runs the sources of a configuration file.
-pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
+pub async fn run(config: &Path, manner: Manner, limits: Limits) -> Exit {
     let mut signals = match Signals::watch_in_service() {
         Ok(signals) => signals,
         Err(error) => {
@@ -32,10 +48,10 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
         }
     };
     let begun = tokio::select! {
-        begun = begin(config, until_caught_up, limits) => begun,
+        begun = begin(config, manner, limits) => begun,
         () = signals.next() => return Exit::Done,
     };
-    let (prepared, ledger) = match begun {
+    let (prepared, opened) = match begun {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
@@ -45,23 +61,30 @@ pub async fn run(config: &Path, until_caught_up: bool, limits: Limits) -> Exit {
         output = prepared.store.to_string(),
         "host begins"
     );
-    serve(prepared, ledger, until_caught_up, signals).await
+    serve(prepared, opened, manner.until_caught_up, signals).await
 }
 
-/// Checks the configuration, takes the state, and opens the output where it was left. In service it
-/// waits until the machine has what that takes.
-async fn begin(
-    config: &Path,
-    until_caught_up: bool,
-    limits: Limits,
-) -> Result<(Prepared, Arc<dyn Ledger>), Exit> {
+/// What the sources of this host write to, and which of them it runs.
+struct Opened {
+    ledger: Arc<dyn Ledger>,
+    /// This host among others, if it shares the ledger with any.
+    worker: Option<Worker>,
+    assigned: watch::Receiver<Assignment>,
+    /// Kept as long as the host runs: of a ledger of its own nothing else changes what it runs.
+    _alone: Option<watch::Sender<Assignment>>,
+}
+
+/// Checks the configuration, takes the state, and opens the output where it was left; or comes to the other
+/// workers. In service it waits until the machine has what that takes.
+async fn begin(config: &Path, manner: Manner, limits: Limits) -> Result<(Prepared, Opened), Exit> {
+    let id = any_id();
     let mut waits = Backoff::default();
     loop {
         let why = match Prepared::load(config, limits).await {
             Ok(prepared) => {
                 process::open_files(prepared.sources.len());
-                match open(&prepared.store).await {
-                    Ok(ledger) => return Ok((prepared, ledger)),
+                match open(&prepared, &id, manner.all_shards).await {
+                    Ok(opened) => return Ok((prepared, opened)),
                     Err(Unopened::Never(why)) => {
                         for why in why {
                             tracing::error!("{why}");
@@ -77,7 +100,7 @@ async fn begin(
             }
             Err(Unprepared::Short(why)) => why,
         };
-        if until_caught_up {
+        if manner.until_caught_up {
             tracing::error!("{why}");
             return Err(Exit::Failed);
         }
@@ -88,66 +111,49 @@ async fn begin(
     }
 }
 
-async fn open(store: &Store) -> Result<Arc<dyn Ledger>, Unopened> {
-    match store {
-        Store::Local { state, output } => opening::open_local(state, output).await,
+async fn open(prepared: &Prepared, id: &str, all_shards: bool) -> Result<Opened, Unopened> {
+    match &prepared.store {
+        Store::Local { state, output } => {
+            let ledger = opening::open_local(state, output).await?;
+            let (alone, assigned) = watch::channel(Assignment::All);
+            Ok(Opened { ledger, worker: None, assigned, _alone: Some(alone) })
+        }
         Store::Nats(config) => {
-            let (_, ledger) = opening::open_nats(config).await?;
-            Ok(Arc::new(ledger))
+            let (connection, ledger) = opening::open_nats(config).await?;
+            let introduction = Introduction {
+                id: id.to_owned(),
+                config: prepared.digest.clone(),
+                sources: prepared.sources.len(),
+                all: all_shards,
+            };
+            let (worker, assigned) = Worker::join(connection, config, introduction).await?;
+            let ledger = Arc::new(ledger);
+            Ok(Opened { ledger, worker: Some(worker), assigned, _alone: None })
         }
     }
 }
 
-/// Runs all sources, each on its own, until the last has ended or the host is told to stop.
+/// Runs the sources, each on its own, until the last has ended or the host is told to stop.
 async fn serve(
     prepared: Prepared,
-    ledger: Arc<dyn Ledger>,
+    opened: Opened,
     until_caught_up: bool,
     mut signals: Signals,
 ) -> Exit {
-    let (stop, stopped) = watch::channel(false);
-    let (mut sources, left_out) = start(prepared.sources, &ledger, until_caught_up, &stopped);
-    let outcome = attend(&mut sources, left_out, &mut signals).await;
-    if !sources.is_empty() {
+    let Opened { ledger, mut worker, mut assigned, _alone } = opened;
+    let holds = worker.as_ref().map(|worker| worker.holds.clone());
+    let (mut supervisor, shared) =
+        Supervisor::new(prepared.sources, Arc::clone(&ledger), holds, until_caught_up);
+    if let Some(worker) = &mut worker {
+        worker.heed(shared);
+    }
+    let attended = Attended { until_caught_up, is_alone: worker.is_none() };
+    let outcome = attended.attend(&mut supervisor, &mut assigned, &mut signals).await;
+    if !supervisor.is_idle() {
         tracing::info!("stopping");
     }
     // Sources drop what they poll; only a batch that is being written is waited for.
-    stop.send_replace(true);
-    end(sources, ledger, outcome).await
-}
-
-/// Starts all sources that can run. Gives how many cannot, too.
-fn start(
-    prepared: Vec<(SourceConfig, Part)>,
-    ledger: &Arc<dyn Ledger>,
-    until_caught_up: bool,
-    stopped: &watch::Receiver<bool>,
-) -> (JoinSet<Ending>, usize) {
-    let mut budgets: BTreeMap<String, Arc<Budget>> = BTreeMap::new();
-    let mut sources = JoinSet::new();
-    let mut left_out = 0;
-    for (source, part) in prepared {
-        let (component, client) = match part {
-            Ok(part) => part,
-            Err(why) => {
-                tracing::error!(source = source.name, "source ended, the others run: {why}");
-                left_out += 1;
-                continue;
-            }
-        };
-        let budget = source.budget.map(|name| Arc::clone(budgets.entry(name).or_default()));
-        let journal = Journal::new(source.name.clone(), source.redactor);
-        let source = Source {
-            name: source.name,
-            component,
-            client: Arc::new(client),
-            config: source.config,
-            budget: budget.unwrap_or_default(),
-            ledger: Arc::clone(ledger),
-        };
-        sources.spawn(source.run(journal, until_caught_up, stopped.clone()));
-    }
-    (sources, left_out)
+    end(supervisor, worker, ledger, outcome).await
 }
 
 /// What came of the sources.
@@ -157,41 +163,104 @@ struct Outcome {
     is_undeliverable: bool,
 }
 
-/// Waits until all sources have ended, until nothing can be delivered, or until a signal.
-async fn attend(sources: &mut JoinSet<Ending>, left_out: usize, signals: &mut Signals) -> Outcome {
-    let mut exit = Exit::Done;
-    loop {
-        let ended = tokio::select! {
-            ended = sources.join_next() => ended,
-            () = signals.next() => break,
-        };
-        match ended {
-            None if left_out > 0 => {
-                exit = Exit::Failed;
-                break;
-            }
-            None => break,
-            Some(Ok(Ending::CaughtUp | Ending::Stopped)) => {}
-            Some(Ok(Ending::Failed)) => exit = Exit::Failed,
-            Some(Ok(Ending::Undeliverable)) => {
-                return Outcome { exit: Exit::Failed, is_undeliverable: true };
-            }
-            Some(Err(error)) => {
-                tracing::error!("a source broke off: {error}");
-                exit = Exit::Failed;
-            }
-        }
-    }
-    Outcome { exit, is_undeliverable: false }
+/// What decides when there is nothing left to wait for.
+#[derive(Clone, Copy)]
+struct Attended {
+    until_caught_up: bool,
+    is_alone: bool,
 }
 
-/// Waits for what is being written, and has it stored.
-async fn end(mut sources: JoinSet<Ending>, ledger: Arc<dyn Ledger>, outcome: Outcome) -> Exit {
-    let stored = async {
-        while sources.join_next().await.is_some() {}
+impl Attended {
+    /// Runs what is assigned until all sources have ended, until nothing can be delivered, or until a signal.
+    async fn attend(
+        self,
+        supervisor: &mut Supervisor,
+        assigned: &mut watch::Receiver<Assignment>,
+        signals: &mut Signals,
+    ) -> Outcome {
+        let mut exit = Exit::Done;
+        assigned.mark_changed();
+        loop {
+            let ended = tokio::select! {
+                biased;
+                () = signals.next() => break,
+                changed = assigned.changed() => {
+                    if changed.is_err() {
+                        tracing::error!("nothing tells any more which sources are to run");
+                        exit = Exit::Failed;
+                        break;
+                    }
+                    let assignment = assigned.borrow_and_update().clone();
+                    supervisor.reconcile(assignment);
+                    None
+                }
+                ended = supervisor.ended(), if !supervisor.is_idle() => ended,
+            };
+            match ended {
+                Some(Ok(Ending::Undeliverable)) => {
+                    return Outcome { exit: Exit::Failed, is_undeliverable: true };
+                }
+                ended if !is_good(ended.as_ref()) => exit = Exit::Failed,
+                _ => {}
+            }
+            if !supervisor.is_idle() {
+                continue;
+            }
+            match supervisor.assignment() {
+                // Others collect its sources by now, or nobody can: there is nothing to wait for.
+                Assignment::None if self.until_caught_up => {
+                    exit = Exit::Failed;
+                    break;
+                }
+                assignment if !assignment.is_settled() => {}
+                // In service sources may come from others at any time.
+                _ if !self.is_alone && !self.until_caught_up => {}
+                _ if supervisor.left_out() > 0 => {
+                    exit = Exit::Failed;
+                    break;
+                }
+                _ => break,
+            }
+        }
+        Outcome { exit, is_undeliverable: false }
+    }
+}
+
+/// Whether a source, if one ended, did what it was to do.
+fn is_good(ended: Option<&Ended>) -> bool {
+    match ended {
+        None | Some(Ok(Ending::CaughtUp | Ending::Stopped)) => true,
+        Some(Ok(Ending::Failed | Ending::Undeliverable)) => false,
+        Some(Err(error)) => {
+            tracing::error!("a source broke off: {error}");
+            false
+        }
+    }
+}
+
+/// Waits for what is being written, and has it stored. Then others may have its sources.
+async fn end(
+    mut supervisor: Supervisor,
+    worker: Option<Worker>,
+    ledger: Arc<dyn Ledger>,
+    outcome: Outcome,
+) -> Exit {
+    let until = Instant::now() + STOP_FOR_MAX;
+    let stopped = timeout_at(until, supervisor.stop()).await;
+    let is_alone = worker.is_none();
+    let closed = async {
+        if let Some(worker) = worker {
+            worker.leave().await;
+        }
         ledger.close().await
     };
-    match tokio::time::timeout(STOP_FOR_MAX, stored).await {
+    // Who leaves others spares them a lease.
+    let closed = match stopped {
+        Ok(()) => timeout_at(until, closed).await,
+        Err(late) if is_alone => Err(late),
+        Err(late) => timeout(LEAVE_FOR_MAX, closed).await.and(Err(late)),
+    };
+    match closed {
         Ok(Ok(())) => outcome.exit,
         Ok(Err(_)) if outcome.is_undeliverable => outcome.exit,
         Ok(Err(error)) => {
@@ -208,3 +277,5 @@ async fn end(mut sources: JoinSet<Ending>, ledger: Arc<dyn Ledger>, outcome: Out
 /// What a reader or a disk that is stuck may hold up the end. Who stops a host kills it after ten
 /// seconds, commonly: a good end comes before that.
 const STOP_FOR_MAX: Duration = Duration::from_secs(4);
+/// What it may be held up beyond that to leave other workers.
+const LEAVE_FOR_MAX: Duration = Duration::from_secs(1);

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use toml::{Table, Value};
 
+use crate::config::digest::Digest;
 use crate::config::fault::Fault;
 
 /// One table of the file. What is taken from it is known; what remains at the end is a fault.
@@ -88,6 +89,11 @@ impl Section {
             let wanted = format!("a whole number from {} to {}", bounds.start(), bounds.end());
             self.wrong(key, &wanted, faults)
         })
+    }
+
+    /// What stands for the whole of it as it is in the file, but for one key and for secrets.
+    pub(super) fn digest(&self, without: &str) -> Digest {
+        Digest::of(&self.table, without)
     }
 
     /// Whether a key is there.

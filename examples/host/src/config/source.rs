@@ -10,6 +10,7 @@ use source_contract::redact::Redactor;
 use source_contract::schema;
 use url::Url;
 
+use crate::config::digest::Digest;
 use crate::config::fault::Fault;
 use crate::config::files::Files;
 use crate::config::section::Section;
@@ -36,6 +37,8 @@ pub(crate) struct SourceConfig {
     pub(crate) config: String,
     /// Knows the secrets of this source.
     pub(crate) redactor: Redactor,
+    /// What stands for its section, as it is in the file.
+    pub(crate) digest: Digest,
 }
 
 impl fmt::Debug for SourceConfig {
@@ -62,6 +65,7 @@ impl SourceConfig {
     ) -> Option<Self> {
         let before = faults.len();
         let mut secrets = Vec::new();
+        let digest = section.digest(DIGEST_WITHOUT);
         let name = name(&mut section, names, faults);
         let component = component(&mut section, folder, files, faults);
         let allow = entries(
@@ -105,6 +109,7 @@ impl SourceConfig {
             roots,
             config,
             redactor: Redactor::new(secrets),
+            digest,
         })
     }
 
@@ -266,5 +271,7 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
+/// The component counts by its content, wherever its file is.
+const DIGEST_WITHOUT: &str = "component";
 /// A name stands in every line of the log.
 const NAME_BYTES_MAX: usize = 64;

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use source_host::commands::exit::Exit;
-use source_host::commands::run::run;
+use source_host::commands::run::{Manner, run};
 use source_host::limits::{CallLimits, Limits};
 
 use crate::bench::{Bench, Running, Source, acme, events, guest, wait_for};
@@ -84,7 +84,7 @@ async fn a_component_whose_link_is_led_elsewhere_meanwhile_is_not_left_out() {
     };
     lead_to("one.wasm");
     let config = bench.path("host.toml");
-    let mut running = Box::pin(run(&config, true, Limits::default()));
+    let mut running = Box::pin(run(&config, Manner::CATCHING_UP, Limits::default()));
     // As far as to where it waits for the compilers.
     assert!(tokio::time::timeout(Duration::ZERO, &mut running).await.is_err());
     lead_to("two.wasm");
@@ -96,7 +96,7 @@ async fn a_component_that_is_not_compiled_in_time_costs_its_own_source() {
     let bench = beside(slow(), "do = \"events\"\npages = 3");
     let call = CallLimits { compile: Duration::from_secs(10), ..CallLimits::default() };
     let limits = Limits { call, ..Limits::default() };
-    assert_eq!(run(&bench.path("host.toml"), true, limits).await, Exit::Failed);
+    assert_eq!(run(&bench.path("host.toml"), Manner::CATCHING_UP, limits).await, Exit::Failed);
     assert_eq!(events(&bench.read("out.ndjson")).len(), 3);
 }
 

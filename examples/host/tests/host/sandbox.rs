@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use source_host::commands::exit::Exit;
-use source_host::commands::run::run;
+use source_host::commands::run::{Manner, run};
 use source_host::egress::{AllowList, Origin};
 use source_host::http::HttpClient;
 use source_host::limits::{CallLimits, HttpLimits, Limits};
@@ -143,7 +143,7 @@ async fn a_loop_does_not_hold_up_its_neighbours() {
     let call = CallLimits { cpu, ..CallLimits::default() };
     let limits = Limits { call, http: HttpLimits::default() };
     let config = bench.path("host.toml");
-    let running = run(&config, true, limits);
+    let running = run(&config, Manner::CATCHING_UP, limits);
     let done = async {
         while std::fs::read_to_string(bench.path("out.ndjson"))
             .map_or(0, |text| text.lines().count())
@@ -194,7 +194,10 @@ async fn what_breaks_the_contract_is_not_delivered_and_ends_a_source_that_cannot
 async fn a_component_that_loops_in_validate_is_a_fault_of_the_configuration() {
     let bench = Bench::with(&[acme("do = \"loop in validate\"")]);
     let limits = Limits { call: limits(), http: HttpLimits::default() };
-    assert_eq!(run(&bench.path("host.toml"), true, limits).await, Exit::Misconfigured);
+    assert_eq!(
+        run(&bench.path("host.toml"), Manner::CATCHING_UP, limits).await,
+        Exit::Misconfigured
+    );
     assert!(!bench.path("state.db").exists());
 }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use source_host::commands::exit::Exit;
-use source_host::commands::run::run;
+use source_host::commands::run::{Manner, run};
 use source_host::limits::Limits;
 
 use crate::bench::{Bench, Source, acme, wait_for};
@@ -49,7 +49,10 @@ fn errors_that_may_pass_are_waited_out() {
 async fn ten_errors_in_a_row_end_a_source_that_is_only_to_catch_up() {
     let bench = Bench::with(&[acme("do = \"error\"\nkind = \"transient\"")]);
     let begun = tokio::time::Instant::now();
-    assert_eq!(run(&bench.path("host.toml"), true, Limits::default()).await, Exit::Failed);
+    assert_eq!(
+        run(&bench.path("host.toml"), Manner::CATCHING_UP, Limits::default()).await,
+        Exit::Failed
+    );
     // Nine waits lie between ten errors: 0.5 + 1 + 2 + 4 + 8 + 16 + 32 + 60 + 60 s, with their jitter.
     let waited = begun.elapsed();
     assert!((Duration::from_secs(146)..Duration::from_secs(221)).contains(&waited), "{waited:?}");
@@ -74,7 +77,10 @@ async fn a_throttled_source_that_is_only_to_catch_up_waits_on() {
     let config = format!("do = \"errors at first\"\ncount = 30\n{THROTTLED}");
     let bench = Bench::with_output("type = \"blackhole\"", &[acme(&config)]);
     let begun = tokio::time::Instant::now();
-    assert_eq!(run(&bench.path("host.toml"), true, Limits::default()).await, Exit::Done);
+    assert_eq!(
+        run(&bench.path("host.toml"), Manner::CATCHING_UP, Limits::default()).await,
+        Exit::Done
+    );
     let waited = begun.elapsed();
     assert!((Duration::from_mins(20)..Duration::from_mins(25)).contains(&waited), "{waited:?}");
 }
@@ -84,7 +90,10 @@ async fn an_api_that_only_ever_throttles_ends_a_source_that_is_only_to_catch_up_
     let config = format!("do = \"error\"\nretry_after_ms = 86400000000\n{THROTTLED}");
     let bench = Bench::with_output("type = \"blackhole\"", &[acme(&config)]);
     let begun = tokio::time::Instant::now();
-    assert_eq!(run(&bench.path("host.toml"), true, Limits::default()).await, Exit::Failed);
+    assert_eq!(
+        run(&bench.path("host.toml"), Manner::CATCHING_UP, Limits::default()).await,
+        Exit::Failed
+    );
     let (day, waited) = (Duration::from_hours(24), begun.elapsed());
     assert!((day..day + Duration::from_mins(15)).contains(&waited), "{waited:?}");
 }

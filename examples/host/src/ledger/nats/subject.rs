@@ -61,7 +61,7 @@ pub(crate) fn shard(source: &str) -> u16 {
 pub(crate) const SHARDS: u16 = 512;
 
 /// A name as one token of a subject. Other names have other tokens.
-fn token(name: &str) -> String {
+pub(crate) fn token(name: &str) -> String {
     let mut token = String::with_capacity(name.len());
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') {

@@ -1,0 +1,278 @@
+//! Waits that an API asked for, as workers tell each other of them: whoever takes a source over waits as the one
+//! before it would have.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_nats::HeaderMap;
+use serde::{Deserialize, Serialize};
+use source_contract::wait::HINT_MAX;
+use tokio::sync::{OnceCell, mpsc};
+use tokio::time::Instant;
+
+use crate::ledger::nats::connection::{Connection, Kept};
+use crate::ledger::nats::stream::bucket;
+use crate::ledger::nats::subject::token;
+use crate::source::budget::{Budget, Held};
+
+/// The waits of all workers. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Holds {
+    connection: Connection,
+    stream: Arc<str>,
+    told: mpsc::Sender<Held>,
+}
+
+/// A budget under the name that it has among the workers.
+pub(crate) type Named = (Arc<str>, Arc<Budget>);
+
+/// Budgets whose waits are asked for together, once: with the first of them that is to be used.
+pub(crate) struct Asked {
+    budgets: Vec<Named>,
+    done: OnceCell<()>,
+}
+
+impl Asked {
+    /// How many are asked for in one question: the servers list no more than some thousand keys at a time.
+    pub(crate) const SIZE: usize = 250;
+
+    /// In parts that are one question each.
+    pub(crate) fn in_parts(budgets: Vec<Named>) -> impl Iterator<Item = Arc<Self>> {
+        let mut budgets = budgets.into_iter().peekable();
+        std::iter::from_fn(move || {
+            budgets.peek()?;
+            let budgets = budgets.by_ref().take(Self::SIZE).collect();
+            Some(Arc::new(Self { budgets, done: OnceCell::new() }))
+        })
+    }
+}
+
+impl Holds {
+    /// Those in the bucket of a stream; and what writes them, as long as there are budgets.
+    pub(crate) fn new(
+        connection: Connection,
+        stream: &str,
+    ) -> (Self, impl Future<Output = ()> + use<>) {
+        let (told, held) = mpsc::channel(UNWRITTEN_MAX);
+        let stream: Arc<str> = stream.into();
+        let writing = write(connection.clone(), Arc::clone(&stream), held);
+        (Self { connection, stream, told }, writing)
+    }
+
+    /// A budget that several sources name, or that of a source alone.
+    pub(crate) fn budget(&self, shared: Option<&str>, source: &str) -> Named {
+        let name: Arc<str> = match shared {
+            Some(budget) => format!("budget.{}", token(budget)).into(),
+            None => format!("source.{}", token(source)).into(),
+        };
+        (Arc::clone(&name), Arc::new(Budget::told(name, self.told.clone())))
+    }
+
+    /// Holds a budget, and those that are asked for with it, as others wrote. Without an answer in time nothing is
+    /// held: that costs a request.
+    pub(crate) async fn heed(&self, asked: &Asked) {
+        asked.done.get_or_init(|| self.ask(&asked.budgets)).await;
+    }
+
+    /// Does it again and again for budgets that are used by others meanwhile.
+    pub(crate) async fn keep_heeding(self, budgets: Vec<Named>, every: Duration) {
+        loop {
+            tokio::time::sleep(every).await;
+            for budgets in budgets.chunks(Asked::SIZE) {
+                self.ask(budgets).await;
+            }
+        }
+    }
+
+    async fn ask(&self, budgets: &[Named]) {
+        let subjects: BTreeMap<String, &Arc<Budget>> =
+            budgets.iter().map(|(name, budget)| (subject(&self.stream, name), budget)).collect();
+        let patterns: Vec<String> = subjects.keys().cloned().collect();
+        let found = self.connection.newest(&bucket(&self.stream), &patterns, ANSWER_FOR_MAX).await;
+        let found = found.unwrap_or_default();
+        for (subject, wait) in found.iter().filter_map(|kept| read(kept, unix_ms())) {
+            if let Some(budget) = subjects.get(subject) {
+                budget.heed(wait);
+            }
+        }
+    }
+}
+
+/// What a key of a wait says.
+#[derive(Serialize, Deserialize)]
+struct Hold {
+    /// When it ends, in milliseconds of Unix time. Clocks that differ cost a request, or some time.
+    until_ms: u64,
+}
+
+fn subject(stream: &str, name: &str) -> String {
+    format!("$KV.{stream}.hold.{name}")
+}
+
+/// What is still to be waited for by a key.
+fn read(kept: &Kept, now_ms: u64) -> Option<(&str, Duration)> {
+    let hold: Hold = serde_json::from_slice(&kept.payload).ok()?;
+    let wait = Duration::from_millis(hold.until_ms.saturating_sub(now_ms)).min(HINT_MAX);
+    (!wait.is_zero()).then_some((kept.subject.as_str(), wait))
+}
+
+/// Writes waits that are told, each key at most once a second.
+async fn write(connection: Connection, stream: Arc<str>, mut told: mpsc::Receiver<Held>) {
+    let mut unwritten = Unwritten::default();
+    loop {
+        let due = unwritten.due().unwrap_or_else(|| Instant::now() + WRITE_EVERY);
+        tokio::select! {
+            held = told.recv() => match held {
+                Some(held) => unwritten.add(held),
+                None => return,
+            },
+            () = tokio::time::sleep_until(due) => {}
+        }
+        while let Some((name, wait)) = unwritten.take(Instant::now()) {
+            let mut headers = HeaderMap::new();
+            // The servers count whole seconds, and none is for ever.
+            let secs = wait.as_millis().div_ceil(1_000).max(1);
+            headers.insert("Nats-TTL", format!("{secs}s").as_str());
+            let until_ms = unix_ms().saturating_add(u64::try_from(wait.as_millis()).unwrap_or(0));
+            let payload = serde_json::to_vec(&Hold { until_ms }).unwrap_or_default();
+            let written = connection
+                .ask(&subject(&stream, &name), Some(headers), payload.into(), ANSWER_FOR_MAX)
+                .await;
+            if let Err(why) = written {
+                tracing::debug!("a wait is not told to other workers: {why}");
+            }
+        }
+    }
+}
+
+/// Waits that are to be written.
+#[derive(Default)]
+struct Unwritten {
+    /// When each ends, and from when on it may be written.
+    waits: BTreeMap<Arc<str>, (Instant, Instant)>,
+    /// Until when each was last written, and when.
+    written: BTreeMap<Arc<str>, (Instant, Instant)>,
+}
+
+impl Unwritten {
+    fn add(&mut self, held: Held) {
+        let now = Instant::now();
+        let (until, due) = match self.written.get(&held.budget) {
+            // Others know.
+            Some((until, _)) if *until >= held.until => return,
+            Some((_, at)) => (held.until, (*at + WRITE_EVERY).max(now)),
+            None => (held.until, now),
+        };
+        // What is over before anybody could take a source over is kept from nobody.
+        if until.saturating_duration_since(now) >= WAIT_MIN {
+            self.waits.insert(held.budget, (until, due));
+        }
+    }
+
+    /// When the next one may be written.
+    fn due(&self) -> Option<Instant> {
+        self.waits.values().map(|(_, due)| *due).min()
+    }
+
+    /// One that may be written by now, with what is left of it.
+    fn take(&mut self, now: Instant) -> Option<(Arc<str>, Duration)> {
+        self.written.retain(|_, (until, at)| *until > now || *at + WRITE_EVERY > now);
+        self.waits.retain(|_, (until, _)| *until > now);
+        let name = self.waits.iter().find(|(_, (_, due))| *due <= now)?.0;
+        let (name, (until, _)) = self.waits.remove_entry(&Arc::clone(name))?;
+        self.written.insert(Arc::clone(&name), (until, now));
+        Some((name, until - now))
+    }
+}
+
+fn unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+const ANSWER_FOR_MAX: Duration = Duration::from_secs(2);
+/// Waits that are told and not yet taken note of.
+const UNWRITTEN_MAX: usize = 1_024;
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+const WAIT_MIN: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(budget: &str, secs: u64) -> Held {
+        Held { budget: budget.into(), until: Instant::now() + Duration::from_secs(secs) }
+    }
+
+    fn taken(unwritten: &mut Unwritten) -> Vec<(String, u64)> {
+        let now = Instant::now();
+        std::iter::from_fn(|| unwritten.take(now))
+            .map(|(name, wait)| (name.to_string(), wait.as_secs()))
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_wait_is_written_at_once_and_then_once_a_second() {
+        let mut unwritten = Unwritten::default();
+        assert_eq!(unwritten.due(), None);
+        unwritten.add(held("a", 10));
+        unwritten.add(held("b", 20));
+        assert_eq!(unwritten.due(), Some(Instant::now()));
+        assert_eq!(taken(&mut unwritten), [("a".to_owned(), 10), ("b".to_owned(), 20)]);
+        // The same again, a shorter one, and none that is worth it.
+        for again in [held("a", 10), held("a", 3), held("c", 0)] {
+            unwritten.add(again);
+        }
+        assert_eq!(unwritten.due(), None);
+        unwritten.add(held("a", 30));
+        unwritten.add(held("a", 40));
+        assert_eq!(taken(&mut unwritten), []);
+        assert_eq!(unwritten.due(), Some(Instant::now() + WRITE_EVERY));
+        tokio::time::advance(WRITE_EVERY).await;
+        assert_eq!(taken(&mut unwritten), [("a".to_owned(), 39)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_over_is_not_written_and_nothing_is_kept_of_it() {
+        let mut unwritten = Unwritten::default();
+        unwritten.add(held("a", 2));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(taken(&mut unwritten), []);
+        unwritten.add(held("b", 2));
+        assert_eq!(taken(&mut unwritten).len(), 1);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(taken(&mut unwritten), []);
+        assert!(unwritten.waits.is_empty() && unwritten.written.is_empty());
+    }
+
+    #[test]
+    fn what_is_left_of_a_wait_counts_within_the_bound_of_any_wait() {
+        let kept = |payload: &str| Kept {
+            subject: "$KV.S.hold.budget.acme".to_owned(),
+            payload: payload.to_owned().into(),
+        };
+        for (payload, wait) in [
+            ("{\"until_ms\": 5000}", Some(Duration::from_secs(4))),
+            ("{\"until_ms\": 1000}", None),
+            ("{\"until_ms\": 18446744073709551615}", Some(HINT_MAX)),
+            ("{\"until_ms\": -1}", None),
+            ("", None),
+        ] {
+            let kept = kept(payload);
+            assert_eq!(read(&kept, 1_000).map(|(_, wait)| wait), wait, "{payload}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_together_is_bounded() {
+        let budgets = |count: usize| {
+            (0..count).map(|number| (number.to_string().into(), Arc::default())).collect()
+        };
+        let parts = |count| -> Vec<usize> {
+            Asked::in_parts(budgets(count)).map(|asked| asked.budgets.len()).collect()
+        };
+        assert_eq!(parts(0), [0_usize; 0]);
+        assert_eq!(parts(501), [250, 250, 1]);
+    }
+}

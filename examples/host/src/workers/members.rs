@@ -1,0 +1,93 @@
+//! What a worker tells the others of itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use source_contract::printable::printable;
+
+use crate::ledger::nats::connection::{Connection, Kept, Unanswered};
+use crate::ledger::nats::stream::bucket;
+
+/// A worker, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    /// What tells it from another one of the same name.
+    pub(crate) id: String,
+    /// What stands for its configuration.
+    pub(crate) config: String,
+    /// That of its host.
+    pub(crate) version: String,
+    /// When it came: RFC 3339.
+    pub(crate) since: String,
+    /// How many sources its configuration has.
+    pub(crate) sources: usize,
+}
+
+/// The workers that are there, by name.
+pub(crate) type Members = BTreeMap<String, Member>;
+
+/// The subject of a worker's key.
+pub(crate) fn subject(stream: &str, worker: &str) -> String {
+    format!("$KV.{stream}.member.{worker}")
+}
+
+/// Asks who is there. It may not see yet what was written a moment ago.
+pub(crate) async fn list(
+    connection: &Connection,
+    stream: &str,
+    within: Duration,
+) -> Result<Members, Unanswered> {
+    let kept = connection.newest(&bucket(stream), &[subject(stream, "*")], within).await?;
+    Ok(kept.iter().filter_map(|kept| read(stream, kept)).collect())
+}
+
+/// A worker's key. What somebody else wrote there counts for nobody.
+fn read(stream: &str, kept: &Kept) -> Option<(String, Member)> {
+    let worker = kept.subject.strip_prefix(&subject(stream, ""))?;
+    let member: Member = serde_json::from_slice(&kept.payload).ok()?;
+    let said = [&member.id, &member.config, &member.version, &member.since];
+    let is_sound =
+        said.iter().all(|text| text.len() <= TEXT_BYTES_MAX && printable(text) == **text);
+    is_sound.then(|| (worker.to_owned(), member))
+}
+
+const TEXT_BYTES_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn kept(subject: &str, payload: &str) -> Kept {
+        Kept { subject: subject.to_owned(), payload: payload.to_owned().into() }
+    }
+
+    #[test]
+    fn a_member_comes_back_as_it_went_there_and_nobody_elses_words_count() {
+        let member = Member {
+            id: "1f".into(),
+            config: "00ff".into(),
+            version: "1.0.0".into(),
+            since: "2026-11-30T00:00:00Z".into(),
+            sources: 7,
+        };
+        let text = serde_json::to_string(&member).unwrap();
+        let newer = text.replace('{', "{\"more\":[1],");
+        for text in [&text, &newer] {
+            let read = read("S", &kept("$KV.S.member.host-1", text));
+            assert_eq!(read, Some(("host-1".to_owned(), member.clone())));
+        }
+        for (subject, payload) in [
+            ("$KV.T.member.host-1", text.as_str()),
+            ("$KV.S.hold.source.a", text.as_str()),
+            ("$KV.S.member.host-1", "{}"),
+            ("$KV.S.member.host-1", ""),
+            ("$KV.S.member.host-1", &text.replace("1.0.0", "\\u009b2J")),
+            ("$KV.S.member.host-1", &text.replace("1.0.0", &"1".repeat(65))),
+        ] {
+            assert_eq!(read("S", &kept(subject, payload)), None, "{subject} {payload}");
+        }
+    }
+}

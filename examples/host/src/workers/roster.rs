@@ -1,0 +1,382 @@
+//! This worker among the others: says that it is there, sees who else is, and what follows for its sources.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::ledger::nats::connection::{Connection, Unanswered, refused};
+use crate::ledger::opening::Unopened;
+use crate::workers::members::{self, Member, Members};
+use crate::workers::shards::{Assignment, Look, Shards, Share};
+use crate::workers::telling::Telling;
+
+/// Where a worker's key is, and how long the servers keep it.
+pub(super) struct Place {
+    /// To the servers.
+    pub(super) connection: Connection,
+    /// The ledger's stream.
+    pub(super) stream: String,
+    /// Its name.
+    pub(super) worker: String,
+    /// How long the servers keep the key.
+    pub(super) lease: Duration,
+}
+
+impl Place {
+    /// How often the key is written: twice it may fail within a lease.
+    pub(super) fn every(&self) -> Duration {
+        self.lease / 3
+    }
+
+    fn answer_within(&self) -> Duration {
+        self.every().min(ANSWER_FOR_MAX)
+    }
+
+    fn retry_after(&self) -> Duration {
+        self.every().min(RETRY_AFTER_MAX)
+    }
+}
+
+/// This worker, as long as it is there.
+pub(super) struct Roster {
+    place: Place,
+    own: Member,
+    /// Its sources are all of its configuration, whatever others run.
+    all: bool,
+    /// The sequence of its key; 0 if there is none.
+    sequence: u64,
+    /// When the newest of its keys was sent that is known to be written.
+    written: Instant,
+    standing: Standing,
+    telling: Telling,
+    assignment: watch::Sender<Assignment>,
+}
+
+/// Why a key is not written.
+enum Unwritten {
+    /// Another worker has this name; the sequence of its key.
+    Taken(u64),
+    /// No answer.
+    Unanswered(Unanswered),
+}
+
+impl Roster {
+    /// Comes to the other workers: writes the key, and looks who is there. If another worker was called so within a
+    /// lease, it waits whether that one writes its key again.
+    pub(super) async fn join(
+        place: Place,
+        own: Member,
+        all: bool,
+    ) -> Result<(Self, watch::Receiver<Assignment>), Unopened> {
+        let (assignment, assigned) = watch::channel(Assignment::None);
+        let standing = Standing::new(&place.worker);
+        let telling = Telling::default();
+        let written = Instant::now();
+        let mut roster =
+            Self { place, own, all, sequence: 0, written, standing, telling, assignment };
+        let (worker, lease) = (roster.place.worker.clone(), roster.place.lease);
+        let later = |why: &str| Unopened::Later(format!("worker {worker}: {why}"));
+        let (begun, mut other) = (Instant::now(), None);
+        loop {
+            match (roster.write().await, other) {
+                (Ok(()), _) => break,
+                (Err(Unwritten::Unanswered(why)), _) => return Err(later(&why.to_string())),
+                (Err(Unwritten::Taken(newest)), None) => {
+                    other = Some(newest);
+                    let secs = lease.as_secs();
+                    tracing::info!(
+                        worker,
+                        "a worker of this name was there within the last {secs} s: waiting whether it still is"
+                    );
+                }
+                (Err(Unwritten::Taken(newest)), Some(before)) if newest != before => {
+                    return Err(Unopened::Never(vec![format!(
+                        "another worker is called {worker}, and runs; give each a name of its own under \
+                         `ledger.worker`, or leave it out"
+                    )]));
+                }
+                // It missed its time to write: whoever wrote it is gone, most likely. If not, it is the one that
+                // is refused.
+                (Err(Unwritten::Taken(newest)), _) if begun.elapsed() >= lease / 2 => {
+                    roster.sequence = newest;
+                    roster.standing.succeeds = true;
+                }
+                (Err(Unwritten::Taken(_)), _) => {}
+            }
+            tokio::time::sleep(roster.place.retry_after()).await;
+        }
+        let looked = members::list(
+            &roster.place.connection,
+            &roster.place.stream,
+            roster.place.answer_within(),
+        );
+        let members = looked.await.map_err(|why| later(&why.to_string()))?;
+        roster.looked(members);
+        Ok((roster, assigned))
+    }
+
+    /// Stays among the workers until it is to leave; then takes its key away, so that others need not wait for its
+    /// end.
+    pub(super) async fn run(mut self, mut leave: watch::Receiver<bool>) {
+        let mut next = Instant::now() + self.place.every();
+        let mut is_lapsed = false;
+        loop {
+            let lapse = (!is_lapsed).then(|| self.written + self.place.lease);
+            let beat = async {
+                tokio::time::sleep_until(next).await;
+                self.beat().await
+            };
+            let beaten = tokio::select! {
+                biased;
+                () = told(&mut leave) => return self.leave().await,
+                beaten = beat => Some(beaten),
+                () = tokio::time::sleep_until(lapse.unwrap_or(next)), if lapse.is_some() => None,
+            };
+            next = Instant::now() + self.place.retry_after();
+            match beaten {
+                Some(Ok(())) => {
+                    is_lapsed = false;
+                    next = self.written + self.place.every();
+                }
+                Some(Err(why)) => self.telling.failed(&self.place.worker, &why),
+                None => {
+                    is_lapsed = true;
+                    self.standing.lapsed();
+                    self.assignment.send_replace(Assignment::None);
+                    self.telling.lapsed(&self.place.worker, self.place.lease);
+                }
+            }
+        }
+    }
+
+    /// Writes the key anew, and looks who is there. The error says why that is not known.
+    async fn beat(&mut self) -> Result<(), String> {
+        self.write().await.map_err(|why| match why {
+            Unwritten::Taken(_) => {
+                "another worker has its name now; give each a name of its own under `ledger.worker`"
+                    .to_owned()
+            }
+            Unwritten::Unanswered(why) => why.to_string(),
+        })?;
+        let members = self.list().await.map_err(|why| why.to_string())?;
+        self.looked(members);
+        Ok(())
+    }
+
+    /// Writes the key, unless another worker has the name.
+    async fn write(&mut self) -> Result<(), Unwritten> {
+        let ttl = format!("{}s", self.place.lease.as_secs());
+        let payload = Bytes::from(serde_json::to_vec(&self.own).unwrap_or_default());
+        let sent = Instant::now();
+        self.sequence = match self.put(payload.clone(), &ttl, None).await {
+            // Or the one before was written though no answer came, or it is gone.
+            Err(Unanswered::Refused { code: OTHER_SEQUENCE, why }) => {
+                self.find(&why).await?;
+                self.put(payload, &ttl, None).await
+            }
+            written => written,
+        }
+        .map_err(Unwritten::Unanswered)?;
+        self.written = sent;
+        Ok(())
+    }
+
+    /// Takes the key away. The servers forget within a second that there was one.
+    async fn leave(mut self) {
+        let gone = match self.put(Bytes::new(), "1s", Some("DEL")).await {
+            // One was being written just then.
+            Err(Unanswered::Refused { code: OTHER_SEQUENCE, why }) => match self.find(&why).await {
+                Ok(()) => self.put(Bytes::new(), "1s", Some("DEL")).await,
+                Err(Unwritten::Taken(_)) => return,
+                Err(Unwritten::Unanswered(why)) => Err(why),
+            },
+            gone => gone,
+        };
+        if let Err(why) = gone {
+            let secs = self.place.lease.as_secs();
+            tracing::warn!("other workers take the sources over in {secs} s: {why}");
+        }
+    }
+
+    /// Finds the own key by the word of the server, which knows another one, unless that is another worker's.
+    async fn find(&mut self, word: &str) -> Result<(), Unwritten> {
+        let newest = word.rsplit(' ').next().and_then(|last| last.parse().ok()).unwrap_or(0);
+        let members = self.list().await.map_err(Unwritten::Unanswered)?;
+        if members.get(&self.place.worker).is_some_and(|other| other.id != self.own.id) {
+            return Err(Unwritten::Taken(newest));
+        }
+        self.sequence = newest;
+        Ok(())
+    }
+
+    /// Puts something in the place of the key that it has now, and of no other one.
+    async fn put(
+        &self,
+        payload: Bytes,
+        ttl: &str,
+        operation: Option<&str>,
+    ) -> Result<u64, Unanswered> {
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-TTL", ttl);
+        headers.insert("Nats-Expected-Last-Subject-Sequence", self.sequence.to_string().as_str());
+        if let Some(operation) = operation {
+            headers.insert("KV-Operation", operation);
+        }
+        let subject = members::subject(&self.place.stream, &self.place.worker);
+        let within = self.place.answer_within();
+        let answer = self.place.connection.ask(&subject, Some(headers), payload, within).await?;
+        refused(&answer)?["seq"]
+            .as_u64()
+            .ok_or_else(|| Unanswered::Late("the answer has no sequence".to_owned()))
+    }
+
+    async fn list(&self) -> Result<Members, Unanswered> {
+        let within = self.place.answer_within();
+        members::list(&self.place.connection, &self.place.stream, within).await
+    }
+
+    /// What follows for its sources from who is there.
+    fn looked(&mut self, mut members: Members) {
+        // A server that is behind may not show it yet.
+        members.insert(self.place.worker.clone(), self.own.clone());
+        let mut share = self.standing.looked(members.keys().cloned().collect());
+        share.spread = share.spread.min(self.place.lease);
+        self.telling.looked(&self.place.worker, &self.own, &members, share.shards.count());
+        let assignment = if self.all { Assignment::All } else { Assignment::Shards(share) };
+        self.assignment.send_if_modified(|current| {
+            let is_other = *current != assignment;
+            *current = assignment;
+            is_other
+        });
+    }
+}
+
+/// Returns when the worker is to leave.
+async fn told(leave: &mut watch::Receiver<bool>) {
+    // Without a sender there is nobody left to be there for.
+    let _ = leave.wait_for(|leave| *leave).await;
+}
+
+/// What a worker knows of the others, and what it runs therefore.
+struct Standing {
+    worker: String,
+    /// Who was there at the look before; none before the first.
+    before: Option<BTreeSet<String>>,
+    held: Shards,
+    is_steady: bool,
+    /// Whether it stands in the place of one of its name, whose shards nobody has taken.
+    succeeds: bool,
+}
+
+impl Standing {
+    fn new(worker: &str) -> Self {
+        let worker = worker.to_owned();
+        let (held, is_steady, succeeds) = (Shards::default(), true, false);
+        Self { worker, before: None, held, is_steady, succeeds }
+    }
+
+    /// Its part, now that these are there.
+    fn looked(&mut self, now: BTreeSet<String>) -> Share {
+        let is_alone = self.before.is_none() && self.is_steady && now.len() == 1;
+        let before = self.before.take().unwrap_or_else(|| {
+            let before = now.iter().filter(|worker| self.succeeds || **worker != self.worker);
+            before.cloned().collect()
+        });
+        self.succeeds = false;
+        let look = Look {
+            own: &self.worker,
+            before: &before,
+            now: &now,
+            held: &self.held,
+            is_steady: self.is_steady,
+        };
+        let (shards, awaited) = look.share();
+        (self.held, self.is_steady, self.before) = (shards, true, Some(now));
+        // Where nobody was before, nobody is in the way.
+        let spread = if is_alone { Duration::ZERO } else { SPREAD_MAX };
+        Share { shards, awaited, spread }
+    }
+
+    /// Others may run by now what it ran.
+    fn lapsed(&mut self) {
+        (self.before, self.held, self.is_steady) = (None, Shards::default(), false);
+    }
+}
+
+const OTHER_SEQUENCE: u64 = 10_071;
+const ANSWER_FOR_MAX: Duration = Duration::from_secs(2);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
+const SPREAD_MAX: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::nats::subject::SHARDS;
+
+    fn workers(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    const ALL: usize = SHARDS as usize;
+
+    #[test]
+    fn one_alone_begins_with_all_at_once() {
+        let mut standing = Standing::new("a");
+        let share = standing.looked(workers(&["a"]));
+        assert_eq!((share.shards.count(), share.awaited, share.spread), (ALL, 0, Duration::ZERO));
+    }
+
+    #[test]
+    fn one_that_comes_to_others_waits_a_look_and_they_give_at_once() {
+        let (mut first, mut second) = (Standing::new("a"), Standing::new("b"));
+        first.looked(workers(&["a"]));
+        let both = workers(&["a", "b"]);
+        let awaits = second.looked(both.clone());
+        assert_eq!(awaits.shards.count(), 0);
+        let left = first.looked(both.clone());
+        assert_eq!(left.shards.count() + awaits.awaited, ALL);
+        let has = second.looked(both);
+        assert_eq!((has.shards.count(), has.awaited), (awaits.awaited, 0));
+        assert!(has.spread > Duration::ZERO);
+        // The other one goes.
+        assert_eq!(second.looked(workers(&["b"])).shards.count(), ALL);
+    }
+
+    #[test]
+    fn one_that_was_away_waits_a_look_whoever_is_there() {
+        let mut standing = Standing::new("a");
+        standing.looked(workers(&["a", "b"]));
+        standing.looked(workers(&["a", "b"]));
+        standing.lapsed();
+        let share = standing.looked(workers(&["a"]));
+        assert_eq!((share.shards.count(), share.awaited), (0, ALL));
+        // The other one is back as well.
+        let share = standing.looked(workers(&["a", "b"]));
+        assert!(share.awaited == 0 && (1..ALL).contains(&share.shards.count()));
+    }
+
+    #[test]
+    fn one_that_was_killed_and_begins_again_has_its_shards_at_once() {
+        let mut standing = Standing::new("a");
+        standing.succeeds = true;
+        let share = standing.looked(workers(&["a", "b"]));
+        assert!(share.awaited == 0 && (1..ALL).contains(&share.shards.count()));
+        // Once only.
+        standing.lapsed();
+        assert_eq!(standing.looked(workers(&["a", "b"])).shards.count(), 0);
+    }
+
+    #[test]
+    fn a_key_is_written_three_times_a_lease() {
+        for (lease, every, within) in [(10, 3_333, 2_000), (2, 666, 666), (3_600, 1_200_000, 2_000)]
+        {
+            let lease = Duration::from_secs(lease);
+            assert_eq!((lease / 3).as_millis(), every);
+            assert_eq!((lease / 3).min(ANSWER_FOR_MAX).as_millis(), within);
+        }
+    }
+}
