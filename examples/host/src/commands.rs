@@ -9,6 +9,7 @@ mod layout;
 mod prepared;
 mod refusal;
 pub mod run;
+mod workers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,6 +70,17 @@ enum Command {
         /// The component's file.
         component: PathBuf,
     },
+    /// Say which workers share a ledger, what each runs, and how far its sources are.
+    ///
+    /// Nothing is changed, and workers may run meanwhile.
+    Workers {
+        /// The configuration file (TOML), with a section `[ledger]`.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Print one JSON document instead of tables.
+        #[arg(long)]
+        json: bool,
+    },
     /// Look at stored cursors, or change them: those of a state file while no host runs.
     #[command(subcommand)]
     Cursor(CursorCommand),
@@ -94,6 +106,10 @@ impl Cli {
             Command::Inspect { component } => {
                 let inspect = inspect::inspect(&component, Limits::default().call);
                 within_runtime(unless_asked_to_stop(inspect, "nothing was found out yet"))
+            }
+            Command::Workers { config, json } => {
+                let told = workers::workers(&config, json);
+                within_runtime(unless_asked_to_stop(told, "nothing was found out yet"))
             }
             Command::Cursor(command) => {
                 let limits = Limits::default().call;

@@ -2,6 +2,7 @@
 
 use crate::commands::exit::Exit;
 use crate::ledger::LedgerError;
+use crate::ledger::opening::Unopened;
 use crate::sandbox::{CallFailure, ComponentError};
 use crate::state::StateError;
 
@@ -42,6 +43,15 @@ impl From<CallFailure> for Refusal {
         match failure {
             CallFailure::Component(why) => Self::usage(why),
             CallFailure::Short(why) => Self::failed(why),
+        }
+    }
+}
+
+impl From<Unopened> for Refusal {
+    fn from(why: Unopened) -> Self {
+        match why {
+            Unopened::Later(why) => Self::failed(why),
+            Unopened::Never(why) => Self::failed(why.join("\n")),
         }
     }
 }

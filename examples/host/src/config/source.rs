@@ -131,6 +131,8 @@ pub(crate) struct SourceOutline {
     pub(crate) config: String,
     /// Knows the secrets that are at hand.
     pub(crate) redactor: Redactor,
+    /// What stands for its section, as it is in the file.
+    pub(crate) digest: Digest,
 }
 
 impl SourceOutline {
@@ -141,6 +143,7 @@ impl SourceOutline {
         environment: Lookup<'_>,
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
+        let digest = section.digest(DIGEST_WITHOUT);
         let name = section.required_text("name", faults)?;
         let (mut secrets, mut untold) = (Vec::new(), Vec::new());
         let component = section.text("component", &mut untold).map(|path| folder.join(path));
@@ -148,7 +151,7 @@ impl SourceOutline {
         // Nor does what is not set keep the others from being known.
         let environment = |name: &str| Some(environment(name).unwrap_or_default());
         let config = values::to_json(config, "config", &environment, &mut secrets, &mut untold);
-        Some(Self { name, component, config, redactor: Redactor::new(secrets) })
+        Some(Self { name, component, config, redactor: Redactor::new(secrets), digest })
     }
 }
 

@@ -44,13 +44,21 @@ pub(crate) async fn open_local(
 
 /// Connects, and sees that stream and bucket are fit.
 pub(crate) async fn open_nats(config: &NatsConfig) -> Result<(Connection, NatsLedger), Unopened> {
-    let connection = Connection::open(config).await.map_err(|why| match why {
-        Unconnected::Later(why) => Unopened::Later(why),
-        Unconnected::Never(why) => Unopened::Never(vec![why]),
-    })?;
+    let (connection, ledger) = look_at_nats(config).await?;
     stream::prepare(&connection, config).await.map_err(|why| match why {
         Unusable::Later(why) => Unopened::Later(why),
         Unusable::Never(why) => Unopened::Never(why),
+    })?;
+    Ok((connection, ledger))
+}
+
+/// Connects, and makes nothing that is not there: to look at it.
+pub(crate) async fn look_at_nats(
+    config: &NatsConfig,
+) -> Result<(Connection, NatsLedger), Unopened> {
+    let connection = Connection::open(config).await.map_err(|why| match why {
+        Unconnected::Later(why) => Unopened::Later(why),
+        Unconnected::Never(why) => Unopened::Never(vec![why]),
     })?;
     let ledger = NatsLedger::new(connection.clone(), config);
     Ok((connection, ledger))

@@ -121,7 +121,6 @@ impl Look<'_> {
 }
 
 /// How many shards each of these workers runs.
-#[cfg(test)]
 pub(crate) fn counts(workers: &BTreeSet<String>) -> impl Fn(&str) -> usize {
     let owners: Vec<&str> = (0..SHARDS).filter_map(|shard| owner(shard, workers)).collect();
     move |worker| owners.iter().filter(|owner| **owner == worker).count()

@@ -9,7 +9,7 @@ use crate::commands::refusal::Refusal;
 use crate::config::{Cursors, NatsConfig};
 use crate::ledger::LedgerError;
 use crate::ledger::nats::NatsLedger;
-use crate::ledger::opening::{self, Unopened};
+use crate::ledger::opening;
 use crate::state::sqlite::SqliteState;
 use crate::state::{CursorChange, State as _, StateError};
 use crate::timestamp::rfc3339;
@@ -79,11 +79,7 @@ pub(super) async fn forget(cursors: &Cursors, source: &str) -> Result<bool, Refu
 }
 
 async fn open(config: &NatsConfig) -> Result<NatsLedger, Refusal> {
-    match opening::open_nats(config).await {
-        Ok((_, ledger)) => Ok(ledger),
-        Err(Unopened::Later(why)) => Err(Refusal::failed(why)),
-        Err(Unopened::Never(why)) => Err(Refusal::failed(why.join("\n"))),
-    }
+    Ok(opening::open_nats(config).await?.1)
 }
 
 async fn of_ledger(
