@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use crate::commands::answer::answer_aside;
 use crate::commands::check::finding::Finding;
 use crate::commands::exit::Exit;
-use crate::commands::prepared::{Part, Prepared, Unprepared};
+use crate::commands::prepared::{Part, Prepared, Unprepared, client};
 use crate::config::SourceConfig;
 use crate::config::fault;
-use crate::limits::Limits;
+use crate::limits::{HttpLimits, Limits};
 use crate::machine::process;
 use crate::source::failure::of_call;
 use crate::source::judged::judged;
@@ -36,7 +36,7 @@ pub(super) async fn check(config: &Path, json: bool, limits: Limits) -> Exit {
             return Exit::Failed;
         }
     };
-    let Some(sources) = find(prepared).await else { return Exit::Failed };
+    let Some(sources) = find(prepared, limits.http).await else { return Exit::Failed };
     let ok = sources.iter().all(Finding::works);
     let text = if json {
         let text = serde_json::to_string(&Document { ok, sources });
@@ -64,7 +64,7 @@ struct Document {
 
 /// Checks all sources at the same time, within a bound. They are told in the order of the file; none
 /// if a check broke off.
-async fn find(prepared: Prepared) -> Option<Vec<Finding>> {
+async fn find(prepared: Prepared, limits: HttpLimits) -> Option<Vec<Finding>> {
     let places = Arc::new(Semaphore::new(AT_A_TIME_MAX));
     process::open_files(prepared.sources.len().min(AT_A_TIME_MAX));
     let mut checks = JoinSet::new();
@@ -72,7 +72,7 @@ async fn find(prepared: Prepared) -> Option<Vec<Finding>> {
         let places = Arc::clone(&places);
         checks.spawn(async move {
             let _place = places.acquire().await;
-            (index, find_one(&source, part).await)
+            (index, find_one(&source, part, limits).await)
         });
     }
     let mut found = Vec::new();
@@ -89,9 +89,13 @@ async fn find(prepared: Prepared) -> Option<Vec<Finding>> {
     Some(found.into_iter().map(|(_, finding)| finding).collect())
 }
 
-async fn find_one(source: &SourceConfig, part: Part) -> Finding {
-    let (component, client) = match part {
-        Ok(part) => part,
+async fn find_one(source: &SourceConfig, part: Part, limits: HttpLimits) -> Finding {
+    let made = part.and_then(|component| {
+        let client = client(source, limits).map_err(|fault| fault.to_string())?;
+        Ok((component, client))
+    });
+    let (component, client) = match made {
+        Ok(made) => made,
         Err(why) => return Finding::of_component(source, why),
     };
     let mut instance = match component.instantiate(Some(Arc::new(client))).await {

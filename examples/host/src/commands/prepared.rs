@@ -15,7 +15,7 @@ use crate::config::fault::Fault;
 use crate::config::{Config, SourceConfig, Store};
 use crate::egress::AllowList;
 use crate::http::{ClientError, HttpClient};
-use crate::limits::Limits;
+use crate::limits::{HttpLimits, Limits};
 use crate::sandbox::{CallFailure, ComponentError, Instance, LinkedSource, Runtime};
 
 /// A configuration without faults, and what was made of it on the way.
@@ -28,8 +28,8 @@ pub(crate) struct Prepared {
     pub(crate) sources: Vec<(SourceConfig, Part)>,
 }
 
-/// A source's component and its client; or why it cannot run, though its configuration has no fault.
-pub(crate) type Part = Result<(LinkedSource, HttpClient), String>;
+/// A source's component; or why it cannot run, though its configuration has no fault.
+pub(crate) type Part = Result<LinkedSource, String>;
 
 /// Why a configuration could not be made use of.
 pub(crate) enum Unprepared {
@@ -77,13 +77,8 @@ impl Prepared {
                     }
                 }
             };
-            let client = HttpClient::new(
-                AllowList::new(source.allow.clone(), source.allow_addresses.clone()),
-                source.proxy.as_ref(),
-                &source.roots,
-                limits.http,
-            )
-            .map_err(|error| faults.push(fault_of_client(&name, error)));
+            // Made to see its faults. A source has one as long as it runs: a worker runs few of many.
+            let client = client(&source, limits.http).map_err(|fault| faults.push(fault));
             match linked {
                 Some(Ok(linked)) => {
                     match validate(&linked, &mut source).await {
@@ -92,7 +87,7 @@ impl Prepared {
                             short.get_or_insert(format!("{name}config: {why}"));
                         }
                     }
-                    sources.extend(client.ok().map(|client| (source, Ok((linked, client)))));
+                    sources.extend(client.ok().map(|_| (source, Ok(linked))));
                 }
                 Some(Err(why)) => sources.push((source, Err(why))),
                 None => {}
@@ -147,6 +142,13 @@ async fn compile(
         compiled.extend(joined);
     }
     compiled
+}
+
+/// A source's way to the network.
+pub(crate) fn client(source: &SourceConfig, limits: HttpLimits) -> Result<HttpClient, Fault> {
+    let allow = AllowList::new(source.allow.clone(), source.allow_addresses.clone());
+    HttpClient::new(allow, source.proxy.as_ref(), &source.roots, limits)
+        .map_err(|error| fault_of_client(&format!("source {:?}: ", source.name), error))
 }
 
 /// The file of a source's component, by the one name that all sources with it have.

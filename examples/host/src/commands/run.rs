@@ -17,7 +17,7 @@ use crate::config::Store;
 use crate::config::fault;
 use crate::ledger::Ledger;
 use crate::ledger::opening::{self, Unopened};
-use crate::limits::Limits;
+use crate::limits::{HttpLimits, Limits};
 use crate::machine::process;
 use crate::machine::signals::Signals;
 use crate::source::{Ending, chance};
@@ -61,7 +61,7 @@ pub async fn run(config: &Path, manner: Manner, limits: Limits) -> Exit {
         output = prepared.store.to_string(),
         "host begins"
     );
-    serve(prepared, opened, manner.until_caught_up, signals).await
+    serve(prepared, opened, manner.until_caught_up, limits.http, signals).await
 }
 
 /// What the sources of this host write to, and which of them it runs.
@@ -138,12 +138,13 @@ async fn serve(
     prepared: Prepared,
     opened: Opened,
     until_caught_up: bool,
+    limits: HttpLimits,
     mut signals: Signals,
 ) -> Exit {
     let Opened { ledger, mut worker, mut assigned, _alone } = opened;
     let holds = worker.as_ref().map(|worker| worker.holds.clone());
     let (mut supervisor, shared) =
-        Supervisor::new(prepared.sources, Arc::clone(&ledger), holds, until_caught_up);
+        Supervisor::new(prepared.sources, Arc::clone(&ledger), holds, limits, until_caught_up);
     if let Some(worker) = &mut worker {
         worker.heed(shared);
     }

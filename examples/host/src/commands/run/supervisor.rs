@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use source_contract::redact::Redactor;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use crate::commands::prepared::Part;
+use crate::commands::prepared::{Part, client};
 use crate::config::SourceConfig;
-use crate::http::HttpClient;
 use crate::ledger::Ledger;
+use crate::limits::HttpLimits;
 use crate::sandbox::LinkedSource;
 use crate::source::budget::Budget;
 use crate::source::journal::Journal;
@@ -25,6 +24,7 @@ pub(super) struct Supervisor {
     ledger: Arc<dyn Ledger>,
     /// The waits of all workers, if there are others.
     holds: Option<Holds>,
+    limits: HttpLimits,
     until_caught_up: bool,
     /// What it was last told to run.
     assignment: Assignment,
@@ -41,11 +41,9 @@ pub(super) struct Supervisor {
 
 /// A source that can be run, again and again.
 struct Runnable {
-    name: String,
+    source: SourceConfig,
     component: LinkedSource,
-    client: Arc<HttpClient>,
     config: Arc<str>,
-    redactor: Redactor,
     budget: Named,
 }
 
@@ -58,14 +56,15 @@ impl Supervisor {
         prepared: Vec<(SourceConfig, Part)>,
         ledger: Arc<dyn Ledger>,
         holds: Option<Holds>,
+        limits: HttpLimits,
         until_caught_up: bool,
     ) -> (Self, Vec<Named>) {
         let mut shared: BTreeMap<String, (Named, usize)> = BTreeMap::new();
         let mut sources = Vec::new();
         let mut left_out = 0;
-        for (source, part) in prepared {
-            let (component, client) = match part {
-                Ok(part) => part,
+        for (mut source, part) in prepared {
+            let component = match part {
+                Ok(component) => component,
                 Err(why) => {
                     let source = source.name;
                     tracing::error!(source, "source ended, the others run: {why}");
@@ -85,14 +84,8 @@ impl Supervisor {
                     budget.clone()
                 }
             };
-            sources.push(Runnable {
-                name: source.name,
-                component,
-                client: Arc::new(client),
-                config: source.config.into(),
-                redactor: source.redactor,
-                budget,
-            });
+            let config = std::mem::take(&mut source.config).into();
+            sources.push(Runnable { source, component, config, budget });
         }
         let shared = shared.into_values().filter(|(_, users)| *users > 1);
         let shared = shared.map(|(budget, _)| budget).collect();
@@ -100,6 +93,7 @@ impl Supervisor {
             sources,
             ledger,
             holds,
+            limits,
             until_caught_up,
             assignment: Assignment::None,
             running: BTreeMap::new(),
@@ -129,7 +123,7 @@ impl Supervisor {
     /// Begins the sources that are assigned and do not run, and tells those to stop that are not.
     pub(super) fn reconcile(&mut self, assignment: Assignment) {
         let (mut coming, mut going) = (Vec::new(), 0);
-        for (place, source) in self.sources.iter().enumerate() {
+        for (place, Runnable { source, .. }) in self.sources.iter().enumerate() {
             match (self.running.get(&place), assignment.has(&source.name)) {
                 (None, true) if !self.ended.contains(&place) => coming.push(place),
                 // What is being written is waited for.
@@ -155,15 +149,24 @@ impl Supervisor {
         let budgets = places.iter().map(|place| self.sources[*place].budget.clone()).collect();
         let parts: Vec<Arc<Asked>> = Asked::in_parts(budgets).collect();
         for (number, place) in places.iter().enumerate() {
-            let source = &self.sources[*place];
+            let Runnable { source, component, config, budget } = &self.sources[*place];
+            let client = match client(source, self.limits) {
+                Ok(client) => Arc::new(client),
+                Err(why) => {
+                    tracing::error!(source = source.name, "source ended, the others run: {why}");
+                    self.left_out += 1;
+                    self.ended.insert(*place);
+                    continue;
+                }
+            };
             let journal = Journal::new(source.name.clone(), source.redactor.clone());
             let (stop, stopped) = watch::channel(false);
             let run = Source {
                 name: source.name.clone(),
-                component: source.component.clone(),
-                client: Arc::clone(&source.client),
-                config: Arc::clone(&source.config),
-                budget: Arc::clone(&source.budget.1),
+                component: component.clone(),
+                client,
+                config: Arc::clone(config),
+                budget: Arc::clone(&budget.1),
                 ledger: Arc::clone(&self.ledger),
             };
             let run = run.run(journal, self.until_caught_up, stopped.clone());
@@ -187,7 +190,7 @@ impl Supervisor {
             self.running.remove(&place);
             if !matches!(ended, Ok(Ending::Stopped)) {
                 self.ended.insert(place);
-            } else if self.assignment.has(&self.sources[place].name) {
+            } else if self.assignment.has(&self.sources[place].source.name) {
                 self.begin(&[place], Duration::ZERO);
             }
         }
