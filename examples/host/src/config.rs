@@ -78,14 +78,14 @@ impl Config {
         let mut names = BTreeSet::new();
         let mut sources = Vec::new();
         let sections = root.sections("source", &mut faults);
-        if sections.len() > SOURCES_MAX {
-            faults.push(Fault::new(
-                "source",
-                format!("more than {SOURCES_MAX} sources"),
-                "divide them among several hosts",
-            ));
+        let (sources_max, remedy) = match &store {
+            Some(Store::Nats(_)) => (SHARED_SOURCES_MAX, "divide them among several streams"),
+            _ => (SOURCES_MAX, "divide them among several hosts, or give them a [ledger]"),
+        };
+        if sections.len() > sources_max {
+            faults.push(Fault::new("source", format!("more than {sources_max} sources"), remedy));
         }
-        for section in sections.into_iter().take(SOURCES_MAX) {
+        for section in sections.into_iter().take(sources_max) {
             sources.extend(SourceConfig::read(
                 section,
                 folder,
@@ -232,4 +232,43 @@ fn check_state(file: &Path, faults: &mut Vec<Fault>) {
 }
 
 const FILE_BYTES_MAX: u64 = 4 << 20;
+/// As many as one machine runs well.
 const SOURCES_MAX: usize = 1_000;
+/// As many as one stream takes batches of: one server leads it, and takes some hundred a second. Each worker checks
+/// all of them at its start, and runs its own.
+const SHARED_SOURCES_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_is_shared_takes_more_sources_than_one_machine() {
+        const LOCAL: &str = "state.path = \"s\"\noutput.type = \"blackhole\"\n";
+        const SHARED: &str =
+            "ledger = {type = \"nats\", servers = [\"nats://a\"], stream = \"S\"}\n";
+        let folder = std::env::temp_dir();
+        let file = folder.join(format!("source-host-sources-{}", std::process::id()));
+        std::fs::write(&file, "").unwrap();
+        for (store, sources_max) in [(LOCAL, SOURCES_MAX), (SHARED, SHARED_SOURCES_MAX)] {
+            for count in [sources_max, sources_max + 1] {
+                let source =
+                    |number| format!("[[source]]\nname = \"s{number}\"\ncomponent = {file:?}\n");
+                let text = store.to_owned() + &(0..count).map(source).collect::<String>();
+                assert!(text.len() as u64 <= FILE_BYTES_MAX);
+                let path = folder.join("host.toml");
+                match Config::of(text.parse().unwrap(), &path, &|_| None) {
+                    Ok(config) => assert_eq!(config.sources.len(), sources_max),
+                    Err(faults) => {
+                        assert_eq!(count, sources_max + 1, "{faults:?}");
+                        let told = format!("source: more than {sources_max} sources");
+                        assert!(faults[0].to_string().starts_with(&told), "{faults:?}");
+                    }
+                }
+            }
+        }
+        std::fs::remove_file(file).unwrap();
+    }
+}
