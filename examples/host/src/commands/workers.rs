@@ -61,7 +61,7 @@ async fn find(config: &NatsConfig, outline: &Outline) -> Result<Found, Refusal> 
     let (connection, ledger) = opening::look_at_nats(config).await?;
     // First: that there is no such stream is told by it.
     let stored = ledger.sources().await?;
-    let members = members::list(&connection, &config.stream, ANSWER_FOR_MAX).await;
+    let members = members::list_of_leader(&connection, &config.stream, ANSWER_FOR_MAX).await;
     let members = members
         .map_err(|why| Refusal::failed(format!("the workers of {}: {why}", config.stream)))?;
     let own = digest(config.lease, outline);

@@ -4,9 +4,11 @@
 //! only if no other cursor was stored for the source since the one that was polled with: so whoever comes second
 //! stores nothing. Who runs a source is agreed upon only to save requests.
 
+pub(crate) mod bucket;
 pub(crate) mod connection;
 pub(crate) mod cursor;
 mod judgement;
+mod message;
 mod pack;
 pub(crate) mod stream;
 pub(crate) mod subject;

@@ -11,7 +11,8 @@ use source_contract::wait::HINT_MAX;
 use tokio::sync::{OnceCell, mpsc};
 use tokio::time::Instant;
 
-use crate::ledger::nats::connection::{Connection, Kept};
+use crate::ledger::nats::bucket::Kept;
+use crate::ledger::nats::connection::Connection;
 use crate::ledger::nats::stream::bucket;
 use crate::ledger::nats::subject::token;
 use crate::source::budget::{Budget, Held};
@@ -250,6 +251,7 @@ mod tests {
     fn what_is_left_of_a_wait_counts_within_the_bound_of_any_wait() {
         let kept = |payload: &str| Kept {
             subject: "$KV.S.hold.budget.acme".to_owned(),
+            sequence: 1,
             payload: payload.to_owned().into(),
         };
         for (payload, wait) in [

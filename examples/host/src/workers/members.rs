@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use source_contract::printable::printable;
 
-use crate::ledger::nats::connection::{Connection, Kept, Unanswered};
+use crate::ledger::nats::bucket::Kept;
+use crate::ledger::nats::connection::{Connection, Unanswered};
 use crate::ledger::nats::stream::bucket;
 
 /// A worker, in its own words.
@@ -32,14 +33,37 @@ pub(crate) fn subject(stream: &str, worker: &str) -> String {
     format!("$KV.{stream}.member.{worker}")
 }
 
-/// Asks who is there. It may not see yet what was written a moment ago.
+/// Asks who is there. A server may be behind, and for long: one that does not show a worker's own key, as it was
+/// written last, is not believed, and the leader is asked.
 pub(crate) async fn list(
+    connection: &Connection,
+    stream: &str,
+    own: Option<(&str, u64)>,
+    within: Duration,
+) -> Result<Members, Unanswered> {
+    let kept = connection.newest(&bucket(stream), &[subject(stream, "*")], within).await?;
+    if !shows(stream, own, &kept) {
+        return list_of_leader(connection, stream, within).await;
+    }
+    Ok(kept.iter().filter_map(|kept| read(stream, kept)).collect())
+}
+
+/// Asks the leader who is there: a question for each worker.
+pub(crate) async fn list_of_leader(
     connection: &Connection,
     stream: &str,
     within: Duration,
 ) -> Result<Members, Unanswered> {
-    let kept = connection.newest(&bucket(stream), &[subject(stream, "*")], within).await?;
+    let kept = connection.newest_of_leader(&bucket(stream), &subject(stream, "*"), within).await?;
     Ok(kept.iter().filter_map(|kept| read(stream, kept)).collect())
+}
+
+/// Whether a worker's key is among these, as it was written last.
+fn shows(stream: &str, own: Option<(&str, u64)>, kept: &[Kept]) -> bool {
+    own.is_none_or(|(worker, sequence)| {
+        let own = subject(stream, worker);
+        kept.iter().any(|kept| kept.subject == own && kept.sequence >= sequence)
+    })
 }
 
 /// A worker's key. What somebody else wrote there counts for nobody.
@@ -61,7 +85,7 @@ mod tests {
     use super::*;
 
     fn kept(subject: &str, payload: &str) -> Kept {
-        Kept { subject: subject.to_owned(), payload: payload.to_owned().into() }
+        Kept { subject: subject.to_owned(), sequence: 1, payload: payload.to_owned().into() }
     }
 
     #[test]
@@ -89,5 +113,14 @@ mod tests {
         ] {
             assert_eq!(read("S", &kept(subject, payload)), None, "{subject} {payload}");
         }
+    }
+
+    #[test]
+    fn a_list_without_the_newest_of_the_own_key_is_not_believed() {
+        let kept = [Kept { sequence: 7, ..kept("$KV.S.member.a", "") }];
+        assert!(shows("S", None, &[]));
+        assert!(shows("S", Some(("a", 7)), &kept) && shows("S", Some(("a", 6)), &kept));
+        assert!(!shows("S", Some(("a", 8)), &kept));
+        assert!(!shows("S", Some(("b", 1)), &kept) && !shows("S", Some(("a", 1)), &[]));
     }
 }

@@ -109,12 +109,7 @@ impl Roster {
             }
             tokio::time::sleep(roster.place.retry_after()).await;
         }
-        let looked = members::list(
-            &roster.place.connection,
-            &roster.place.stream,
-            roster.place.answer_within(),
-        );
-        let members = looked.await.map_err(|why| later(&why.to_string()))?;
+        let members = roster.list().await.map_err(|why| later(&why.to_string()))?;
         roster.looked(members);
         Ok((roster, assigned))
     }
@@ -205,7 +200,9 @@ impl Roster {
     /// Finds the own key by the word of the server, which knows another one, unless that is another worker's.
     async fn find(&mut self, word: &str) -> Result<(), Unwritten> {
         let newest = word.rsplit(' ').next().and_then(|last| last.parse().ok()).unwrap_or(0);
-        let members = self.list().await.map_err(Unwritten::Unanswered)?;
+        let (place, within) = (&self.place, self.place.answer_within());
+        let listed = members::list(&place.connection, &place.stream, None, within).await;
+        let members = listed.map_err(Unwritten::Unanswered)?;
         if members.get(&self.place.worker).is_some_and(|other| other.id != self.own.id) {
             return Err(Unwritten::Taken(newest));
         }
@@ -234,14 +231,16 @@ impl Roster {
             .ok_or_else(|| Unanswered::Late("the answer has no sequence".to_owned()))
     }
 
+    /// Who is there, by a server that knows of the own key what was written last.
     async fn list(&self) -> Result<Members, Unanswered> {
-        let within = self.place.answer_within();
-        members::list(&self.place.connection, &self.place.stream, within).await
+        let (place, within) = (&self.place, self.place.answer_within());
+        let own = Some((place.worker.as_str(), self.sequence));
+        members::list(&place.connection, &place.stream, own, within).await
     }
 
     /// What follows for its sources from who is there.
     fn looked(&mut self, mut members: Members) {
-        // A server that is behind may not show it yet.
+        // It may have run out by now.
         members.insert(self.place.worker.clone(), self.own.clone());
         let mut share = self.standing.looked(members.keys().cloned().collect());
         share.spread = share.spread.min(self.place.lease);

@@ -79,7 +79,7 @@ pub(super) async fn forget(cursors: &Cursors, source: &str) -> Result<bool, Refu
 }
 
 async fn open(config: &NatsConfig) -> Result<NatsLedger, Refusal> {
-    Ok(opening::open_nats(config).await?.1)
+    Ok(opening::look_at_nats(config).await?.1)
 }
 
 async fn of_ledger(

@@ -7,12 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::client::RequestErrorKind;
-use async_nats::{
-    Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Message, Request, ServerInfo,
-};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Request, ServerInfo};
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::config::{Credentials, NatsConfig};
@@ -20,7 +17,7 @@ use crate::config::{Credentials, NatsConfig};
 /// A connection, which is made again whenever it is lost. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Connection {
-    client: Client,
+    pub(super) client: Client,
     /// What a server last complained of: of what it forbids it says nothing in an answer.
     complaint: Arc<Mutex<Option<String>>>,
 }
@@ -57,14 +54,6 @@ impl fmt::Display for Unanswered {
             Self::Refused { code, why } => write!(f, "the server refuses: {why} ({code})"),
         }
     }
-}
-
-/// A message as a bucket keeps it.
-pub(crate) struct Kept {
-    /// The subject that it has.
-    pub(crate) subject: String,
-    /// What it says.
-    pub(crate) payload: Bytes,
 }
 
 impl Connection {
@@ -196,50 +185,6 @@ impl Connection {
         refused(&answer)
     }
 
-    /// The newest message of each subject of a stream that a pattern fits, by any of its replicas.
-    pub(crate) async fn newest(
-        &self,
-        stream: &str,
-        patterns: &[String],
-        within: Duration,
-    ) -> Result<Vec<Kept>, Unanswered> {
-        let listing = async {
-            let unsent = |why: String| Unanswered::Unsent(why);
-            let inbox = self.client.new_inbox();
-            let mut answers = self
-                .client
-                .subscribe(inbox.clone())
-                .await
-                .map_err(|error| unsent(error.to_string()))?;
-            let question = json!({ "multi_last": patterns, "batch": KEPT_MAX }).to_string();
-            self.client
-                .publish_with_reply(format!("$JS.API.DIRECT.GET.{stream}"), inbox, question.into())
-                .await
-                .map_err(|error| unsent(error.to_string()))?;
-            let mut kept = Vec::new();
-            while let Some(message) = answers.next().await {
-                match message.status.map(|status| status.as_u16()) {
-                    None => kept.extend(read_kept(message)),
-                    // The end; and that there is none.
-                    Some(204 | 404) => return Ok(kept),
-                    Some(503) => return Err(Unanswered::Nobody),
-                    Some(code) => {
-                        let why = message.description.unwrap_or_default();
-                        return Err(Unanswered::Refused { code: code.into(), why });
-                    }
-                }
-                if kept.len() > KEPT_MAX {
-                    return Ok(kept);
-                }
-            }
-            Err(Unanswered::Late("the connection ended".to_owned()))
-        };
-        match timeout(within, listing).await {
-            Ok(listed) => listed,
-            Err(_) => Err(Unanswered::Late(format!("no answer in {within:?}"))),
-        }
-    }
-
     /// Sends what waits to be sent, and ends.
     pub(crate) async fn close(&self) {
         // Nothing waits for it: whoever sends waits for an answer.
@@ -265,16 +210,6 @@ pub(crate) fn refused(answer: &[u8]) -> Result<Value, Unanswered> {
         error["description"].as_str().unwrap_or("it does not say why"),
     );
     Err(Unanswered::Refused { code, why })
-}
-
-/// A message of a bucket, unless it only says that there is none any more.
-fn read_kept(message: Message) -> Option<Kept> {
-    let headers = message.headers?;
-    if headers.get("Nats-Marker-Reason").is_some() || headers.get("KV-Operation").is_some() {
-        return None;
-    }
-    let subject = headers.get("Nats-Subject")?.as_str().to_owned();
-    Some(Kept { subject, payload: message.payload })
 }
 
 /// Tells in the log what becomes of the connection, and keeps what a server complains of.
@@ -305,5 +240,3 @@ const CONNECT_FOR_MAX: Duration = Duration::from_secs(5);
 const RECONNECT_AFTER: Duration = Duration::from_millis(50);
 /// A connection that is lost keeps what is sent, up to a bound.
 const SEND_FOR_MAX: Duration = Duration::from_secs(4);
-/// The servers give no more at a time.
-const KEPT_MAX: usize = 1_000;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_nats::HeaderMap;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use source_contract::batch::check_cursor;
+
+use crate::ledger::nats::message::Message;
 
 /// What is stored of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,18 +28,8 @@ pub(crate) struct Stored {
 impl Stored {
     /// A message as `STREAM.MSG.GET` gives it. The error says why it is none of ours.
     pub(super) fn read(message: &Value) -> Result<Self, String> {
-        let version = message["seq"].as_u64().ok_or("it has no sequence")?;
-        let decoded = |member: &str| match message[member].as_str() {
-            Some(text) => STANDARD.decode(text).map_err(|_| format!("its {member} cannot be read")),
-            None => Ok(Vec::new()),
-        };
-        let (data, headers) = (decoded("data")?, decoded("hdrs")?);
-        let header = |name: &str| {
-            let headers = std::str::from_utf8(&headers).unwrap_or_default();
-            let mut lines = headers.lines().filter_map(|line| line.split_once(':'));
-            lines.find(|(key, _)| *key == name).map(|(_, value)| value.trim().to_owned())
-        };
-        match header(FORM).as_deref() {
+        let found = Message::read(message)?;
+        match found.header(FORM) {
             Some("1") => {}
             Some(form) => {
                 let form = source_contract::printable::printable(form);
@@ -49,22 +39,18 @@ impl Stored {
             }
             None => return Err(format!("it lacks the header {FORM}: somebody else wrote it")),
         }
-        let cursor = String::from_utf8(data).map_err(|_| "it is no UTF-8")?;
+        let number = |name| found.header(name).and_then(|number| number.parse().ok());
+        let (events, complete_until) = (number(EVENTS).unwrap_or(0), number(COMPLETE_UNTIL));
+        let worker = found.header(WORKER).unwrap_or_default().to_owned();
+        let cursor = String::from_utf8(found.payload).map_err(|_| "it is no UTF-8")?;
         let cursor = if cursor.is_empty() {
             None
         } else {
             check_cursor(&cursor)?;
             Some(cursor.into())
         };
-        let number = |name| header(name).and_then(|number| number.parse().ok());
-        Ok(Self {
-            version,
-            cursor,
-            events: number(EVENTS).unwrap_or(0),
-            complete_until: number(COMPLETE_UNTIL),
-            at: message["time"].as_str().unwrap_or_default().to_owned(),
-            worker: header(WORKER).unwrap_or_default(),
-        })
+        let at = message["time"].as_str().unwrap_or_default().to_owned();
+        Ok(Self { version: found.sequence, cursor, events, complete_until, at, worker })
     }
 }
 
@@ -104,6 +90,8 @@ mod tests {
 
     use std::fmt::Write as _;
 
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use serde_json::json;
 
     use super::*;
