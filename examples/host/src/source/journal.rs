@@ -1,8 +1,10 @@
 //! What the log tells of one source, and no more of it than a log can take.
 
+pub(crate) mod alike;
 mod counters;
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use source_contract::redact::Redactor;
@@ -11,6 +13,7 @@ use tokio::time::Instant;
 use crate::bindings::{Batch, Level, Notice, PollError};
 use crate::ledger::LedgerError;
 use crate::source::failure::kind;
+use crate::source::journal::alike::Alike;
 use crate::source::journal::counters::Counters;
 use crate::timestamp::rfc3339;
 
@@ -19,6 +22,7 @@ use crate::timestamp::rfc3339;
 pub(crate) struct Journal {
     source: String,
     redactor: Redactor,
+    alike: Arc<Alike>,
     /// Batches that were not told yet.
     untold: Option<Delivered>,
     /// When the next batch is told at once.
@@ -29,9 +33,17 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn new(source: String, redactor: Redactor) -> Self {
+    pub(crate) fn new(source: String, redactor: Redactor, alike: Arc<Alike>) -> Self {
         let now = Instant::now();
-        Self { source, redactor, untold: None, batches_from: now, notices: 0, notices_since: now }
+        Self {
+            source,
+            redactor,
+            alike,
+            untold: None,
+            batches_from: now,
+            notices: 0,
+            notices_since: now,
+        }
     }
 
     /// Tells of a batch that was delivered: at once, or with those that follow within a second.
@@ -109,7 +121,9 @@ impl Journal {
                 tracing::error!(source, "batch not stored, source ended: {why}");
             }
             (LedgerError::Failed(why), Some(wait_ms)) => {
-                tracing::error!(source, wait_ms, "batch not stored, position kept: {why}");
+                let Some(others) = self.alike.news(source, why) else { return };
+                let others = (others > 0).then_some(others);
+                tracing::error!(source, wait_ms, others, "batch not stored, position kept: {why}");
             }
         }
     }
@@ -118,7 +132,9 @@ impl Journal {
     pub(crate) fn perhaps_stored(&mut self, why: &str, wait: Duration) {
         self.tell();
         let (source, wait_ms) = (self.source.as_str(), wait.as_millis());
-        tracing::warn!(source, wait_ms, "whether the batch is stored is asked next: {why}");
+        let Some(others) = self.alike.news(source, why) else { return };
+        let others = (others > 0).then_some(others);
+        tracing::warn!(source, wait_ms, others, "whether the batch is stored is asked next: {why}");
     }
 
     /// Tells of a batch that was stored by somebody else before, and of the wait before the next poll.

@@ -14,6 +14,7 @@ use crate::limits::HttpLimits;
 use crate::sandbox::LinkedSource;
 use crate::source::budget::Budget;
 use crate::source::journal::Journal;
+use crate::source::journal::alike::Alike;
 use crate::source::{Ending, Source, chance};
 use crate::workers::holds::{Asked, Holds, Named};
 use crate::workers::shards::Assignment;
@@ -26,6 +27,8 @@ pub(super) struct Supervisor {
     holds: Option<Holds>,
     limits: HttpLimits,
     until_caught_up: bool,
+    /// What was told of what befalls all of them.
+    alike: Arc<Alike>,
     /// What it was last told to run.
     assignment: Assignment,
     /// How to stop each source that runs, by its place among the sources.
@@ -95,6 +98,7 @@ impl Supervisor {
             holds,
             limits,
             until_caught_up,
+            alike: Arc::default(),
             assignment: Assignment::None,
             running: BTreeMap::new(),
             ended: BTreeSet::new(),
@@ -159,7 +163,8 @@ impl Supervisor {
                     continue;
                 }
             };
-            let journal = Journal::new(source.name.clone(), source.redactor.clone());
+            let journal =
+                Journal::new(source.name.clone(), source.redactor.clone(), Arc::clone(&self.alike));
             let (stop, stopped) = watch::channel(false);
             let run = Source {
                 name: source.name.clone(),
