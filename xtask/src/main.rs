@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask build | new-source | demo | test | hosts | pipelines | bench | soak | fuzz`.
+//! The project's commands: `cargo xtask build | new-source | demo | test | hosts | pipelines | cluster | bench | soak | fuzz`.
 //!
 //! They tell what happens on stderr, so that a command whose output is data leaves stdout to it.
 
@@ -6,6 +6,7 @@ mod bench;
 mod browser;
 mod cargo;
 mod children;
+mod cluster;
 mod component;
 mod compose;
 mod demo;
@@ -70,6 +71,8 @@ fn run(args: &[&str]) -> Result<()> {
         ["hosts", step] => hosts::STEPS.one(step),
         ["pipelines"] => pipelines::STEPS.all(),
         ["pipelines", step] => pipelines::STEPS.one(step),
+        ["cluster"] => cluster::STEPS.all(),
+        ["cluster", step] => cluster::STEPS.one(step),
         ["conformance-http", args @ ..] => kit::play(args),
         [] | ["help" | "--help" | "-h"] => {
             eprint!("{}", usage());
@@ -81,7 +84,8 @@ fn run(args: &[&str]) -> Result<()> {
 
 fn usage() -> String {
     let (test, hosts) = (test::STEPS.usage(), hosts::STEPS.usage());
-    format!("{USAGE}{test}{HOSTS_USAGE}{hosts}{PIPELINES_USAGE}{}", pipelines::STEPS.usage())
+    let (pipelines, cluster) = (pipelines::STEPS.usage(), cluster::STEPS.usage());
+    format!("{USAGE}{test}{HOSTS_USAGE}{hosts}{PIPELINES_USAGE}{pipelines}{CLUSTER_USAGE}{cluster}")
 }
 
 const USAGE: &str = "\
@@ -112,3 +116,6 @@ const HOSTS_USAGE: &str =
 
 const PIPELINES_USAGE: &str =
     "  pipelines          the component in pipelines that people run: all that follows\n";
+
+const CLUSTER_USAGE: &str =
+    "  cluster            workers that share a ledger, and its servers: all that follows\n";

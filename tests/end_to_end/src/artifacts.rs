@@ -71,6 +71,24 @@ pub fn python() -> PathBuf {
     built("python-host/bin/python", "cargo xtask hosts python")
 }
 
+/// A server of NATS that knows atomic batches.
+#[must_use]
+pub fn nats_server() -> PathBuf {
+    built("nats/bin/nats-server", "cargo xtask cluster consumer")
+}
+
+/// One that does not.
+#[must_use]
+pub fn old_nats_server() -> PathBuf {
+    built("nats-old/bin/nats-server", "cargo xtask cluster refusals")
+}
+
+/// The Python that has a client of NATS.
+#[must_use]
+pub fn nats_python() -> PathBuf {
+    built("nats/bin/python", "cargo xtask cluster consumer")
+}
+
 /// An OpenTelemetry Collector that has the receiver.
 #[must_use]
 pub fn otelcol() -> PathBuf {
