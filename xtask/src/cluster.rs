@@ -22,6 +22,11 @@ pub(crate) const STEPS: Steps = Steps {
             run: || test("kills", 1),
         },
         Step {
+            name: "fence",
+            what: "workers that disagree about who runs a source, and that hand it over",
+            run: || test("fence", 2),
+        },
+        Step {
             name: "outages",
             what: "no majority of servers, and a full disk",
             run: || test("outages", 2),

@@ -119,9 +119,19 @@ poll_interval_secs = {interval_secs}
         self.state().padding = bytes;
     }
 
+    /// Makes each answer take so long.
+    pub(crate) fn delay(&self, delay: Duration) {
+        self.state().delay = delay;
+    }
+
     /// One item, to the byte.
     pub(crate) fn item(&self, feed: usize, number: usize) -> String {
         item(feed, number, self.state().padding)
+    }
+
+    /// Answers one feed with 429 for so long.
+    pub(crate) fn throttle(&self, feed: usize, time: Duration) {
+        self.state().throttled = Some((feed, Instant::now() + time));
     }
 
     /// Every request so far.
@@ -209,6 +219,19 @@ poll_interval_secs = {interval_secs}
         }
         takeovers.sort();
         takeovers
+    }
+
+    /// How many requests there were at most in any second of a span.
+    pub(crate) fn most_a_second(&self, from: Instant, to: Instant) -> usize {
+        let state = self.state();
+        let mut times: Vec<Instant> = state.asked.iter().map(|asked| asked.at).collect();
+        times.retain(|at| (from..to).contains(at));
+        times.sort();
+        let within = |first: &Instant| {
+            let end = *first + Duration::from_secs(1);
+            times.partition_point(|at| *at < end) - times.partition_point(|at| at < first)
+        };
+        times.iter().map(within).max().unwrap_or(0)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -7,6 +7,7 @@
 mod chance;
 mod consumer;
 mod feeds;
+mod fence;
 mod kills;
 mod outages;
 mod refusals;

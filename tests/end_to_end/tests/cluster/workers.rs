@@ -9,6 +9,7 @@ use end_to_end::collector::{self, Process, Run, variables};
 use mimecast_sim::{
     ClientCredentials, Fault, FaultRule, Keys, Options, Running, Scope, When, WorldOptions,
 };
+use serde_json::Value;
 
 use crate::servers::{Cluster, STREAM};
 
@@ -60,6 +61,12 @@ impl Workers {
         self.ledger = self.ledger.replace(from, to);
     }
 
+    /// The same of the sources.
+    pub(crate) fn change_sources(&mut self, from: &str, to: &str) {
+        assert!(self.sources.contains(from), "there is no {from:?}");
+        self.sources = self.sources.replace(from, to);
+    }
+
     /// A command of the host, as one of them.
     pub(crate) fn command(&mut self, number: usize, args: &[&str]) -> Process {
         let config = self.dir.join(format!("host-{number}.toml"));
@@ -79,6 +86,14 @@ impl Workers {
         let dir = self.dir.join(format!("host-{number}"));
         fs::create_dir_all(&dir).unwrap();
         Process::start(&mut host, &dir)
+    }
+
+    /// What `workers --json` tells.
+    #[track_caller]
+    pub(crate) fn told_of_all(&mut self) -> Value {
+        let run = self.command(0, &["workers", "--json"]).wait();
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        serde_json::from_str(&run.stdout).unwrap()
     }
 
     /// What tells the requests of one apart: another with each start.
@@ -125,6 +140,16 @@ impl Workers {
                 self.terminate(number);
             }
         }
+    }
+
+    /// How many lines of all that each has told since its first start have a word in them.
+    pub(crate) fn lines_with(&self, word: &str) -> usize {
+        let dirs = (0..self.all.len()).map(|number| self.dir.join(format!("host-{number}")));
+        let files =
+            dirs.flat_map(|dir| fs::read_dir(dir).unwrap()).map(|file| file.unwrap().path());
+        let texts =
+            files.map(|file| String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned());
+        texts.map(|text| text.lines().filter(|line| line.contains(word)).count()).sum()
     }
 
     /// All that each has told since it was started.
