@@ -47,6 +47,15 @@ pub(crate) const STEPS: Steps = Steps {
 /// Runs the tests of one module of `tests/end_to_end/tests/cluster/`, so many at a time: each has servers and
 /// workers of its own.
 fn test(module: &str, at_a_time: u8) -> Result<()> {
+    run(&format!("{module}::"), &[], at_a_time)
+}
+
+/// Prints what workers and servers take.
+pub(crate) fn bench() -> Result<()> {
+    run("figures::", &["--ignored"], 1)
+}
+
+fn run(filter: &str, more: &[&str], at_a_time: u8) -> Result<()> {
     python::environment("nats", "tests/end_to_end/nats.txt")?;
     python::environment("nats-old", "tests/end_to_end/nats-old.txt")?;
     simulation::build()?;
@@ -55,8 +64,8 @@ fn test(module: &str, at_a_time: u8) -> Result<()> {
         cargo()
             .args(["test", "--release", "--locked", "--package", "end-to-end"])
             .args(["--features", "hosts", "--test", "cluster", "--"])
-            .arg(format!("{module}::"))
-            .arg("--nocapture")
+            .args([filter, "--nocapture"])
+            .args(more)
             .env("RUST_TEST_THREADS", at_a_time.to_string()),
     )
 }

@@ -59,6 +59,7 @@ fn run(args: &[&str]) -> Result<()> {
         ["demo"] => demo::run(&mut io::stdout().lock()),
         ["bench"] => bench::run(),
         ["bench", "programs"] => bench::run_programs(),
+        ["bench", "ledger"] => cluster::bench(),
         ["soak", "--minutes", minutes] => soak::fresh(minutes),
         ["soak", "--seed", seed] => soak::again(seed),
         ["soak", "host", "--minutes", minutes] => soak::host(minutes),
@@ -100,7 +101,8 @@ usage: cargo xtask COMMAND
                      folder that builds alone
   demo               collect from a simulated API, events on stdout
   bench              print what the component costs, in other languages too, the host's memory
-                     over a million rows, and what whole programs need; `bench programs` the last alone
+                     over a million rows, and what whole programs need; `bench programs` the last alone;
+                     `bench ledger` what many workers and their servers take
   soak               --minutes N: random worlds of fresh seeds; a failure tells its seed
                      --seed SEED: one of them again, with all that happens in it
                      host --minutes N: kills and failed system calls at random, against the host

@@ -311,6 +311,12 @@ impl Process {
         }
     }
 
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it as `kill -9` does. Gives what it had told on stderr.
     ///
     /// # Panics

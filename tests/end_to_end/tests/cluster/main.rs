@@ -2,12 +2,14 @@
 //!
 //! `cargo xtask cluster` installs the servers and builds the programs.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::cast_precision_loss, clippy::print_stdout, reason = "figures")]
 #![allow(clippy::disallowed_methods, reason = "programs get an environment of their own")]
 
 mod chance;
 mod consumer;
 mod feeds;
 mod fence;
+mod figures;
 mod kills;
 mod outages;
 mod refusals;
