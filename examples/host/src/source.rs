@@ -71,6 +71,7 @@ impl Source {
             without_batch_since: None,
             unknown: None,
             ledger_waits: Backoff::default(),
+            unstored: 0,
             pace: Pace::default(),
         };
         loop {
@@ -97,6 +98,8 @@ struct Run {
     /// A batch of which nobody knows yet whether it is stored.
     unknown: Option<Given>,
     ledger_waits: Backoff,
+    /// Batches since the last that is stored of which nobody knew whether they were.
+    unstored: u32,
     pace: Pace,
 }
 
@@ -106,7 +109,13 @@ impl Run {
         let budget = Arc::clone(&self.source.budget);
         self.unless_stopped(budget.wait()).await?;
         let ledger = Arc::clone(&self.source.ledger);
-        let from = match self.journal.meanwhile(ledger.load(&self.source.name)).await {
+        let name = self.source.name.clone();
+        let loaded = tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => return Err(Ending::Stopped),
+            loaded = self.journal.meanwhile(ledger.load(&name)) => loaded,
+        };
+        let from = match loaded {
             Ok(position) => position,
             Err(error) => return self.not_stored(&error).await,
         };
@@ -190,6 +199,7 @@ impl Run {
         self.poll_waits.reset();
         (self.failures, self.without_batch_since) = (0, None);
         self.ledger_waits.reset();
+        self.unstored = 0;
         self.hold_if_spent(given.quota.as_ref());
         self.journal.batch(given.summary);
         self.journal.notices(&given.notices);
@@ -208,6 +218,10 @@ impl Run {
 
     /// Waits after a batch of which nobody knows whether it is stored: where the source stands is asked next.
     async fn perhaps_stored(&mut self, why: String) -> Result<(), Ending> {
+        if self.until_caught_up && self.unstored >= UNSTORED_MAX {
+            return self.not_stored(&LedgerError::Failed(why)).await;
+        }
+        self.unstored += 1;
         let wait = self.ledger_waits.next(SHORT_MAX, None, chance());
         self.journal.perhaps_stored(&why, wait);
         self.unless_stopped(tokio::time::sleep(wait)).await
@@ -242,6 +256,9 @@ struct Given {
     notices: Vec<Notice>,
     quota: Option<Quota>,
 }
+
+/// Batches of which nobody knows, one after the other, that a source bears that is only to catch up.
+const UNSTORED_MAX: u32 = 10;
 
 /// One call of the component. Whatever goes wrong becomes an error of the contract. The place is held
 /// until the batch is delivered.

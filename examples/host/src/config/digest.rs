@@ -77,15 +77,32 @@ fn add_value(hash: &mut Sha256, key: &str, value: &Value) {
                 add_value(hash, key, entry);
             }
         }
-        Value::String(text) if is_secret_key(key) && !text.contains("${") => {}
+        Value::String(text) if is_secret_key(key) => {
+            for name in names(text) {
+                add(hash, name);
+            }
+        }
+        Value::String(text) if key == "proxy" => {
+            let mut address = url::Url::parse(text).ok();
+            if let Some(address) = &mut address {
+                let _ = address.set_password(None);
+            }
+            add(hash, address.as_ref().map_or("", |address| address.as_str()));
+        }
         Value::String(text) => add(hash, text),
-        value if is_secret_key(key) => drop(value.type_str()),
+        _ if is_secret_key(key) => {}
         value => {
             add(hash, value.type_str());
             // It holds no table, whose keys could be other than texts.
             add(hash, &serde_json::to_string(value).unwrap_or_default());
         }
     }
+}
+
+/// The variables of the environment that a text names.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let after = text.split("${").skip(1);
+    after.filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
 /// As much as the host takes of a component.
@@ -123,6 +140,11 @@ mod tests {
         assert_eq!(with("[{a = 7}]"), with("[{a = 8}]"));
         assert_ne!(with("\"one\""), digest(ONE));
         assert_ne!(with("\"${ONE}\""), with("\"${OTHER}\""));
+        // What stands beside a variable is a secret's, too.
+        assert_eq!(with("\"a${ONE}\""), with("\"b${ONE}\""));
+        let through = |proxy: &str| digest(&format!("proxy = \"{proxy}\"\n{ONE}"));
+        assert_eq!(through("http://u:one@p:3128"), through("http://u:two@p:3128"));
+        assert_ne!(through("http://p:3128"), through("http://q:3128"));
     }
 
     #[test]

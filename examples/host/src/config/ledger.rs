@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use source_contract::environment::Lookup;
@@ -172,8 +173,14 @@ fn is_token(text: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_part)
 }
 
-/// The machine's name, and something by chance: two workers may run on one machine.
+/// The machine's name, and something by chance: two workers may run on one machine. This process has one, however
+/// often its configuration is read.
 fn any_name() -> String {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(draw_name).clone()
+}
+
+fn draw_name() -> String {
     let host = nix::unistd::gethostname().unwrap_or_default();
     let mut name: String = host.to_string_lossy().chars().take(NAME_BYTES_MAX / 2).collect();
     name = name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "-");
@@ -205,7 +212,8 @@ mod tests {
         let config = read(LEAST).unwrap();
         assert_eq!((config.replicas, config.lease), (3, Duration::from_secs(10)));
         assert!(is_token(&config.worker), "{}", config.worker);
-        assert_ne!(config.worker, read(LEAST).unwrap().worker);
+        assert_eq!(config.worker, read(LEAST).unwrap().worker);
+        assert_ne!(draw_name(), draw_name());
     }
 
     #[test]

@@ -137,10 +137,10 @@ impl NatsLedger {
     /// The sources that have a cursor, whoever's configuration they are in.
     pub(crate) async fn sources(&self) -> Result<Vec<String>, LedgerError> {
         let stream = &self.subjects.stream;
-        let mut sources = Vec::new();
+        let (mut sources, mut listed) = (Vec::new(), 0);
         loop {
             let question =
-                json!({ "subjects_filter": self.subjects.all_cursors(), "offset": sources.len() });
+                json!({ "subjects_filter": self.subjects.all_cursors(), "offset": listed });
             let found = self
                 .connection
                 .api(&format!("STREAM.INFO.{stream}"), &question, COMMIT_FOR_MAX)
@@ -148,7 +148,8 @@ impl NatsLedger {
             let found =
                 found.map_err(|why| LedgerError::Failed(format!("stream {stream}: {why}")))?;
             let subjects = found["state"]["subjects"].as_object();
-            let before = sources.len();
+            let before = listed;
+            listed += subjects.map_or(0, serde_json::Map::len);
             for subject in subjects.into_iter().flat_map(|subjects| subjects.keys()) {
                 let Some(source) = self.subjects.source(subject) else {
                     let subject = source_contract::printable::printable(subject);
@@ -161,7 +162,7 @@ impl NatsLedger {
             }
             let total =
                 found["total"].as_u64().and_then(|total| usize::try_from(total).ok()).unwrap_or(0);
-            if sources.len() == before || sources.len() >= total {
+            if listed == before || listed >= total {
                 sources.sort();
                 return Ok(sources);
             }
@@ -169,21 +170,32 @@ impl NatsLedger {
     }
 
     async fn position(&self, source: &str) -> Result<Position, LedgerError> {
-        let stored = self.stored(source).await?;
-        let (version, events) =
-            stored.as_ref().map_or((0, 0), |stored| (stored.version, stored.events));
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match seen.get(source) {
-            Some((before, _)) if *before > version => Err(LedgerError::Failed(format!(
-                "stream {} has gone back behind what was stored: message {before} was the cursor of {source:?}, and \
-                 {version} is now; if the stream was made anew or comes from a copy, start the workers again to go \
-                 on from what it holds",
-                self.subjects.stream
-            ))),
-            _ => {
-                seen.insert(source.to_owned(), (version, events));
-                Ok(Position { cursor: stored.and_then(|stored| stored.cursor), version })
+        let begun = Instant::now();
+        loop {
+            let stored = self.stored(source).await?;
+            let (version, events) =
+                stored.as_ref().map_or((0, 0), |stored| (stored.version, stored.events));
+            let before = {
+                let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                match seen.get(source) {
+                    Some((before, _)) if *before > version => *before,
+                    _ => {
+                        seen.insert(source.to_owned(), (version, events));
+                        let cursor = stored.and_then(|stored| stored.cursor);
+                        return Ok(Position { cursor, version });
+                    }
+                }
+            };
+            // Whoever has come to lead just now may be behind for a moment.
+            if begun.elapsed() >= LATER_FOR_MAX {
+                return Err(LedgerError::Failed(format!(
+                    "stream {} has gone back behind what was stored: message {before} was the cursor of {source:?}, \
+                     and {version} is now; if the stream was made anew or comes from a copy, start the workers again \
+                     to go on from what it holds",
+                    self.subjects.stream
+                )));
             }
+            tokio::time::sleep(AGAIN_AFTER).await;
         }
     }
 
@@ -191,7 +203,7 @@ impl NatsLedger {
         if entry.events.is_empty() && entry.from.cursor.as_ref() == Some(&entry.cursor) {
             return Outcome::Committed;
         }
-        let begun = Instant::now();
+        let (begun, mut repacked) = (Instant::now(), 0);
         loop {
             // The same again is as safe as the first time: if one of them was stored, the other finds another
             // version.
@@ -199,7 +211,9 @@ impl NatsLedger {
                 Judgement::Outcome(outcome) => return outcome,
                 Judgement::AtMost(messages) => {
                     let most = messages.saturating_sub(1).max(1);
-                    if self.messages_max.fetch_min(most, Ordering::Relaxed) <= most {
+                    self.messages_max.fetch_min(most, Ordering::Relaxed);
+                    repacked += 1;
+                    if repacked > REPACKED_MAX {
                         return failed(format!(
                             "stream {}: {messages} messages are too many",
                             self.subjects.stream
@@ -219,6 +233,8 @@ impl NatsLedger {
     /// One batch, from its first message to its last.
     async fn send(&self, entry: &Entry) -> Judgement {
         let Subjects { stream } = &self.subjects;
+        // Before it is packed, which takes its memory again. A cursor alone opens no batch.
+        let _open = if entry.events.is_empty() { None } else { self.open.acquire().await.ok() };
         let (messages, id) = match self.pack(&entry.source, &entry.events).and_then(|messages| {
             let id = batch_id().map_err(|error| format!("no batch has a name: {error}"))?;
             Ok((messages, id))
@@ -228,9 +244,6 @@ impl NatsLedger {
         };
         let bytes: usize = messages.iter().map(|message| message.payload.len()).sum();
         let within = COMMIT_FOR_MAX + Duration::from_secs((bytes / BYTES_A_SECOND) as u64);
-        let Ok(_open) = self.open.acquire().await else {
-            return Judgement::Outcome(Outcome::Failed(LedgerError::Ended));
-        };
         let count = messages.len() + 1;
         for (place, message) in messages.into_iter().enumerate() {
             let mut headers = in_batch(&id, place + 1);
@@ -260,7 +273,7 @@ impl NatsLedger {
             let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.get(&entry.source).map_or(0, |(_, events)| *events)
         };
-        let events = events_before + entry.events.len() as u64;
+        let events = events_before.saturating_add(entry.events.len() as u64);
         let version = entry.from.version;
         let mut headers =
             cursor::headers(stream, version, events, entry.complete_until, &self.worker);
@@ -366,6 +379,8 @@ fn batch_id() -> Result<String, getrandom::Error> {
 const MESSAGES_MAX: usize = 999;
 /// They allow 50 open batches of a stream, over all workers.
 const OPEN_MAX: usize = 4;
+/// How often a server may say that it takes fewer messages.
+const REPACKED_MAX: u32 = 3;
 /// What the headers of a message take of its bytes.
 const HEADERS_BYTES_MAX: usize = 2 << 10;
 const NO_MESSAGE: u64 = 10_037;

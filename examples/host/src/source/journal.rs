@@ -141,7 +141,11 @@ impl Journal {
     pub(crate) fn stale(&mut self, wait: Duration) {
         self.tell();
         let (source, wait_ms) = (self.source.as_str(), wait.as_millis());
-        tracing::info!(source, wait_ms, "batch thrown away: another one was stored before it");
+        tracing::info!(
+            source,
+            wait_ms,
+            "batch thrown away: what it was polled from no longer stands"
+        );
     }
 
     /// Logs notices, and no more of them than a log can take.

@@ -84,7 +84,11 @@ impl Roster {
         loop {
             match (roster.write().await, other) {
                 (Ok(()), _) => break,
-                (Err(Unwritten::Unanswered(why)), _) => return Err(later(&why.to_string())),
+                (Err(Unwritten::Unanswered(why)), _) if begun.elapsed() >= JOIN_FOR_MAX => {
+                    return Err(later(&why.to_string()));
+                }
+                // Servers choose a leader: of a bucket that was just made, too.
+                (Err(Unwritten::Unanswered(_)), _) => {}
                 (Err(Unwritten::Taken(newest)), None) => {
                     other = Some(newest);
                     let secs = lease.as_secs();
@@ -307,6 +311,7 @@ impl Standing {
 }
 
 const OTHER_SEQUENCE: u64 = 10_071;
+const JOIN_FOR_MAX: Duration = Duration::from_secs(10);
 const ANSWER_FOR_MAX: Duration = Duration::from_secs(2);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
 const SPREAD_MAX: Duration = Duration::from_secs(5);

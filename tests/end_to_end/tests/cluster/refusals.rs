@@ -23,7 +23,7 @@ fn servers_that_know_no_atomic_batches_are_refused() {
     let mut workers = Workers::new(&cluster, 1, &feeds.sources(1, ""));
     let run = workers.command(0, &["run"]).wait();
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert_one_line(&run.stderr, &["version 2.11.11", "2.12.2 or newer"]);
+    assert_one_line(&run.stderr, &["version 2.11.11", "2.12.11 or newer"]);
     assert_eq!(feeds.asked().len(), 0);
 }
 

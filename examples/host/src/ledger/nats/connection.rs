@@ -10,7 +10,7 @@ use async_nats::client::RequestErrorKind;
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Request, ServerInfo};
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::config::{Credentials, NatsConfig};
 
@@ -19,8 +19,11 @@ use crate::config::{Credentials, NatsConfig};
 pub(crate) struct Connection {
     pub(super) client: Client,
     /// What a server last complained of: of what it forbids it says nothing in an answer.
-    complaint: Arc<Mutex<Option<String>>>,
+    complaint: Complaint,
 }
+
+/// What a server last complained of, and when.
+type Complaint = Arc<Mutex<Option<(Instant, String)>>>;
 
 /// Why there is no connection.
 pub(crate) enum Unconnected {
@@ -49,7 +52,8 @@ impl fmt::Display for Unanswered {
             Self::Unsent(why) => write!(f, "could not be sent: {why}"),
             Self::Late(why) => f.write_str(why),
             Self::Nobody => f.write_str(
-                "no server leads it now: fewer than half of its replicas can be reached, or they are choosing",
+                "no server leads it now: fewer than half of its replicas can be reached, or they are choosing; or JetStream is not \
+                 on",
             ),
             Self::Refused { code, why } => write!(f, "the server refuses: {why} ({code})"),
         }
@@ -59,11 +63,13 @@ impl fmt::Display for Unanswered {
 impl Connection {
     /// Connects to one of the servers. It does not wait for them.
     pub(crate) async fn open(config: &NatsConfig) -> Result<Self, Unconnected> {
-        let complaint = Arc::new(Mutex::new(None));
+        let complaint = Complaint::default();
         let (told, is_lost) = (Arc::clone(&complaint), AtomicBool::new(false));
         let mut options = ConnectOptions::new()
             .name(format!("source-host {}", config.worker))
             .connection_timeout(CONNECT_FOR_MAX)
+            // A server that is held up, or cut off, is given up after three of them.
+            .ping_interval(PING_EVERY.min(config.lease / 6))
             .reconnect_delay_callback(|tries| {
                 RECONNECT_AFTER * u32::try_from(tries.clamp(1, 20)).unwrap_or(20)
             })
@@ -152,12 +158,16 @@ impl Connection {
         payload: Bytes,
         within: Duration,
     ) -> Result<Bytes, Unanswered> {
-        let mut request = Request::new().payload(payload).timeout(Some(within));
+        // An inbox of its own: of one that all questions share the client keeps what is never answered.
+        let inbox = self.client.new_inbox();
+        let mut request = Request::new().payload(payload).timeout(Some(within)).inbox(inbox);
         if let Some(headers) = headers {
             request = request.headers(headers);
         }
-        self.take_complaint();
-        match self.client.send_request(subject.to_owned(), request).await {
+        let begun = Instant::now();
+        // The client's own limit begins when the connection has taken the question.
+        let answer = timeout(within, self.client.send_request(subject.to_owned(), request)).await;
+        match answer.unwrap_or_else(|_| Err(RequestErrorKind::TimedOut.into())) {
             Ok(answer) => Ok(answer.payload),
             Err(error) => Err(match error.kind() {
                 RequestErrorKind::NoResponders => Unanswered::Nobody,
@@ -165,8 +175,7 @@ impl Connection {
                     Unanswered::Unsent(error.to_string())
                 }
                 RequestErrorKind::TimedOut | RequestErrorKind::Other => {
-                    let complaint = self.take_complaint().map(|why| format!(": {why}"));
-                    let complaint = complaint.unwrap_or_default();
+                    let complaint = self.complaint_since(begun).unwrap_or_default();
                     Unanswered::Late(format!("no answer in {within:?}{complaint}"))
                 }
             }),
@@ -192,8 +201,11 @@ impl Connection {
         let _ = self.client.drain().await;
     }
 
-    fn take_complaint(&self) -> Option<String> {
-        self.complaint.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// What a server has complained of since, if it has.
+    fn complaint_since(&self, begun: Instant) -> Option<String> {
+        let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, why) = complaint.as_ref()?;
+        (*at >= begun).then(|| format!(": {why}"))
     }
 }
 
@@ -213,7 +225,7 @@ pub(crate) fn refused(answer: &[u8]) -> Result<Value, Unanswered> {
 }
 
 /// Tells in the log what becomes of the connection, and keeps what a server complains of.
-fn tell(event: &Event, is_lost: &AtomicBool, complaint: &Mutex<Option<String>>) {
+fn tell(event: &Event, is_lost: &AtomicBool, complaint: &Complaint) {
     match event {
         Event::Connected => {
             if is_lost.swap(false, Ordering::Relaxed) {
@@ -229,13 +241,14 @@ fn tell(event: &Event, is_lost: &AtomicBool, complaint: &Mutex<Option<String>>) 
         }
         Event::ServerError(error) => {
             let why = source_contract::printable::printable(&error.to_string());
-            *complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+            *complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), why));
         }
         Event::ClientError(error) => tracing::warn!("NATS: {error}"),
         Event::SlowConsumer(_) | Event::Draining | Event::Closed => {}
     }
 }
 
+const PING_EVERY: Duration = Duration::from_millis(1_500);
 const CONNECT_FOR_MAX: Duration = Duration::from_secs(5);
 const RECONNECT_AFTER: Duration = Duration::from_millis(50);
 /// A connection that is lost keeps what is sent, up to a bound.

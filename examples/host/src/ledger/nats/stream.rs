@@ -206,12 +206,13 @@ fn too_old(server: &str, version: &str) -> String {
     let version = source_contract::printable::printable(version);
     let server = source_contract::printable::printable(server);
     format!(
-        "the NATS server {server} has version {version}, which knows no atomic batches, or stores parts of them; \
+        "the NATS server {server} has version {version}, which knows no atomic batches, stores parts of them, or forgets cursors; \
          {VERSION_MIN} or newer is wanted on each server of the cluster"
     )
 }
 
-/// Older ones store a batch's messages one by one, or a part of them when another server comes to lead.
+/// Older ones store a batch's messages one by one, or a part of them when another server comes to lead (before
+/// 2.12.2), or may forget a cursor when they are started again (2.12.7 to 2.12.10, nats-server#8285).
 fn is_new_enough(version: &str) -> bool {
     let numbers = |version: &str| -> Vec<u32> {
         let release = version.split(['-', '+']).next().unwrap_or_default();
@@ -220,7 +221,7 @@ fn is_new_enough(version: &str) -> bool {
     numbers(version) >= numbers(VERSION_MIN)
 }
 
-const VERSION_MIN: &str = "2.12.2";
+const VERSION_MIN: &str = "2.12.11";
 const NOT_FOUND: u64 = 10_059;
 const NAME_IN_USE: u64 = 10_058;
 const ASK_FOR_MAX: Duration = Duration::from_secs(5);
@@ -231,10 +232,10 @@ mod tests {
 
     #[test]
     fn versions_are_told_apart_by_number() {
-        for version in ["2.12.2", "2.12.10", "2.15.1", "3.0.0", "2.14.0-RC.1"] {
+        for version in ["2.12.11", "2.12.20", "2.15.1", "3.0.0", "2.14.0-RC.1"] {
             assert!(is_new_enough(version), "{version}");
         }
-        for version in ["2.12.1", "2.9.10", "2.11.11", "", "1.99.99"] {
+        for version in ["2.12.1", "2.12.7", "2.12.10", "2.9.10", "2.11.11", "", "1.99.99"] {
             assert!(!is_new_enough(version), "{version}");
         }
     }
