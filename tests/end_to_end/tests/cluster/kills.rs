@@ -121,8 +121,8 @@ fn nothing_is_lost_or_stored_twice_whatever_is_killed() {
         followed.len(),
         fs::read_to_string(scene.cluster.dir.join("events.ndjson")).unwrap().len()
     );
-    // Whoever comes next may be killed, too.
-    assert!(!takeovers.is_empty() && takeovers[takeovers.len() * 99 / 100] < FAILOVER_MAX);
+    // Whoever comes next may be killed, too, and the servers with it: what one failure costs is held to its limit
+    // in `fence`, and this to an end.
     assert!(takeovers.last().is_some_and(|last| *last < 2 * FAILOVER_MAX));
     assert!(scene.feeds.delays().last().is_some_and(|last| *last < 3 * FAILOVER_MAX));
 }

@@ -224,7 +224,7 @@ fn is_new_enough(version: &str) -> bool {
 const VERSION_MIN: &str = "2.12.11";
 const NOT_FOUND: u64 = 10_059;
 const NAME_IN_USE: u64 = 10_058;
-const ASK_FOR_MAX: Duration = Duration::from_secs(5);
+const ASK_FOR_MAX: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
