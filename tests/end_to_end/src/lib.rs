@@ -5,6 +5,8 @@
 pub mod artifacts;
 pub mod collector;
 pub mod embedding;
+pub mod moody;
 pub mod page;
 pub mod recorder;
 pub mod rows;
+pub mod small_disk;

@@ -11,8 +11,8 @@ use toml::{Table, Value};
 
 use crate::machine::disk;
 
-/// What stands for one section. Nothing can be read from it: values under the names of secrets are left out, and
-/// those of the environment are not put in.
+/// What stands for one section. Values under the names of secrets are left out, and those of the environment are not
+/// put in: only what a component's schema alone marks as secret, and stands in the file, is among what it is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Digest([u8; 32]);
 

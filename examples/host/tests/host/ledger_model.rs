@@ -3,8 +3,8 @@
 //! A worker does what the run loop does: it loads, polls, commits, and begins anew with a load whatever came of
 //! it. Between any two of these steps it may be stopped for as long as one likes, or crash. A commit may be
 //! stored and answered, refused, stored or not without an answer, or sent and stored only later, when nobody
-//! waits for it; a load may show what stood there before. Of all the orders there are, none may lose a row, or store one twice; and each must come to
-//! its end.
+//! waits for it; a load may show what stood there before. Of all the orders there are, none may lose a row, or
+//! store one twice; and each must come to its end.
 
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -1,13 +1,11 @@
 //! Servers that cannot store anything for a while.
 
-use std::os::unix::fs::symlink;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{env, fs, process, thread};
+use std::{fs, thread};
 
 use end_to_end::artifacts;
+use end_to_end::small_disk::SmallDisk;
 
 use crate::feeds::Feeds;
 use crate::scene::{FAILOVER_MAX, Scene};
@@ -54,10 +52,9 @@ fn without_a_majority_nothing_is_asked_for_and_with_one_it_goes_on() {
 #[test]
 fn a_full_disk_of_one_server_loses_nothing_and_stops_nothing_once_that_server_ends() {
     let dir = artifacts::scratch("cluster-disk");
-    let Some(disk) = SmallDisk::mount("cluster-disk", 40 << 20) else { return };
     fs::create_dir_all(dir.join("n1")).unwrap();
     let store = dir.join("n1/store");
-    symlink(&disk.0, &store).unwrap();
+    let Some(disk) = SmallDisk::mount(&store, 40 << 20) else { return };
     let settings = Settings { store: Some(store.join("jetstream")), ..Settings::default() };
     let mut scene = Scene::on(Cluster::with(&dir, settings), 60);
     scene.workers.start_all(&[]);
@@ -106,39 +103,4 @@ fn a_full_disk_of_one_server_loses_nothing_and_stops_nothing_once_that_server_en
     }
     drop(publishing);
     scene.finish();
-}
-
-/// A small file system of a test's own, where this machine lets one be mounted.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(name: &str, bytes: u64) -> Option<Self> {
-        // Not within the folder: a test that is killed leaves it mounted, and the next could not empty that.
-        let disk = Self(env::temp_dir().join(format!("disk-{}-{name}", process::id())));
-        fs::create_dir_all(&disk.0).unwrap();
-        let size = format!("size={bytes}");
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&disk.0).status();
-        if !mounted.is_ok_and(|status| status.success()) {
-            assert!(env::var_os("CI").is_none(), "{} cannot be mounted", disk.0.display());
-            eprintln!("skipped: {} cannot be mounted here", disk.0.display());
-            return None;
-        }
-        Some(disk)
-    }
-
-    fn fill(&self) {
-        let _ = fs::write(self.0.join("ballast"), vec![0; 64 << 20]);
-    }
-
-    fn free(&self) {
-        fs::remove_file(self.0.join("ballast")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).stderr(Stdio::null()).status();
-        let _ = fs::remove_dir(&self.0);
-    }
 }

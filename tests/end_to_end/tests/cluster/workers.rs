@@ -6,9 +6,8 @@ use std::{env, fs, thread};
 
 use end_to_end::artifacts;
 use end_to_end::collector::{self, Process, Run, variables};
-use mimecast_sim::{
-    ClientCredentials, Fault, FaultRule, Keys, Options, Running, Scope, When, WorldOptions,
-};
+use end_to_end::moody;
+use mimecast_sim::{ClientCredentials, Keys, Running};
 use serde_json::Value;
 
 use crate::servers::{Cluster, STREAM};
@@ -160,16 +159,7 @@ impl Workers {
 
 /// An API for truth, that goes wrong now and then, and takes its time.
 pub(crate) fn moody_api(rows: u32, seed: u64) -> Running {
-    let fault = |fault, when| FaultRule::new(fault, when);
-    let faults = vec![
-        fault(Fault::Status(503), When::Every(67)),
-        fault(Fault::RateLimit { reset_ms: 50, retry_after_secs: None }, When::Every(97)),
-        fault(Fault::Drop, When::Every(131)),
-        FaultRule { scope: Scope::LaterPage, ..fault(Fault::DeadToken, When::Every(211)) },
-        fault(Fault::Slow { delay_ms: 20 }, When::Every(1)),
-    ];
-    let world = WorldOptions { rows, late_max_secs: 0, ..WorldOptions::default() };
-    Options { world, faults, seed, ..Options::default() }.start().expect("a free port")
+    moody::moody_api(rows, seed, Duration::from_millis(20))
 }
 
 /// The section of a source that collects it.

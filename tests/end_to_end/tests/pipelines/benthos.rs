@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use end_to_end::artifacts;
 use end_to_end::collector::{Process, Run};
+use end_to_end::small_disk::SmallDisk;
 
 use serde::de::IgnoredAny;
 
 use crate::collector::twice;
 use crate::feed::Feed;
-use crate::pipeline::{CONFIG, PAGE_ROWS, Pipeline, SmallDisk, moody, silent};
+use crate::pipeline::{CONFIG, PAGE_ROWS, Pipeline, moody, silent};
 use crate::sink::{Answer, Record, Sink, lines};
 use crate::tally::Tally;
 

@@ -2,15 +2,15 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{self, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use end_to_end::artifacts;
 use end_to_end::collector::{Process, variables};
-use mimecast_sim::{Fault, FaultRule, Options, Running, Scope, When, WorldOptions};
+use end_to_end::moody::moody_api;
+use mimecast_sim::Running;
 
 use crate::sink::{Answer, Record, Sink};
 use crate::tally::Tally;
@@ -39,7 +39,13 @@ impl Pipeline {
         args: &'static [&'static str],
         sink: Sink,
     ) -> Self {
-        Self { api: api(), sink, dir: artifacts::scratch(test), program, args }
+        Self {
+            api: moody_api(ROWS, 1, Duration::from_millis(5)),
+            sink,
+            dir: artifacts::scratch(test),
+            program,
+            args,
+        }
     }
 
     /// Writes a file of its folder.
@@ -144,20 +150,6 @@ fn distinct(records: &[Record]) -> usize {
     records.iter().map(|record| &*record.body).collect::<BTreeSet<_>>().len()
 }
 
-/// An API that goes wrong now and then, and takes its time.
-fn api() -> Running {
-    let fault = |fault, when| FaultRule::new(fault, when);
-    let faults = vec![
-        fault(Fault::Status(503), When::Every(67)),
-        fault(Fault::RateLimit { reset_ms: 50, retry_after_secs: None }, When::Every(97)),
-        fault(Fault::Drop, When::Every(131)),
-        FaultRule { scope: Scope::LaterPage, ..fault(Fault::DeadToken, When::Every(211)) },
-        fault(Fault::Slow { delay_ms: 5 }, When::Every(1)),
-    ];
-    let world = WorldOptions { rows: ROWS, late_max_secs: 0, ..WorldOptions::default() };
-    Options { world, faults, ..Options::default() }.start().expect("a free port")
-}
-
 /// One request in ten is refused, one in fifty is cut off.
 pub(crate) fn moody(number: u64) -> Answer {
     match number % 50 {
@@ -170,47 +162,6 @@ pub(crate) fn moody(number: u64) -> Answer {
 /// The same, and one in forty is kept without a word of it.
 pub(crate) fn silent(number: u64) -> Answer {
     if number % 40 == 11 { Answer::KeptInSilence } else { moody(number) }
-}
-
-/// A small file system of a test's own, where this machine lets one be mounted.
-pub(crate) struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// Of so many bytes, in the place of a folder. None where it cannot be mounted.
-    pub(crate) fn mount(dir: &Path, bytes: u64) -> Option<Self> {
-        // Not within the folder: a test that is killed leaves it mounted, and the next could not empty that.
-        let name = dir.to_string_lossy().replace('/', "-");
-        let disk = Self(env::temp_dir().join(format!("disk-{}{name}", process::id())));
-        fs::create_dir_all(&disk.0).expect("a folder of its own");
-        let size = format!("size={bytes}");
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&disk.0).status();
-        if !mounted.is_ok_and(|status| status.success()) {
-            assert!(env::var_os("CI").is_none(), "{} cannot be mounted", disk.0.display());
-            eprintln!("skipped: {} cannot be mounted here", disk.0.display());
-            return None;
-        }
-        let _ = fs::remove_dir(dir);
-        symlink(&disk.0, dir).expect("a scratch folder can be written");
-        Some(disk)
-    }
-
-    /// Leaves no byte free.
-    pub(crate) fn fill(&self) {
-        let _ = fs::write(self.0.join("ballast"), vec![0; 64 << 20]);
-    }
-
-    /// Takes back what filled it.
-    pub(crate) fn free(&self) {
-        fs::remove_file(self.0.join("ballast")).expect("it was filled");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).stderr(Stdio::null()).status();
-        let _ = fs::remove_dir(&self.0);
-    }
 }
 
 /// Numbers that look random, the same for the same seed (xorshift).
