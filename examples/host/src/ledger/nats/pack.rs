@@ -155,7 +155,7 @@ mod tests {
         let events: Vec<Event> = (0..10_000)
             .map(|number| event(number, kinds[number * number % 3], number % 500))
             .collect();
-        for (messages_max, bytes_max) in [(999, 1 << 20), (500, 20_000), (4, 1 << 21)] {
+        for (messages_max, bytes_max) in [(999, 1 << 20), (900, 6_000), (4, 1 << 21)] {
             let messages = packed(&events, messages_max, bytes_max).unwrap();
             assert!(messages.len() <= messages_max);
             assert!(messages.iter().all(|message| message.payload.len() <= bytes_max));

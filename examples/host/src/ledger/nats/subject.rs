@@ -126,6 +126,7 @@ mod tests {
     fn kinds_can_be_chosen_by_their_parts() {
         let subjects = Subjects::of("S");
         assert!(subjects.event("acme", "mimecast.ttp").ends_with(".acme.mimecast.ttp"));
+        assert!(subjects.event("a.b", "k").ends_with(".a=2Eb.k"));
         assert!(subjects.event("acme", "a..b").ends_with(".acme.a=2E=2Eb"));
         assert!(subjects.event("acme", "a.").ends_with(".acme.a=2E"));
     }
