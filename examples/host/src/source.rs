@@ -4,6 +4,9 @@ pub(crate) mod budget;
 pub(crate) mod failure;
 pub(crate) mod journal;
 pub(crate) mod judged;
+#[cfg(test)]
+mod model;
+pub(crate) mod poller;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,26 +15,19 @@ use source_contract::wait::{self, Backoff, PATIENCE, Pace, Polled, SHORT_MAX};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::bindings::{Batch, Notice, PollError, Quota};
-use crate::http::HttpClient;
-use crate::http::room::Place;
+use crate::bindings::{Notice, PollError, Quota};
 use crate::ledger::{Entry, Ledger, LedgerError, Outcome};
-use crate::sandbox::{Instance, LinkedSource};
 use crate::source::budget::Budget;
-use crate::source::failure::{kind, of_call};
+use crate::source::failure::kind;
 use crate::source::journal::{Delivered, Journal};
-use crate::source::judged::judged;
+use crate::source::poller::Poller;
 
 /// One source, ready to run.
-pub(crate) struct Source {
+pub(crate) struct Source<P> {
     /// Its name.
     pub(crate) name: String,
-    /// Its component.
-    pub(crate) component: LinkedSource,
-    /// Its way to the network.
-    pub(crate) client: Arc<HttpClient>,
-    /// The component's configuration, as JSON. Holds secrets.
-    pub(crate) config: Arc<str>,
+    /// What gives its batches.
+    pub(crate) poller: P,
     /// The quota that it may share with others.
     pub(crate) budget: Arc<Budget>,
     /// Where its batches go.
@@ -51,7 +47,7 @@ pub(crate) enum Ending {
     Undeliverable,
 }
 
-impl Source {
+impl<P: Poller> Source<P> {
     /// Polls until it is told to stop: or, if that is wished, until it is caught up or cannot go on.
     /// `journal` tells of it, without its secrets.
     pub(crate) async fn run(
@@ -65,7 +61,6 @@ impl Source {
             journal,
             until_caught_up,
             stop,
-            instance: None,
             poll_waits: Backoff::default(),
             failures: 0,
             without_batch_since: None,
@@ -83,13 +78,11 @@ impl Source {
 }
 
 /// A source that runs.
-struct Run {
-    source: Source,
+struct Run<P> {
+    source: Source<P>,
     journal: Journal,
     until_caught_up: bool,
     stop: watch::Receiver<bool>,
-    /// Kept between polls, within a bound.
-    instance: Option<Instance>,
     poll_waits: Backoff,
     /// Polls since the last batch that failed; to be throttled is no failure.
     failures: u32,
@@ -103,7 +96,7 @@ struct Run {
     pace: Pace,
 }
 
-impl Run {
+impl<P: Poller> Run<P> {
     /// One poll, its delivery, and the wait after it.
     async fn step(&mut self) -> Result<(), Ending> {
         let budget = Arc::clone(&self.source.budget);
@@ -125,7 +118,7 @@ impl Run {
             self.stored(given);
         }
         let cursor = from.cursor.clone();
-        let poll = poll(&self.source, &mut self.instance, cursor.as_deref());
+        let poll = self.source.poller.poll(cursor.as_deref());
         let polled = tokio::select! {
             biased;
             // The poll in hand is dropped: it has acknowledged nothing.
@@ -259,27 +252,6 @@ struct Given {
 
 /// Batches of which nobody knows, one after the other, that a source bears that is only to catch up.
 const UNSTORED_MAX: u32 = 10;
-
-/// One call of the component. Whatever goes wrong becomes an error of the contract. The place is held
-/// until the batch is delivered.
-async fn poll(
-    source: &Source,
-    kept: &mut Option<Instance>,
-    cursor: Option<&str>,
-) -> Result<(Batch, Option<Place>), PollError> {
-    let mut instance = if let Some(kept) = kept.take() {
-        kept
-    } else {
-        let made = source.component.instantiate(Some(Arc::clone(&source.client))).await;
-        made.map_err(of_call)?
-    };
-    let polled = instance.poll(&source.config, cursor).await;
-    let place = instance.take_place();
-    if instance.may_be_kept() {
-        *kept = Some(instance);
-    }
-    Ok((judged(polled)?, place))
-}
 
 /// Returns when the host is to stop.
 async fn stopped(stop: &mut watch::Receiver<bool>) {

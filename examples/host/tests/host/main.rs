@@ -12,7 +12,6 @@ mod disk;
 mod ground;
 mod hostile;
 mod http;
-mod ledger_model;
 mod local_ledger;
 mod log;
 mod replies;

@@ -15,6 +15,7 @@ use crate::sandbox::LinkedSource;
 use crate::source::budget::Budget;
 use crate::source::journal::Journal;
 use crate::source::journal::alike::Alike;
+use crate::source::poller::Guest;
 use crate::source::{Ending, Source, chance};
 use crate::workers::holds::{Asked, Holds, Named};
 use crate::workers::shards::Assignment;
@@ -168,9 +169,7 @@ impl Supervisor {
             let (stop, stopped) = watch::channel(false);
             let run = Source {
                 name: source.name.clone(),
-                component: component.clone(),
-                client,
-                config: Arc::clone(config),
+                poller: Guest::new(component.clone(), client, Arc::clone(config)),
                 budget: Arc::clone(&budget.1),
                 ledger: Arc::clone(&self.ledger),
             };
