@@ -91,7 +91,7 @@ struct Run<P> {
     /// A batch of which nobody knows yet whether it is stored.
     unknown: Option<Given>,
     ledger_waits: Backoff,
-    /// Batches since the last that is stored of which nobody knew whether they were.
+    /// Batches since the last that is stored: that came too late, or of which nobody knew.
     unstored: u32,
     pace: Pace,
 }
@@ -211,20 +211,28 @@ impl<P: Poller> Run<P> {
 
     /// Waits after a batch of which nobody knows whether it is stored: where the source stands is asked next.
     async fn perhaps_stored(&mut self, why: String) -> Result<(), Ending> {
-        if self.until_caught_up && self.unstored >= UNSTORED_MAX {
+        let Some(wait) = self.wait_unstored() else {
             return self.not_stored(&LedgerError::Failed(why)).await;
-        }
-        self.unstored += 1;
-        let wait = self.ledger_waits.next(SHORT_MAX, None, chance());
+        };
         self.journal.perhaps_stored(&why, wait);
         self.unless_stopped(tokio::time::sleep(wait)).await
     }
 
     /// Waits after a batch that came too late: somebody else runs this source, and goes on with it.
     async fn stale(&mut self) -> Result<(), Ending> {
-        let wait = self.ledger_waits.next(SHORT_MAX, None, chance());
+        let wait = self.wait_unstored();
         self.journal.stale(wait);
-        self.unless_stopped(tokio::time::sleep(wait)).await
+        self.unless_stopped(tokio::time::sleep(wait.ok_or(Ending::Failed)?)).await
+    }
+
+    /// The wait before the ledger is asked where the source stands. One that is only to catch up does not ask for
+    /// ever.
+    fn wait_unstored(&mut self) -> Option<Duration> {
+        if self.until_caught_up && self.unstored >= UNSTORED_MAX {
+            return None;
+        }
+        self.unstored = self.unstored.saturating_add(1);
+        Some(self.ledger_waits.next(SHORT_MAX, None, chance()))
     }
 
     fn hold_if_spent(&self, quota: Option<&Quota>) {
@@ -250,7 +258,8 @@ struct Given {
     quota: Option<Quota>,
 }
 
-/// Batches of which nobody knows, one after the other, that a source bears that is only to catch up.
+/// Batches that came too late or that nobody knows of, one after the other, that a source bears which is only to
+/// catch up.
 const UNSTORED_MAX: u32 = 10;
 
 /// Returns when the host is to stop.

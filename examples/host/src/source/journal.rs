@@ -137,10 +137,18 @@ impl Journal {
         tracing::warn!(source, wait_ms, others, "whether the batch is stored is asked next: {why}");
     }
 
-    /// Tells of a batch that was stored by somebody else before, and of the wait before the next poll.
-    pub(crate) fn stale(&mut self, wait: Duration) {
+    /// Tells of a batch that was stored by somebody else before, and of the wait before the next poll; without
+    /// one, the source ends.
+    pub(crate) fn stale(&mut self, wait: Option<Duration>) {
         self.tell();
-        let (source, wait_ms) = (self.source.as_str(), wait.as_millis());
+        let source = self.source.as_str();
+        let Some(wait_ms) = wait.map(|wait| wait.as_millis()) else {
+            tracing::error!(
+                source,
+                "source ended: somebody else runs it, and was first to store each time"
+            );
+            return;
+        };
         tracing::info!(
             source,
             wait_ms,

@@ -355,3 +355,24 @@ async fn begun() -> Worker {
     assert_eq!(worker.until_it_asks().await, Ok(Asked::Load));
     worker
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_only_to_catch_up_does_not_try_for_ever() {
+    for (told, tries) in [(Told::Stale, 11), (Told::Unknown, 11), (Told::NotStored, 1)] {
+        let mut worker = Worker::begin(true);
+        let mut tried = 0;
+        let ending = loop {
+            match worker.until_it_asks().await {
+                Ok(Asked::Load) => worker.tell(&Told::Position(0, tried)),
+                Ok(Asked::Poll(_)) => worker.tell(&Told::Rows(1)),
+                Ok(Asked::Commit(_)) => {
+                    tried += 1;
+                    assert!(tried <= 100, "{told:?}: for ever");
+                    worker.tell(&told);
+                }
+                Err(ending) => break ending,
+            }
+        };
+        assert_eq!((ending, tried), (Ending::Failed, tries), "{told:?}");
+    }
+}
