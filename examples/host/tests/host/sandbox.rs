@@ -204,12 +204,13 @@ async fn a_component_that_loops_in_validate_is_a_fault_of_the_configuration() {
 /// Each computes for long, and waits for the others far longer than a call may take.
 #[tokio::test]
 async fn what_a_call_waits_for_others_to_compute_does_not_count() {
-    const CALLS: u32 = 12;
+    const CALLS: u32 = 24;
     let compute = r#"{"do": "compute", "rounds": 100000000}"#;
     let mut alone = instance(CallLimits::default()).await;
     let begun = Instant::now();
     alone.poll(compute, None).await.unwrap().unwrap();
-    let wall = begun.elapsed() * CALLS / 3;
+    // Another process may take the processor at any time: what one needs has room.
+    let wall = begun.elapsed() * CALLS / 2;
     let linked = linked(CallLimits { wall, ..CallLimits::default() }).await;
     let begun = Instant::now();
     let mut calls = tokio::task::JoinSet::new();
