@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use end_to_end::artifacts;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::feeds::Feeds;
 use crate::servers::{Cluster, STREAM, Settings, wait_until};
@@ -97,6 +97,29 @@ fn users_who_may_only_what_they_need_have_all_that_they_need() {
     let tally = Tally::of(&read(), Some(&feeds), &[("acme", &api)]);
     eprintln!("{tally}");
     assert_eq!((tally.lost, tally.repeated), (0, 0));
+
+    // What `nats consumer add` makes; and Vector has no prefix of its own.
+    let lasting = json!({
+        "stream_name": STREAM,
+        "config": {
+            "durable_name": "vector", "filter_subject": format!("{STREAM}.event.>"), "ack_policy": "explicit",
+            "deliver_policy": "all", "replay_policy": "instant", "max_ack_pending": 1_000,
+        },
+    });
+    let create = format!("$JS.API.CONSUMER.CREATE.{STREAM}.vector.{STREAM}.event.>");
+    let made = tool::ask(&cluster, &setup, &create, &lasting);
+    assert!(made["error"].is_null(), "{made}");
+    let reader = who("reader", "READER-s3cret", "_INBOX");
+    let pulled =
+        tool::start(&cluster, &reader, &["pull", STREAM, "vector", &tally.events.to_string()]);
+    let pulled = pulled.wait();
+    assert_eq!(pulled.code, Some(0), "{}", pulled.stderr);
+    assert_eq!(Tally::of(&pulled.stdout, Some(&feeds), &[("acme", &api)]), tally);
+    let about = format!("$JS.API.CONSUMER.INFO.{STREAM}.vector");
+    wait_until("each message is acknowledged", || {
+        let about = tool::ask(&cluster, &setup, &about, &Value::Null);
+        (&about["num_pending"], &about["num_ack_pending"]) == (&json!(0), &json!(0))
+    });
 }
 
 #[test]

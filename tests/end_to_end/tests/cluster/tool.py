@@ -84,6 +84,20 @@ async def commit(client, stream, source, cursor, version, batch, events):
     return answer["seq"]
 
 
+async def pull(client, stream, consumer, lines):
+    """Reads so many lines as Vector does: from a consumer that is there, with an acknowledgement of each message."""
+    api = client.jetstream()
+    await api.stream_info(stream)
+    await api.consumer_info(stream, consumer)
+    pulled, read = await api.pull_subscribe_bind(consumer, stream), 0
+    while read < int(lines):
+        for message in await pulled.fetch(200, timeout=20):
+            print(message.data.decode())
+            read += message.data.count(b"\n") + 1
+            await message.ack()
+    await client.flush()
+
+
 async def last(client, stream, subject):
     while True:
         try:
@@ -134,7 +148,7 @@ def operator(folder):
 
 async def main(servers, command, *args):
     client = await connect(servers)
-    await {"request": request, "commits": commits}[command](client, *args)
+    await {"request": request, "commits": commits, "pull": pull}[command](client, *args)
     await client.close()
 
 
