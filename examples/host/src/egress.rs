@@ -128,11 +128,13 @@ impl AllowList {
         addresses: impl IntoIterator<Item = SocketAddr>,
     ) -> Result<Vec<SocketAddr>, EgressError> {
         let listed = |origin: &Origin| matches!(&origin.host, Host::Domain(own) if own == name);
-        let listed = self.origins.iter().any(listed);
+        if !self.origins.iter().any(listed) {
+            return Err(EgressError::Denied(format!("no entry of `allow` has the name {name}")));
+        }
         let mut refused = None;
         let mut allowed = Vec::new();
         for address in addresses {
-            if listed && self.allows_address(name, address.ip()) {
+            if self.allows_address(name, address.ip()) {
                 allowed.push(address);
             } else {
                 refused = Some(address.ip());
@@ -145,9 +147,12 @@ impl AllowList {
                  check the names that this machine itself defines"
             ))),
             Some(address) => Err(EgressError::Denied(format!(
-                "{name} resolves to {address}, which is no public address; \
-                 if that is meant, add \"{}\" to `allow_addresses`",
-                AddressRange::of(address)
+                "{name} resolves to {address}, which is no public address; {}",
+                match AddressRange::of(address) {
+                    Some(entry) =>
+                        format!("if that is meant, add \"{entry}\" to `allow_addresses`"),
+                    None => "no entry allows that: correct what it resolves to".to_owned(),
+                }
             ))),
             None => Err(EgressError::Dns(format!("{name} has no address"))),
         }
@@ -343,6 +348,57 @@ mod tests {
              if that is meant, add \"198.18.0.0/15\" to `allow_addresses`"
         );
         assert!(told("http://localhost", "localhost", "10.0.0.1").contains("no loopback address"));
+        assert!(told("https://a.example", "b.example", "1.1.1.1").contains("no entry of `allow`"));
+    }
+
+    #[test]
+    fn an_entry_that_is_told_is_taken_and_allows_what_was_refused() {
+        let entry_in = |told: &str, list: &str| {
+            let (_, rest) = told.split_once("add \"")?;
+            let (entry, rest) = rest.split_once('"')?;
+            assert_eq!(rest, format!(" to `{list}`"));
+            Some(entry.to_owned())
+        };
+        let name = Origin::parse("https://a.example").unwrap();
+        // All beginnings that addresses have; `::`, and what is near it.
+        let v4 = (0..=u16::MAX).map(|begin| {
+            let [a, b] = begin.to_be_bytes();
+            IpAddr::from([a, b, 170, 2])
+        });
+        let v6 = (0..=u16::MAX).map(|begin| IpAddr::from([begin, 0xec2, 0, 0, 0, 0, 0, 0x254]));
+        let low = (0..=u16::MAX).map(|end| IpAddr::from([0, 0, 0, 0, 0, 0, end >> 8, end]));
+        let odd = ["::ffff:0.0.0.0", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "100::", "64:ff9b:1::"];
+        let odd = odd.map(|address| address.parse().unwrap());
+        for address in v4.chain(v6).chain(low).chain(odd) {
+            let addresses = [SocketAddr::new(address, 0)];
+            let list = AllowList::new(vec![name.clone()], Vec::new());
+            let Err(error) = list.dialable("a.example", addresses) else { continue };
+            let Some(entry) = entry_in(&error.to_string(), "allow_addresses") else {
+                // There is none to tell.
+                assert!(AddressRange::parse(&address.to_string()).is_err(), "{error}");
+                continue;
+            };
+            let range = AddressRange::parse(&entry).expect(&entry);
+            let list = AllowList::new(vec![name.clone()], vec![range]);
+            assert!(list.dialable("a.example", addresses).is_ok(), "{error}");
+        }
+        for url in [
+            "http://[::]/",
+            "http://[::]:8080/x",
+            "http://0/",
+            "https://0x7f.1:0/",
+            "https://[::ffff:10.0.0.1]:80/",
+            "http://[fe80::1]:443/",
+            "https://A.EXAMPLE.:443/",
+            "https://b\u{fc}cher.example/?q",
+            "http://x_y.example:65535/#f",
+            "https://%61.example/",
+        ] {
+            let url = Url::parse(url).unwrap();
+            let told = allow(&[]).check_url(&url).unwrap_err().to_string();
+            let entry = entry_in(&told, "allow").expect(&told);
+            assert!(allow(&[&entry]).check_url(&url).is_ok(), "{told}");
+        }
     }
 
     #[test]

@@ -38,12 +38,13 @@ impl AddressRange {
         self.0.prefix_len() == self.0.max_prefix_len()
     }
 
-    /// The entry that allows an address that is not public.
-    pub(super) fn of(address: IpAddr) -> Self {
+    /// The entry that allows an address that is not public; none for one of no kind, such as `::`.
+    pub(super) fn of(address: IpAddr) -> Option<Self> {
         let address = reached(address);
         let mut given_out = GIVEN_OUT.iter().filter(|_| !METADATA.contains(&address));
         let whole = given_out.find(|range| range.contains(&address));
-        Self(whole.copied().unwrap_or_else(|| address.into()))
+        let range = whole.copied().unwrap_or_else(|| address.into());
+        SPECIAL.iter().any(|special| special.contains(&range)).then_some(Self(range))
     }
 }
 
@@ -194,7 +195,7 @@ mod tests {
         for within in ["10.1.2.3", "::ffff:10.1.2.3", "64:ff9b::a01:203", "2002:a01:203::1"] {
             let address = within.parse().unwrap();
             assert!(range.contains(address), "{within}");
-            assert_eq!(AddressRange::of(address).to_string(), "10.1.2.3", "{within}");
+            assert_eq!(AddressRange::of(address).unwrap().to_string(), "10.1.2.3", "{within}");
         }
         assert!(!range.contains("11.1.2.3".parse().unwrap()));
     }
@@ -227,7 +228,7 @@ mod tests {
             ("169.254.169.254", "169.254.169.254"),
             ("fd00::1", "fd00::1"),
         ] {
-            assert_eq!(AddressRange::of(address.parse().unwrap()).to_string(), entry);
+            assert_eq!(AddressRange::of(address.parse().unwrap()).unwrap().to_string(), entry);
         }
     }
 }
