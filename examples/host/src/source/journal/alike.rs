@@ -5,40 +5,75 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What was told last of what many sources meet. All sources of a host share it.
+/// What was told lately of what many sources meet. All sources of a host share it.
 #[derive(Debug, Default)]
-pub(crate) struct Alike(Mutex<Last>);
+pub(crate) struct Alike(Mutex<Lately>);
 
 #[derive(Debug, Default)]
-struct Last {
+struct Lately {
+    reasons: Vec<Reason>,
+    /// Lines since that time.
+    lines: usize,
+    since: Option<Instant>,
+}
+
+/// Why something was not stored, in words.
+#[derive(Debug)]
+struct Reason {
     why: String,
+    /// Who told it last.
     source: String,
-    told: Option<Instant>,
+    told: Instant,
+    /// How often it was left out since.
     left_out: u64,
 }
 
 impl Alike {
-    /// Whether a source is to tell why: not if another one has told the same within some seconds. Gives how often
-    /// it was left out since.
+    /// Whether a source is to tell why: not if another one has told the same within some seconds, nor beyond a
+    /// bound of all lines. Gives how often the same was left out since it was told.
     pub(crate) fn news(&self, source: &str, why: &str) -> Option<u64> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_recent = last.told.is_some_and(|told| told.elapsed() < TOLD_FOR);
-        if is_recent && last.why == why && last.source != source {
-            last.left_out += 1;
+        let mut lately = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lately.reasons.retain(|reason| reason.told.elapsed() < KEPT_FOR);
+        let place = lately.reasons.iter().position(|reason| reason.why == why);
+        let is_told = place.is_some_and(|place| {
+            let reason = &lately.reasons[place];
+            reason.source != source && reason.told.elapsed() < TOLD_FOR
+        });
+        if is_told || !lately.has_room() {
+            if let Some(place) = place {
+                lately.reasons[place].left_out += 1;
+            }
             return None;
         }
-        let left_out = last.left_out;
-        *last = Last {
-            why: why.to_owned(),
-            source: source.to_owned(),
-            told: Some(Instant::now()),
-            left_out: 0,
-        };
+        let left_out = place.map_or(0, |place| lately.reasons.swap_remove(place).left_out);
+        let (why, source) = (why.to_owned(), source.to_owned());
+        lately.reasons.push(Reason { why, source, told: Instant::now(), left_out: 0 });
         Some(left_out)
     }
 }
 
+impl Lately {
+    /// Whether there is room for another line; it is told once when there is no more.
+    fn has_room(&mut self) -> bool {
+        if self.since.is_none_or(|since| since.elapsed() >= TOLD_FOR) {
+            (self.lines, self.since) = (0, Some(Instant::now()));
+        }
+        self.lines += 1;
+        if self.lines == LINES_MAX + 1 {
+            let secs = TOLD_FOR.as_secs();
+            tracing::warn!(
+                "more than {LINES_MAX} lines of batches not stored in {secs} s: left out"
+            );
+        }
+        self.lines <= LINES_MAX
+    }
+}
+
 const TOLD_FOR: Duration = Duration::from_secs(10);
+/// Lines of all sources together in that time: the reason of each may have its own words.
+const LINES_MAX: usize = 32;
+/// What a source waits for between two tries is less.
+const KEPT_FOR: Duration = Duration::from_mins(2);
 
 #[cfg(test)]
 mod tests {
@@ -56,5 +91,36 @@ mod tests {
         assert_eq!(alike.news("b", "too large"), Some(0));
         tokio::time::advance(TOLD_FOR).await;
         assert_eq!(alike.news("a", "too large"), Some(0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reasons_that_alternate_are_told_once_each_and_counted_by_themselves() {
+        let alike = Alike::default();
+        let mut told = Vec::new();
+        for number in 0..1_000 {
+            let why = ["no leader", "no answer", "no leader"][number % 3];
+            told.extend(alike.news(&number.to_string(), why).map(|left_out| (why, left_out)));
+        }
+        assert_eq!(told, [("no leader", 0), ("no answer", 0)]);
+        tokio::time::advance(TOLD_FOR).await;
+        assert_eq!(alike.news("a", "too large"), Some(0));
+        assert_eq!(alike.news("a", "no answer"), Some(332));
+        assert_eq!(alike.news("a", "no leader"), Some(666));
+        // What it was of is long over.
+        assert_eq!(alike.news("b", "no leader"), None);
+        tokio::time::advance(KEPT_FOR).await;
+        assert_eq!(alike.news("a", "no leader"), Some(0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reasons_that_all_differ_are_told_within_a_bound() {
+        let alike = Alike::default();
+        let tell = || {
+            (0..1_000).filter_map(|number| alike.news("a", &format!("message {number}"))).count()
+        };
+        assert_eq!(tell(), LINES_MAX);
+        assert_eq!(tell(), 0);
+        tokio::time::advance(TOLD_FOR).await;
+        assert_eq!(tell(), LINES_MAX);
     }
 }
