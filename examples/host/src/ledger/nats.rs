@@ -22,6 +22,7 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use serde_json::json;
+use source_contract::wait;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -207,7 +208,7 @@ impl NatsLedger {
         loop {
             // The same again is as safe as the first time: if one of them was stored, the other finds another
             // version.
-            let why = match self.send(entry).await {
+            let (why, for_max) = match self.send(entry).await {
                 Judgement::Outcome(outcome) => return outcome,
                 Judgement::AtMost(messages) => {
                     let most = messages.saturating_sub(1).max(1);
@@ -221,12 +222,15 @@ impl NatsLedger {
                     }
                     continue;
                 }
-                Judgement::Later(why) => why,
+                Judgement::Later(why) => (why, LATER_FOR_MAX),
+                Judgement::Crowded(why) => (why, CROWDED_FOR_MAX),
             };
-            if begun.elapsed() >= LATER_FOR_MAX {
+            if begun.elapsed() >= for_max {
                 return failed(why);
             }
-            tokio::time::sleep(AGAIN_AFTER).await;
+            // By chance: of many workers none comes first each time.
+            let chance = wait::chance(getrandom::u32().ok());
+            tokio::time::sleep(AGAIN_AFTER.mul_f64(0.5 + chance)).await;
         }
     }
 
@@ -377,7 +381,7 @@ fn batch_id() -> Result<String, getrandom::Error> {
 
 /// The servers take 1,000 messages a batch, one of them the cursor.
 const MESSAGES_MAX: usize = 999;
-/// They allow 50 open batches of a stream, over all workers.
+/// They allow 50 open batches of a stream, over all workers: more than twelve of them wait for each other.
 const OPEN_MAX: usize = 4;
 /// How often a server may say that it takes fewer messages.
 const REPACKED_MAX: u32 = 3;
@@ -387,6 +391,8 @@ const NO_MESSAGE: u64 = 10_037;
 const LOAD_FOR_MAX: Duration = Duration::from_secs(1);
 /// Servers choose another leader in a few seconds.
 const LATER_FOR_MAX: Duration = Duration::from_secs(10);
+/// A batch that somebody left open counts for ten seconds.
+const CROWDED_FOR_MAX: Duration = Duration::from_mins(1);
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// Longer for many bytes.
 const COMMIT_FOR_MAX: Duration = Duration::from_secs(4);

@@ -231,6 +231,23 @@ fn an_event_that_is_larger_than_a_message_holds_up_its_source_alone() {
     assert_eq!((tally.lost, tally.repeated), (0, 0), "{tally}");
 }
 
+#[test]
+fn batches_that_others_left_open_are_waited_for() {
+    let cluster = Cluster::start("cluster-crowded");
+    let feeds = Feeds::start(8);
+    feeds.publish(30);
+    let mut workers = Workers::new(&cluster, 1, &feeds.sources(1, ""));
+    workers.start(0, &[]);
+    wait_until("all is stored", || feeds.are_all_stored());
+    let mut crowd = tool::start(&cluster, &[], &["crowd", STREAM, "25"]);
+    crowd.wait_until_told("that no more are taken", |told| told.contains("full"));
+    feeds.publish(30);
+    let run = crowd.wait();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    finish(&cluster, &mut workers, &feeds);
+    assert_eq!(workers.lines_with("batch not stored"), 0);
+}
+
 /// Waits until all is stored, and sees that it is, once.
 #[track_caller]
 fn finish(cluster: &Cluster, workers: &mut Workers, feeds: &Feeds) {

@@ -98,6 +98,18 @@ async def pull(client, stream, consumer, lines):
     await client.flush()
 
 
+async def crowd(client, stream, seconds):
+    """Leaves batches open, as many as the servers allow, for so long."""
+    deadline, full = time.monotonic() + float(seconds), False
+    while time.monotonic() < deadline:
+        headers = {"Nats-Batch-Id": os.urandom(12).hex(), "Nats-Batch-Sequence": "1"}
+        answer = await client.request(f"{stream}.event.0.nobody.line", b"{}", timeout=4, headers=headers)
+        if answer.data:
+            assert json.loads(answer.data)["error"]["err_code"] == 10210, answer.data
+            full = full or print("full", file=sys.stderr) is None
+            await asyncio.sleep(0.005)
+
+
 async def last(client, stream, subject):
     while True:
         try:
@@ -148,7 +160,8 @@ def operator(folder):
 
 async def main(servers, command, *args):
     client = await connect(servers)
-    await {"request": request, "commits": commits, "pull": pull}[command](client, *args)
+    commands = {"request": request, "commits": commits, "pull": pull, "crowd": crowd}
+    await commands[command](client, *args)
     await client.close()
 
 

@@ -10,6 +10,8 @@ pub(super) enum Judgement {
     Outcome(Outcome),
     /// Nothing of it is stored, and in a moment it may be.
     Later(String),
+    /// The same, once others have stored theirs: the stream has as many open batches as the servers allow.
+    Crowded(String),
     /// A batch may have so many messages: fewer than were sent.
     AtMost(usize),
 }
@@ -47,8 +49,9 @@ pub(super) fn judge(word: Unanswered, stream: &str) -> Judgement {
         )),
         10_054 => failed(format!("{told}; raise `max_msg_size` of the stream")),
         10_060 => failed(format!("{told}; another stream takes these subjects")),
-        // Another server leads now, and does not know the batch; too many batches are open; or requests.
-        10_176 | 10_210 | 10_167 | 10_008 => Judgement::Later(told),
+        TOO_MANY_OPEN => Judgement::Crowded(told),
+        // Another server leads now, and does not know the batch; or too many requests wait.
+        10_176 | 10_167 | 10_008 => Judgement::Later(told),
         // A limit of the account, or of the servers.
         10_023 | 10_028 | 10_047 => failed(told),
         // Whatever else it is: no other word than the next load's is to be relied on.
@@ -57,6 +60,7 @@ pub(super) fn judge(word: Unanswered, stream: &str) -> Judgement {
 }
 
 const TOO_MANY_MESSAGES: u64 = 10_199;
+const TOO_MANY_OPEN: u64 = 10_210;
 
 #[cfg(test)]
 mod tests {
@@ -79,9 +83,11 @@ mod tests {
         for code in [10_174, 10_165, 10_077, 10_054, 10_060, 10_023, 10_047] {
             assert!(failed(&judge(refused(code, "no"), "S")), "{code}");
         }
-        for code in [10_176, 10_210, 10_167] {
+        for code in [10_176, 10_167] {
             assert!(later(&judge(refused(code, "no"), "S")), "{code}");
         }
+        let crowded = of_beginning(refused(10_210, "atomic publish too many inflight"), "S");
+        assert!(matches!(crowded, Judgement::Crowded(_)), "{crowded:?}");
         assert!(later(&judge(Unanswered::Nobody, "S")));
         assert!(failed(&judge(Unanswered::Unsent("too large".into()), "S")));
         // Of the last message nobody knows; without it nothing counts.
