@@ -10,6 +10,10 @@ pub(crate) mod cursor;
 mod judgement;
 mod message;
 mod pack;
+mod replacement;
+#[cfg(test)]
+mod stand_in;
+mod standing;
 pub(crate) mod stream;
 pub(crate) mod subject;
 
@@ -21,15 +25,13 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use serde_json::json;
 use source_contract::wait;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::bindings::Event;
 use crate::config::NatsConfig;
-use crate::ledger::nats::connection::{Connection, Unanswered, refused};
-use crate::ledger::nats::cursor::Stored;
+use crate::ledger::nats::connection::{Connection, refused};
 use crate::ledger::nats::judgement::{Judgement, judge, of_beginning};
 use crate::ledger::nats::pack::{Message, Unpacked, pack};
 use crate::ledger::nats::subject::Subjects;
@@ -58,145 +60,6 @@ impl NatsLedger {
             seen: Mutex::default(),
             messages_max: AtomicUsize::new(MESSAGES_MAX),
             open: Semaphore::new(OPEN_MAX),
-        }
-    }
-
-    /// What is stored of a source, by the word of the stream's leader: its other servers may be behind.
-    pub(crate) async fn stored(&self, source: &str) -> Result<Option<Stored>, LedgerError> {
-        let stream = &self.subjects.stream;
-        let (what, question) = (
-            format!("STREAM.MSG.GET.{stream}"),
-            json!({ "last_by_subj": self.subjects.cursor(source) }),
-        );
-        let begun = Instant::now();
-        loop {
-            let why = match self.connection.api(&what, &question, LOAD_FOR_MAX).await {
-                Ok(found) => {
-                    let message = &found["message"];
-                    return Stored::read(message).map(Some).map_err(|why| {
-                        LedgerError::Failed(format!(
-                            "message {} of stream {stream} is no cursor of {source:?}: {why}; nothing is polled \
-                             until `source-host cursor set` or `cursor reset` puts one in its place",
-                            message["seq"]
-                        ))
-                    });
-                }
-                Err(Unanswered::Refused { code: NO_MESSAGE, .. }) => return Ok(None),
-                Err(why) => why,
-            };
-            if begun.elapsed() >= LATER_FOR_MAX {
-                return Err(LedgerError::Failed(format!("stream {stream}: {why}")));
-            }
-            tokio::time::sleep(AGAIN_AFTER).await;
-        }
-    }
-
-    /// Puts a cursor in the place of what is stored of a source, or none to begin anew. Whoever runs the source
-    /// meanwhile goes on from it. False if there was nothing, and is nothing.
-    pub(crate) async fn put(
-        &self,
-        source: &str,
-        cursor: Option<&str>,
-    ) -> Result<bool, LedgerError> {
-        let stream = &self.subjects.stream;
-        let told = |why: &Unanswered| LedgerError::Failed(format!("stream {stream}: {why}"));
-        let subject = self.subjects.cursor(source);
-        let question = json!({ "last_by_subj": subject });
-        // Whatever stands there, it may be damaged.
-        let found = match self
-            .connection
-            .api(&format!("STREAM.MSG.GET.{stream}"), &question, COMMIT_FOR_MAX)
-            .await
-        {
-            Ok(found) => Some(found),
-            Err(Unanswered::Refused { code: NO_MESSAGE, .. }) => None,
-            Err(why) => return Err(told(&why)),
-        };
-        let message = found.as_ref().map(|found| &found["message"]);
-        let stored = message.and_then(|message| Stored::read(message).ok());
-        if cursor.is_none()
-            && stored.as_ref().map_or(message.is_none(), |stored| stored.cursor.is_none())
-        {
-            return Ok(false);
-        }
-        let version = message.and_then(|message| message["seq"].as_u64()).unwrap_or(0);
-        let events = stored.map_or(0, |stored| stored.events);
-        let headers = cursor::headers(stream, version, events, None, &self.worker);
-        let payload = Bytes::copy_from_slice(cursor.unwrap_or_default().as_bytes());
-        let answer = self.connection.ask(&subject, Some(headers), payload, COMMIT_FOR_MAX).await;
-        match answer.and_then(|answer| refused(&answer)) {
-            Ok(_) => Ok(true),
-            Err(why) => match judge(why.clone(), stream) {
-                Judgement::Outcome(Outcome::Stale) => Err(LedgerError::Failed(format!(
-                    "stream {stream}: a worker stored a cursor of {source:?} meanwhile; try again"
-                ))),
-                _ => Err(told(&why)),
-            },
-        }
-    }
-
-    /// The sources that have a cursor, whoever's configuration they are in.
-    pub(crate) async fn sources(&self) -> Result<Vec<String>, LedgerError> {
-        let stream = &self.subjects.stream;
-        let (mut sources, mut listed) = (Vec::new(), 0);
-        loop {
-            let question =
-                json!({ "subjects_filter": self.subjects.all_cursors(), "offset": listed });
-            let found = self
-                .connection
-                .api(&format!("STREAM.INFO.{stream}"), &question, COMMIT_FOR_MAX)
-                .await;
-            let found =
-                found.map_err(|why| LedgerError::Failed(format!("stream {stream}: {why}")))?;
-            let subjects = found["state"]["subjects"].as_object();
-            let before = listed;
-            listed += subjects.map_or(0, serde_json::Map::len);
-            for subject in subjects.into_iter().flat_map(|subjects| subjects.keys()) {
-                let Some(source) = self.subjects.source(subject) else {
-                    let subject = source_contract::printable::printable(subject);
-                    tracing::warn!(
-                        "{subject} in stream {stream} is no subject of a cursor: somebody else writes there"
-                    );
-                    continue;
-                };
-                sources.push(source);
-            }
-            let total =
-                found["total"].as_u64().and_then(|total| usize::try_from(total).ok()).unwrap_or(0);
-            if listed == before || listed >= total {
-                sources.sort();
-                return Ok(sources);
-            }
-        }
-    }
-
-    async fn position(&self, source: &str) -> Result<Position, LedgerError> {
-        let begun = Instant::now();
-        loop {
-            let stored = self.stored(source).await?;
-            let (version, events) =
-                stored.as_ref().map_or((0, 0), |stored| (stored.version, stored.events));
-            let before = {
-                let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-                match seen.get(source) {
-                    Some((before, _)) if *before > version => *before,
-                    _ => {
-                        seen.insert(source.to_owned(), (version, events));
-                        let cursor = stored.and_then(|stored| stored.cursor);
-                        return Ok(Position { cursor, version });
-                    }
-                }
-            };
-            // Whoever has come to lead just now may be behind for a moment.
-            if begun.elapsed() >= LATER_FOR_MAX {
-                return Err(LedgerError::Failed(format!(
-                    "stream {} has gone back behind what was stored: message {before} was the cursor of {source:?}, \
-                     and {version} is now; if the stream was made anew or comes from a copy, start the workers again \
-                     to go on from what it holds",
-                    self.subjects.stream
-                )));
-            }
-            tokio::time::sleep(AGAIN_AFTER).await;
         }
     }
 
@@ -387,8 +250,6 @@ const OPEN_MAX: usize = 4;
 const REPACKED_MAX: u32 = 3;
 /// What the headers of a message take of its bytes.
 const HEADERS_BYTES_MAX: usize = 2 << 10;
-const NO_MESSAGE: u64 = 10_037;
-const LOAD_FOR_MAX: Duration = Duration::from_secs(1);
 /// Servers choose another leader in a few seconds.
 const LATER_FOR_MAX: Duration = Duration::from_secs(10);
 /// A batch that somebody left open counts for ten seconds.
