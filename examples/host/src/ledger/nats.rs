@@ -7,6 +7,7 @@
 pub(crate) mod bucket;
 pub(crate) mod connection;
 pub(crate) mod cursor;
+pub(crate) mod identity;
 mod judgement;
 mod message;
 mod pack;
@@ -32,6 +33,7 @@ use tokio::time::Instant;
 use crate::bindings::Event;
 use crate::config::NatsConfig;
 use crate::ledger::nats::connection::{Connection, refused};
+use crate::ledger::nats::identity::Identity;
 use crate::ledger::nats::judgement::{Judgement, judge, of_beginning};
 use crate::ledger::nats::pack::{Message, Unpacked, pack};
 use crate::ledger::nats::subject::Subjects;
@@ -46,19 +48,26 @@ pub(crate) struct NatsLedger {
     seen: Mutex<BTreeMap<String, (u64, u64)>>,
     /// Messages that a batch may have: a server tells if it allows fewer.
     messages_max: AtomicUsize,
+    /// That of the stream at the start, if this is a worker's.
+    identity: Option<Identity>,
     /// Batches of this worker that are open at a time: the servers allow so many of a stream.
     open: Semaphore,
 }
 
 impl NatsLedger {
-    /// The ledger in a stream that is fit for it.
-    pub(crate) fn new(connection: Connection, config: &NatsConfig) -> Self {
+    /// The ledger in a stream: that alone, if its identity is given.
+    pub(crate) fn new(
+        connection: Connection,
+        config: &NatsConfig,
+        identity: Option<Identity>,
+    ) -> Self {
         Self {
             connection,
             subjects: Subjects::of(&config.stream),
             worker: config.worker.clone(),
             seen: Mutex::default(),
             messages_max: AtomicUsize::new(MESSAGES_MAX),
+            identity,
             open: Semaphore::new(OPEN_MAX),
         }
     }

@@ -44,11 +44,12 @@ pub(crate) async fn open_local(
 
 /// Connects, and sees that stream and bucket are fit.
 pub(crate) async fn open_nats(config: &NatsConfig) -> Result<(Connection, NatsLedger), Unopened> {
-    let (connection, ledger) = look_at_nats(config).await?;
-    stream::prepare(&connection, config).await.map_err(|why| match why {
+    let connection = connect(config).await?;
+    let identity = stream::prepare(&connection, config).await.map_err(|why| match why {
         Unusable::Later(why) => Unopened::Later(why),
         Unusable::Never(why) => Unopened::Never(why),
     })?;
+    let ledger = NatsLedger::new(connection.clone(), config, identity);
     Ok((connection, ledger))
 }
 
@@ -56,10 +57,14 @@ pub(crate) async fn open_nats(config: &NatsConfig) -> Result<(Connection, NatsLe
 pub(crate) async fn look_at_nats(
     config: &NatsConfig,
 ) -> Result<(Connection, NatsLedger), Unopened> {
-    let connection = Connection::open(config).await.map_err(|why| match why {
+    let connection = connect(config).await?;
+    let ledger = NatsLedger::new(connection.clone(), config, None);
+    Ok((connection, ledger))
+}
+
+async fn connect(config: &NatsConfig) -> Result<Connection, Unopened> {
+    Connection::open(config).await.map_err(|why| match why {
         Unconnected::Later(why) => Unopened::Later(why),
         Unconnected::Never(why) => Unopened::Never(vec![why]),
-    })?;
-    let ledger = NatsLedger::new(connection.clone(), config);
-    Ok((connection, ledger))
+    })
 }

@@ -11,7 +11,7 @@ use crate::security::Authority;
 use crate::servers::{Cluster, STREAM, Settings, wait_until};
 use crate::tally::Tally;
 use crate::tool;
-use crate::workers::{Workers, moody_api, source};
+use crate::workers::{LEASE, Workers, moody_api, source};
 
 #[test]
 fn servers_that_know_no_atomic_batches_are_refused() {
@@ -246,6 +246,35 @@ fn batches_that_others_left_open_are_waited_for() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     finish(&cluster, &mut workers, &feeds);
     assert_eq!(workers.lines_with("batch not stored"), 0);
+}
+
+#[test]
+fn a_stream_that_is_made_anew_is_refused_until_workers_are_started_again() {
+    let cluster = Cluster::start("cluster-anew");
+    let feeds = Feeds::start(12);
+    feeds.publish(30);
+    let mut workers = Workers::new(&cluster, 2, &feeds.sources(1, ""));
+    workers.start_all(&[]);
+    let who = [0, 1].map(|number| workers.token(number));
+    wait_until("all is stored, by both", || {
+        feeds.are_all_stored() && who.iter().all(|who| feeds.last_asked_by(who) > 0)
+    });
+    tool::ask(&cluster, &[], &format!("$JS.API.STREAM.DELETE.{STREAM}"), &Value::Null);
+    tool::make(&cluster, &[], &tool::settings());
+    workers.process(0).wait_until_told("that it is another one", |told| {
+        told.lines().any(|line| line.contains("stream SOURCES was made anew: "))
+    });
+    // The other one has sources of it soon that it has never seen.
+    workers.kill(1);
+    let asked = feeds.asked().len();
+    thread::sleep(2 * LEASE);
+    assert_eq!(feeds.asked().len(), asked);
+    let about = tool::ask(&cluster, &[], &format!("$JS.API.STREAM.INFO.{STREAM}"), &Value::Null);
+    assert_eq!(about["state"]["messages"], 0, "{about}");
+    workers.terminate(0);
+    feeds.publish(3);
+    workers.start(0, &[]);
+    finish(&cluster, &mut workers, &feeds);
 }
 
 /// Waits until all is stored, and sees that it is, once.

@@ -110,7 +110,7 @@ mod tests {
             asked += 1;
             if asked == 1 { kept(7, "c1") } else { then.clone() }
         });
-        let ledger = server.ledger().await;
+        let ledger = server.ledger(None).await;
         ledger.put("acme", Some("c2")).await.map_err(|why| why.to_string())
     }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::config::{Credentials, NatsConfig};
 use crate::ledger::nats::NatsLedger;
 use crate::ledger::nats::connection::Connection;
+use crate::ledger::nats::identity::Identity;
 
 /// One that takes one connection.
 pub(super) struct StandIn(String);
@@ -27,7 +28,7 @@ impl StandIn {
     }
 
     /// A ledger in a stream of it.
-    pub(super) async fn ledger(&self) -> NatsLedger {
+    pub(super) async fn ledger(&self, identity: Option<Identity>) -> NatsLedger {
         let config = NatsConfig {
             servers: vec![self.0.clone()],
             credentials: Credentials::None,
@@ -39,7 +40,7 @@ impl StandIn {
             lease: Duration::from_secs(10),
         };
         let Ok(connection) = Connection::open(&config).await else { panic!("no connection") };
-        NatsLedger::new(connection, &config)
+        NatsLedger::new(connection, &config, identity)
     }
 }
 

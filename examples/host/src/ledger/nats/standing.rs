@@ -80,6 +80,9 @@ impl NatsLedger {
         let begun = Instant::now();
         loop {
             let stored = self.stored(source).await?;
+            if stored.is_none() {
+                self.check_identity().await?;
+            }
             let (version, events) =
                 stored.as_ref().map_or((0, 0), |stored| (stored.version, stored.events));
             let before = {
@@ -106,6 +109,22 @@ impl NatsLedger {
         }
     }
 
+    /// Sees that the stream is the one that this worker began with. In one that was made anew no source has a
+    /// cursor: those of other workers would begin from nothing there, while they hold theirs up.
+    async fn check_identity(&self) -> Result<(), LedgerError> {
+        let Some(identity) = &self.identity else { return Ok(()) };
+        let about = self.ask_leader("STREAM.INFO", &Value::Null).await?.unwrap_or_default();
+        match identity.other(&about) {
+            None => Ok(()),
+            Some(made) => Err(LedgerError::Failed(format!(
+                "stream {} was made anew: the one that this worker began with is of {}, and this one of {made}; start \
+                 the workers again to go on from what it holds",
+                self.subjects.stream,
+                identity.made()
+            ))),
+        }
+    }
+
     /// Asks the stream's leader, for as long as another one may be chosen. None: there is no such message.
     async fn ask_leader(&self, what: &str, question: &Value) -> Result<Option<Value>, LedgerError> {
         let stream = &self.subjects.stream;
@@ -127,3 +146,48 @@ impl NatsLedger {
 
 const NO_MESSAGE: u64 = 10_037;
 const LOAD_FOR_MAX: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use crate::ledger::Position;
+    use crate::ledger::nats::identity::Identity;
+    use crate::ledger::nats::stand_in::{StandIn, kept, none};
+
+    #[tokio::test]
+    async fn a_source_begins_from_nothing_in_the_stream_that_the_worker_began_with_alone() {
+        let about = |created: &str| json!({"created": created, "ts": "2026-11-30T14:00:00.2Z"});
+        let old = about("2026-11-30T12:00:00.7Z");
+        for (created, is_taken) in
+            [("2026-11-30T12:00:00.7Z", true), ("2026-11-30T14:00:09.7Z", false)]
+        {
+            let now = about(created);
+            let server = StandIn::start(move |subject| match subject {
+                "$JS.API.STREAM.INFO.S" => now.clone(),
+                _ => none(),
+            });
+            let ledger = server.ledger(Identity::of(&old)).await;
+            let position = ledger.position("acme").await.map_err(|why| why.to_string());
+            if is_taken {
+                assert_eq!(position, Ok(Position { cursor: None, version: 0 }));
+                continue;
+            }
+            let why = position.unwrap_err();
+            assert!(why.starts_with("stream S was made anew: "), "{why}");
+            assert!(why.contains(created) && why.contains("start the workers again"), "{why}");
+            // A look at it, as by `cursor show`, is no worker's.
+            assert_eq!(ledger.stored("acme").await, Ok(None));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_goes_on_from_a_cursor_whoever_stored_it() {
+        let server = StandIn::start(|_| kept(7, "c1"));
+        let ledger = server.ledger(None).await;
+        let position = ledger.position("acme").await.unwrap();
+        assert_eq!(position, Position { cursor: Some("c1".into()), version: 7 });
+    }
+}

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::config::NatsConfig;
 use crate::ledger::nats::connection::{Connection, Unanswered};
+use crate::ledger::nats::identity::Identity;
 use crate::ledger::nats::subject::Subjects;
 
 /// Why a stream cannot be used.
@@ -16,8 +17,12 @@ pub(crate) enum Unusable {
     Never(Vec<String>),
 }
 
-/// Sees that the servers are new enough, and that stream and bucket are there and fit.
-pub(crate) async fn prepare(connection: &Connection, config: &NatsConfig) -> Result<(), Unusable> {
+/// Sees that the servers are new enough, and that stream and bucket are there and fit. Gives what the stream is
+/// told from others by.
+pub(crate) async fn prepare(
+    connection: &Connection,
+    config: &NatsConfig,
+) -> Result<Option<Identity>, Unusable> {
     let server = connection.server();
     if !is_new_enough(&server.version) {
         return Err(Unusable::Never(vec![too_old(&server.server_name, &server.version)]));
@@ -37,7 +42,7 @@ pub(crate) async fn prepare(connection: &Connection, config: &NatsConfig) -> Res
         "allow_rollup_hdrs": true,
         "allow_msg_ttl": true,
     });
-    have(connection, stream, &wanted).await?;
+    let found = have(connection, stream, &wanted).await?;
     let bucket = bucket(stream);
     let wanted = json!({
         "name": bucket,
@@ -53,7 +58,8 @@ pub(crate) async fn prepare(connection: &Connection, config: &NatsConfig) -> Res
         "allow_msg_ttl": true,
         "deny_delete": true,
     });
-    have(connection, &bucket, &wanted).await
+    have(connection, &bucket, &wanted).await?;
+    Ok(Identity::of(&found))
 }
 
 /// The stream in which the workers are kept.
@@ -61,8 +67,8 @@ pub(crate) fn bucket(stream: &str) -> String {
     format!("KV_{stream}")
 }
 
-/// Makes a stream unless it is there; then it has to be as wanted.
-async fn have(connection: &Connection, name: &str, wanted: &Value) -> Result<(), Unusable> {
+/// Makes a stream unless it is there; then it has to be as wanted. Gives what its leader says of it.
+async fn have(connection: &Connection, name: &str, wanted: &Value) -> Result<Value, Unusable> {
     let ask = async |what: &str, question: &Value| {
         connection.api(&format!("STREAM.{what}.{name}"), question, ASK_FOR_MAX).await
     };
@@ -86,7 +92,7 @@ async fn have(connection: &Connection, name: &str, wanted: &Value) -> Result<(),
             if !by.is_empty() && !is_new_enough(by) {
                 faults.push(too_old("that leads it", by));
             }
-            if faults.is_empty() { Ok(()) } else { Err(Unusable::Never(faults)) }
+            if faults.is_empty() { Ok(found) } else { Err(Unusable::Never(faults)) }
         }
         Err(Unanswered::Refused {
             code: code @ (10_005 | 10_052 | 10_065 | 10_074 | 10_185),
