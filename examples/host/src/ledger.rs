@@ -22,6 +22,7 @@ pub trait Ledger: Send + Sync {
     fn load<'a>(&'a self, source: &'a str) -> Answer<'a, Result<Position, LedgerError>>;
 
     /// Stores a batch, or none of it. It may be dropped before it answers: then only `load` tells what came of it.
+    /// One without an event, whose cursor is the one that was polled with, changes nothing and may be left out.
     fn commit(&self, entry: Entry) -> Answer<'_, Outcome>;
 
     /// Stores what still waits to be stored, and ends: nothing can be asked any more.
