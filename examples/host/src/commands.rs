@@ -53,10 +53,10 @@ enum Command {
     },
     /// Ask every source once whether it works, and say in plain words what is wrong.
     ///
-    /// Each source sends as little as it can, commonly one request. Nothing is collected or stored,
-    /// and a host may run meanwhile. Exit codes: 0 all sources work (with warnings, maybe), 1 a
-    /// source does not, or the check was broken off by SIGINT or SIGTERM, 2 bad usage or
-    /// configuration.
+    /// Each source sends as little as it can, commonly one request. A section `[ledger]` has its
+    /// servers looked at, too. Nothing is collected or stored, and a host may run meanwhile. Exit
+    /// codes: 0 all works (with warnings, maybe), 1 something does not, or the check was broken off
+    /// by SIGINT or SIGTERM, 2 bad usage or configuration.
     Check {
         /// The configuration file (TOML).
         #[arg(long, value_name = "FILE")]

@@ -1,6 +1,8 @@
-//! The command `check`: asks each source once whether it works. Nothing is collected or stored.
+//! The command `check`: asks each source once whether it works, and the servers of a shared ledger. Nothing is
+//! collected or stored.
 
 mod finding;
+mod ledger;
 mod table;
 
 use std::path::Path;
@@ -13,6 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::commands::answer::answer_aside;
 use crate::commands::check::finding::Finding;
+use crate::commands::check::ledger::Ledger;
 use crate::commands::exit::Exit;
 use crate::commands::prepared::{Part, Prepared, Unprepared, client};
 use crate::config::SourceConfig;
@@ -36,14 +39,18 @@ pub(super) async fn check(config: &Path, json: bool, limits: Limits) -> Exit {
             return Exit::Failed;
         }
     };
-    let Some(sources) = find(prepared, limits.http).await else { return Exit::Failed };
-    let ok = sources.iter().all(Finding::works);
+    let Prepared { store, sources, .. } = prepared;
+    let first = sources.first().map(|(source, _)| source.name.clone());
+    let (sources, ledger) =
+        tokio::join!(find(sources, limits.http), Ledger::find(&store, first.as_deref()));
+    let Some(sources) = sources else { return Exit::Failed };
+    let ok = sources.iter().all(Finding::works) && ledger.as_ref().is_none_or(Ledger::works);
     let text = if json {
-        let text = serde_json::to_string(&Document { ok, sources });
+        let text = serde_json::to_string(&Document { ok, sources, ledger });
         let text = text.expect("it holds no map, whose keys could be other than texts");
         escape(&text, Form::Json, None).into_owned() + "\n"
     } else {
-        table::text(&sources)
+        table::text(&sources, ledger.as_ref())
     };
     match answer_aside(text).await {
         Ok(()) if ok => Exit::Done,
@@ -60,15 +67,16 @@ pub(super) async fn check(config: &Path, json: bool, limits: Limits) -> Exit {
 struct Document {
     ok: bool,
     sources: Vec<Finding>,
+    ledger: Option<Ledger>,
 }
 
 /// Checks all sources at the same time, within a bound. They are told in the order of the file; none
 /// if a check broke off.
-async fn find(prepared: Prepared, limits: HttpLimits) -> Option<Vec<Finding>> {
+async fn find(sources: Vec<(SourceConfig, Part)>, limits: HttpLimits) -> Option<Vec<Finding>> {
     let places = Arc::new(Semaphore::new(AT_A_TIME_MAX));
-    process::open_files(prepared.sources.len().min(AT_A_TIME_MAX));
+    process::open_files(sources.len().min(AT_A_TIME_MAX));
     let mut checks = JoinSet::new();
-    for (index, (source, part)) in prepared.sources.into_iter().enumerate() {
+    for (index, (source, part)) in sources.into_iter().enumerate() {
         let places = Arc::clone(&places);
         checks.spawn(async move {
             let _place = places.acquire().await;

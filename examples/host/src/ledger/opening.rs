@@ -21,6 +21,15 @@ pub(crate) enum Unopened {
     Never(Vec<String>),
 }
 
+impl From<Unusable> for Unopened {
+    fn from(why: Unusable) -> Self {
+        match why {
+            Unusable::Later(why) => Self::Later(why),
+            Unusable::Never(why) => Self::Never(why),
+        }
+    }
+}
+
 /// Opens state and output of this machine, where they were left.
 pub(crate) async fn open_local(
     state: &Path,
@@ -45,10 +54,7 @@ pub(crate) async fn open_local(
 /// Connects, and sees that stream and bucket are fit.
 pub(crate) async fn open_nats(config: &NatsConfig) -> Result<(Connection, NatsLedger), Unopened> {
     let connection = connect(config).await?;
-    let identity = stream::prepare(&connection, config).await.map_err(|why| match why {
-        Unusable::Later(why) => Unopened::Later(why),
-        Unusable::Never(why) => Unopened::Never(why),
-    })?;
+    let identity = stream::prepare(&connection, config).await?;
     let ledger = NatsLedger::new(connection.clone(), config, identity);
     Ok((connection, ledger))
 }
@@ -60,6 +66,15 @@ pub(crate) async fn look_at_nats(
     let connection = connect(config).await?;
     let ledger = NatsLedger::new(connection.clone(), config, None);
     Ok((connection, ledger))
+}
+
+/// The same, and sees that stream and bucket are fit if they are there. Gives what is not.
+pub(crate) async fn look_closely_at_nats(
+    config: &NatsConfig,
+) -> Result<(NatsLedger, Option<String>), Unopened> {
+    let (connection, ledger) = look_at_nats(config).await?;
+    let missing = stream::look(&connection, config).await?;
+    Ok((ledger, missing))
 }
 
 async fn connect(config: &NatsConfig) -> Result<Connection, Unopened> {

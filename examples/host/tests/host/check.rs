@@ -5,7 +5,7 @@
 //! not cleaned; notices, or the wish to wait, have no bound; nine sources are checked at a time; the
 //! order of the file is lost; the lock is taken; a remedy of an HTTP error is lost, or the entry that
 //! would allow an address; the failure of a component has no code; requests are miscounted; lines are a
-//! character narrower.
+//! character narrower; a ledger is not looked at.
 
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -82,10 +82,37 @@ fn json_is_one_document_with_all_that_is_known() {
             // A run waits for no longer than a quarter of an hour, whatever the wish.
             "requests": 0, "retry_after_ms": 900_000,
         },
-    ]});
+    ], "ledger": null});
     assert_eq!(document(&ended), expected);
     assert_eq!(ended.stderr(), "");
 }
+
+#[test]
+fn servers_of_a_ledger_that_cannot_be_reached_are_told_beside_the_sources() {
+    let bench = Bench::with(&[source("well", WELL)]);
+    let ledger = "[ledger]\ntype = \"nats\"\nservers = [\"nats://127.0.0.1:1\"]\nstream = \"S\"\n\
+                  user = \"u\"\npassword = \"s3cret-one\"\n";
+    let text = bench.read("host.toml");
+    bench.write("host.toml", text.replace(OF_THIS_MACHINE, ledger));
+    let ended = bench.host(&["check", "--json"]).expect(1);
+    let found = document(&ended);
+    assert_eq!((&found["ok"], &found["sources"][0]["state"]), (&json!(false), &json!("ok")));
+    assert_eq!(
+        (&found["ledger"]["stream"], &found["ledger"]["state"]),
+        (&json!("S"), &json!("failed"))
+    );
+    let message = found["ledger"]["message"].as_str().unwrap();
+    assert!(message.starts_with("NATS at nats://127.0.0.1:1: "), "{message}");
+    let table = bench.host(&["check"]).expect(1).stdout();
+    assert!(
+        table.contains("\nwell    ok ") && table.contains("\nledger: failed: NATS at "),
+        "{table}"
+    );
+    assert!(!(table + &ended.stdout() + &ended.stderr()).contains("s3cret-one"));
+}
+
+/// Where a bench has events and cursors go.
+const OF_THIS_MACHINE: &str = "[state]\npath = \"state.db\"\n[output]\ntype = \"stdout\"\n";
 
 #[test]
 fn warnings_are_told_and_are_no_failure() {

@@ -61,6 +61,11 @@ fn a_stream_of_other_settings_is_refused_by_each_of_them() {
         assert_eq!(feeds.asked().len(), 0);
         tool::ask(&cluster, &[], &format!("$JS.API.STREAM.DELETE.{STREAM}"), &Value::Null);
     }
+    // One that is not there is made by a worker, and not by who looks.
+    for _ in 0..2 {
+        let found = checked(&mut workers, 0);
+        assert_eq!(found["state"], "warning", "{found}");
+    }
     // All at once; and mended, it is taken.
     let mut settings = tool::settings();
     merge(
@@ -70,11 +75,15 @@ fn a_stream_of_other_settings_is_refused_by_each_of_them() {
     tool::make(&cluster, &[], &settings);
     let run = workers.command(0, &["run"]).wait();
     assert_eq!(told(&run.stderr, "stream SOURCES: ").len(), 3, "{}", run.stderr);
+    let found = checked(&mut workers, 1);
+    let message = found["message"].as_str().unwrap();
+    assert_eq!(message.matches("stream SOURCES: ").count(), 3, "{found}");
     let mended =
         tool::ask(&cluster, &[], &format!("$JS.API.STREAM.UPDATE.{STREAM}"), &tool::settings());
     assert!(mended["error"].is_null(), "{mended}");
     workers.start(0, &[]);
     finish(&cluster, &mut workers, &feeds);
+    assert_eq!(checked(&mut workers, 0), json!({"stream": STREAM, "state": "ok", "message": null}));
 }
 
 #[test]
@@ -285,6 +294,14 @@ fn finish(cluster: &Cluster, workers: &mut Workers, feeds: &Feeds) {
     workers.terminate_all();
     let tally = Tally::of(&tool::lines(cluster, &[], &[]), Some(feeds), &[]);
     assert_eq!((tally.lost, tally.repeated), (0, 0), "{tally}");
+}
+
+/// What `check` says of the ledger.
+#[track_caller]
+fn checked(workers: &mut Workers, code: i32) -> Value {
+    let run = workers.command(0, &["check", "--json"]).wait();
+    assert_eq!(run.code, Some(code), "{}{}", run.stdout, run.stderr);
+    serde_json::from_str::<Value>(&run.stdout).unwrap()["ledger"].take()
 }
 
 /// The subject of the cursor of a source.

@@ -94,6 +94,13 @@ fn users_who_may_only_what_they_need_have_all_that_they_need() {
     };
     wait_until("all rows are stored", || read().lines().count() >= 5_000 + 30 * 100);
     workers.terminate_all();
+    let run = workers.command(0, &["check"]).wait();
+    assert!(
+        run.code == Some(0) && run.stdout.contains("ledger: ok: "),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
     let tally = Tally::of(&read(), Some(&feeds), &[("acme", &api)]);
     eprintln!("{tally}");
     assert_eq!((tally.lost, tally.repeated), (0, 0));

@@ -1,15 +1,17 @@
 //! Tells people what a check found: a line for each source, and sentences where one is not enough.
 
 use crate::commands::check::finding::{Finding, Quota, State};
+use crate::commands::check::ledger::Ledger;
 use crate::commands::layout::{columns, span, wrap};
 
 /// The table, and what there is to say below it.
-pub(super) fn text(found: &[Finding]) -> String {
+pub(super) fn text(found: &[Finding], ledger: Option<&Ledger>) -> String {
     let heading = ["SOURCE", "STATE", "NEWEST EVENT", "QUOTA LEFT", "CLOCK", "REQUESTS"];
     let mut rows = vec![heading.map(str::to_owned)];
     rows.extend(found.iter().map(row));
     let mut text = columns(&rows);
-    let sentences: Vec<String> = found.iter().flat_map(sentences).collect();
+    let mut sentences: Vec<String> = found.iter().flat_map(sentences).collect();
+    sentences.extend(ledger.map(of_ledger));
     if !sentences.is_empty() {
         text.push('\n');
     }
@@ -53,6 +55,12 @@ fn clock(offset_ms: i64) -> String {
 fn off(offset_ms: i64) -> String {
     let side = if offset_ms > 0 { "behind" } else { "ahead" };
     format!("{} s {side}", offset_ms.unsigned_abs() / 1_000)
+}
+
+fn of_ledger(ledger: &Ledger) -> String {
+    let fit = || format!("stream {} and its bucket are there, and fit", ledger.stream);
+    let message = ledger.message.clone().unwrap_or_else(fit);
+    format!("ledger: {}: {message}", ledger.state.name())
 }
 
 /// What the row of a source does not say.

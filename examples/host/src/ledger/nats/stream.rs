@@ -23,16 +23,44 @@ pub(crate) async fn prepare(
     connection: &Connection,
     config: &NatsConfig,
 ) -> Result<Option<Identity>, Unusable> {
+    check_version(connection)?;
+    let [stream, bucket] = wanted(config);
+    let found = have(connection, &stream).await?;
+    have(connection, &bucket).await?;
+    Ok(Identity::of(&found))
+}
+
+/// The same of what is there, and makes nothing. Gives the first of the two that is missing.
+pub(crate) async fn look(
+    connection: &Connection,
+    config: &NatsConfig,
+) -> Result<Option<String>, Unusable> {
+    check_version(connection)?;
+    for wanted in wanted(config) {
+        let name = name(&wanted);
+        match ask(connection, "INFO", name, &Value::Null).await {
+            Err(Unanswered::Refused { code: NOT_FOUND, .. }) => return Ok(Some(name.to_owned())),
+            found => judge(name, found, &wanted)?,
+        };
+    }
+    Ok(None)
+}
+
+fn check_version(connection: &Connection) -> Result<(), Unusable> {
     let server = connection.server();
     if !is_new_enough(&server.version) {
         return Err(Unusable::Never(vec![too_old(&server.server_name, &server.version)]));
     }
+    Ok(())
+}
+
+/// The settings of stream and bucket.
+fn wanted(config: &NatsConfig) -> [Value; 2] {
     let stream = &config.stream;
-    let subjects = Subjects::of(stream).all();
-    let wanted = json!({
+    let events_and_cursors = json!({
         "name": stream,
         "description": "events and cursors of source-host",
-        "subjects": subjects,
+        "subjects": Subjects::of(stream).all(),
         "retention": "limits",
         "storage": "file",
         "discard": "new",
@@ -42,10 +70,8 @@ pub(crate) async fn prepare(
         "allow_rollup_hdrs": true,
         "allow_msg_ttl": true,
     });
-    let found = have(connection, stream, &wanted).await?;
-    let bucket = bucket(stream);
-    let wanted = json!({
-        "name": bucket,
+    let workers = json!({
+        "name": bucket(stream),
         "description": "workers of source-host",
         "subjects": [format!("$KV.{stream}.>")],
         "retention": "limits",
@@ -58,8 +84,7 @@ pub(crate) async fn prepare(
         "allow_msg_ttl": true,
         "deny_delete": true,
     });
-    have(connection, &bucket, &wanted).await?;
-    Ok(Identity::of(&found))
+    [events_and_cursors, workers]
 }
 
 /// The stream in which the workers are kept.
@@ -68,10 +93,9 @@ pub(crate) fn bucket(stream: &str) -> String {
 }
 
 /// Makes a stream unless it is there; then it has to be as wanted. Gives what its leader says of it.
-async fn have(connection: &Connection, name: &str, wanted: &Value) -> Result<Value, Unusable> {
-    let ask = async |what: &str, question: &Value| {
-        connection.api(&format!("STREAM.{what}.{name}"), question, ASK_FOR_MAX).await
-    };
+async fn have(connection: &Connection, wanted: &Value) -> Result<Value, Unusable> {
+    let name = name(wanted);
+    let ask = async |what: &str, question| ask(connection, what, name, question).await;
     let found = match ask("INFO", &Value::Null).await {
         Err(Unanswered::Refused { code: NOT_FOUND, .. }) => match ask("CREATE", wanted).await {
             Ok(made) => {
@@ -84,6 +108,24 @@ async fn have(connection: &Connection, name: &str, wanted: &Value) -> Result<Val
         },
         found => found,
     };
+    judge(name, found, wanted)
+}
+
+fn name(wanted: &Value) -> &str {
+    wanted["name"].as_str().unwrap_or_default()
+}
+
+async fn ask(
+    connection: &Connection,
+    what: &str,
+    name: &str,
+    question: &Value,
+) -> Result<Value, Unanswered> {
+    connection.api(&format!("STREAM.{what}.{name}"), question, ASK_FOR_MAX).await
+}
+
+/// Holds what a leader says of a stream against what is wanted.
+fn judge(name: &str, found: Result<Value, Unanswered>, wanted: &Value) -> Result<Value, Unusable> {
     match found {
         Ok(found) => {
             let config = &found["config"];
