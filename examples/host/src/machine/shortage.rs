@@ -21,7 +21,9 @@ pub(crate) enum Shortage {
 impl Shortage {
     /// What an error of the system says is short, if that is what it says.
     pub(crate) fn of(error: &io::Error) -> Option<Self> {
-        error.raw_os_error().and_then(Self::of_code)
+        let of_code = error.raw_os_error().and_then(Self::of_code);
+        // What reads a file as a whole says it without a code.
+        of_code.or((error.kind() == io::ErrorKind::OutOfMemory).then_some(Self::Memory))
     }
 
     /// What keeps the process from opening one more file, if it cannot.
@@ -98,6 +100,7 @@ mod tests {
         {
             assert_eq!(Shortage::of_text(text), None, "{text}");
         }
+        assert_eq!(Shortage::of(&io::ErrorKind::OutOfMemory.into()), Some(Shortage::Memory));
         assert_eq!(Shortage::of(&io::Error::from_raw_os_error(2)), None);
         assert_eq!(Shortage::of(&io::Error::other("(os error 24)")), None);
     }
