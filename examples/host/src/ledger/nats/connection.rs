@@ -1,5 +1,7 @@
 //! The connection to the servers, and questions that have an answer in time.
 
+mod silence;
+
 use std::error::Error as _;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,12 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::client::RequestErrorKind;
+use async_nats::connection::State;
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Request, ServerInfo};
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use crate::config::{Credentials, NatsConfig};
+use crate::ledger::nats::connection::silence::Silence;
 
 /// A connection, which is made again whenever it is lost. Clones share it.
 #[derive(Clone)]
@@ -20,6 +24,7 @@ pub(crate) struct Connection {
     pub(super) client: Client,
     /// What a server last complained of: of what it forbids it says nothing in an answer.
     complaint: Complaint,
+    silence: Arc<Silence>,
 }
 
 /// What a server last complained of, and when.
@@ -98,7 +103,7 @@ impl Connection {
         };
         let servers = &config.servers;
         match options.connect(servers.as_slice()).await {
-            Ok(client) => Ok(Self { client, complaint }),
+            Ok(client) => Ok(Self { client, complaint, silence: Arc::new(Silence::new()) }),
             Err(error) => {
                 let mut why = error.to_string();
                 let mut source = error.source();
@@ -161,13 +166,15 @@ impl Connection {
         // An inbox of its own: of one that all questions share the client keeps what is never answered.
         let inbox = self.client.new_inbox();
         let mut request = Request::new().payload(payload).timeout(Some(within)).inbox(inbox);
+        // Whatever is to be written has some.
+        let is_write = headers.is_some();
         if let Some(headers) = headers {
             request = request.headers(headers);
         }
         let begun = Instant::now();
         // The client's own limit begins when the connection has taken the question.
         let answer = timeout(within, self.client.send_request(subject.to_owned(), request)).await;
-        match answer.unwrap_or_else(|_| Err(RequestErrorKind::TimedOut.into())) {
+        let answer = match answer.unwrap_or_else(|_| Err(RequestErrorKind::TimedOut.into())) {
             Ok(answer) => Ok(answer.payload),
             Err(error) => Err(match error.kind() {
                 RequestErrorKind::NoResponders => Unanswered::Nobody,
@@ -179,6 +186,32 @@ impl Connection {
                     Unanswered::Late(format!("no answer in {within:?}{complaint}"))
                 }
             }),
+        };
+        if is_write {
+            self.listen(&answer, begun);
+        }
+        answer
+    }
+
+    /// Takes another server if this one has written nothing for too long, whatever else it answers: it may be cut
+    /// off from the others.
+    fn listen(&self, answer: &Result<Bytes, Unanswered>, begun: Instant) {
+        match answer {
+            Ok(answer) if refused(answer).is_ok_and(|answer| answer["seq"].is_u64()) => {
+                self.silence.ends();
+            }
+            Err(Unanswered::Late(_) | Unanswered::Nobody) => {
+                let Some(silent) = self.silence.goes_on(begun) else { return };
+                if self.client.connection_state() == State::Connected {
+                    let secs = silent.as_secs();
+                    tracing::warn!(
+                        "nothing was written for {secs} s: another server of NATS is taken"
+                    );
+                    tokio::spawn(take_another(self.client.clone()));
+                }
+            }
+            // What a server knows without the others.
+            Ok(_) | Err(Unanswered::Unsent(_) | Unanswered::Refused { .. }) => {}
         }
     }
 
@@ -206,6 +239,22 @@ impl Connection {
         let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, why) = complaint.as_ref()?;
         (*at >= begun).then(|| format!(": {why}"))
+    }
+}
+
+/// Connects to another server than to this one, if there is one. The client takes any of them, this one, too.
+async fn take_another(client: Client) {
+    let silent = client.server_info().server_id;
+    for _ in 0..ANOTHER_TRIES {
+        if client.connection_state() == State::Connected {
+            if client.server_info().server_id != silent {
+                return;
+            }
+            if timeout(SEND_FOR_MAX, client.force_reconnect()).await.is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(ANOTHER_AFTER).await;
     }
 }
 
@@ -251,5 +300,7 @@ fn tell(event: &Event, is_lost: &AtomicBool, complaint: &Complaint) {
 const PING_EVERY: Duration = Duration::from_millis(1_500);
 const CONNECT_FOR_MAX: Duration = Duration::from_secs(5);
 const RECONNECT_AFTER: Duration = Duration::from_millis(50);
+const ANOTHER_TRIES: usize = 16;
+const ANOTHER_AFTER: Duration = Duration::from_millis(500);
 /// A connection that is lost keeps what is sent, up to a bound.
 const SEND_FOR_MAX: Duration = Duration::from_secs(4);
