@@ -22,6 +22,11 @@ pub(crate) const STEPS: Steps = Steps {
             run: || test("kills", 1),
         },
         Step {
+            name: "failures",
+            what: "one failure after the other, and a server that is cut off: none costs more than half a minute",
+            run: || test("failures", 2),
+        },
+        Step {
             name: "fence",
             what: "workers that disagree about who runs a source, and that hand it over",
             run: || test("fence", 2),

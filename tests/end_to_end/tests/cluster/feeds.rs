@@ -205,20 +205,51 @@ poll_interval_secs = {interval_secs}
         delays
     }
 
-    /// How long the feeds that a process asked last before some time waited for another to ask, in order.
-    pub(crate) fn takeovers(&self, who: &str, at: Instant) -> Vec<Duration> {
+    /// The feeds that a process asked last before some time.
+    pub(crate) fn had_by(&self, who: &str, at: Instant) -> Vec<usize> {
         let state = self.state();
-        let mut takeovers = Vec::new();
-        for feed in 0..state.count {
-            let mut asked = state.asked.iter().filter(|asked| asked.feed == feed);
-            let before = asked.clone().take_while(|asked| asked.at < at).last();
-            if before.is_some_and(|asked| asked.who == who) {
-                let after = asked.find(|asked| asked.at >= at && asked.who != who);
-                takeovers.extend(after.map(|asked| asked.at - at));
-            }
+        let mut last = vec![""; state.count];
+        for asked in state.asked.iter().filter(|asked| asked.at < at) {
+            last[asked.feed] = &asked.who;
         }
-        takeovers.sort();
-        takeovers
+        (0..state.count).filter(|feed| last[*feed] == who).collect()
+    }
+
+    /// How long those waited for another to ask, in order.
+    pub(crate) fn takeovers(&self, who: &str, at: Instant) -> Vec<Duration> {
+        let had = self.had_by(who, at);
+        self.after(at, &had, |asked| asked.who != who)
+    }
+
+    /// The same, of a process that is held up or killed: it may ask itself again, once it goes on.
+    pub(crate) fn pauses(&self, who: &str, at: Instant) -> Vec<Duration> {
+        // What it had asked just before comes to be read after.
+        let late = at + Duration::from_secs(1);
+        let had = self.had_by(who, at);
+        self.after(at, &had, |asked| asked.who != who || asked.at > late)
+    }
+
+    /// How long it took until so many items were seen to be stored of each of these feeds, in order.
+    pub(crate) fn stored_after(&self, at: Instant, feeds: &[usize], items: usize) -> Vec<Duration> {
+        self.after(at, feeds, |asked| asked.since >= items)
+    }
+
+    /// How long after some time each of these feeds was first asked in some way, in order.
+    fn after(
+        &self,
+        at: Instant,
+        feeds: &[usize],
+        is_one: impl Fn(&Asked) -> bool,
+    ) -> Vec<Duration> {
+        let state = self.state();
+        let later: Vec<&Asked> = state.asked.iter().filter(|asked| asked.at >= at).collect();
+        let first = |feed: &usize| {
+            let asked = later.iter().find(|asked| asked.feed == *feed && is_one(asked))?;
+            Some(asked.at - at)
+        };
+        let mut times: Vec<Duration> = feeds.iter().filter_map(first).collect();
+        times.sort();
+        times
     }
 
     /// How many requests there were at most in any second of a span.

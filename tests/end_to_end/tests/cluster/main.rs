@@ -7,10 +7,12 @@
 
 mod chance;
 mod consumer;
+mod failures;
 mod feeds;
 mod fence;
 mod figures;
 mod kills;
+mod network;
 mod outages;
 mod refusals;
 mod scene;

@@ -12,6 +12,7 @@ use end_to_end::artifacts;
 use end_to_end::collector::Process;
 use serde_json::{Value, json};
 
+use crate::network::Network;
 use crate::tool;
 
 /// The stream of a ledger, in each test.
@@ -27,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) scheme: &'static str,
     /// The first server's folder of streams.
     pub(crate) store: Option<PathBuf>,
+    /// Whether something lies between them that can be cut.
+    pub(crate) has_network: bool,
 }
 
 impl Default for Settings {
@@ -37,6 +40,7 @@ impl Default for Settings {
             more: String::new(),
             scheme: "nats",
             store: None,
+            has_network: false,
         }
     }
 }
@@ -46,6 +50,8 @@ pub(crate) struct Cluster {
     pub(crate) dir: PathBuf,
     scheme: &'static str,
     servers: Vec<Server>,
+    /// Ends after the servers.
+    network: Option<Network>,
 }
 
 struct Server {
@@ -66,21 +72,27 @@ impl Cluster {
 
     /// Servers such as these, in the folder of a test.
     pub(crate) fn with(test: &Path, settings: Settings) -> Self {
-        let Settings { servers, program, more, scheme, store } = settings;
+        let Settings { servers, program, more, scheme, store, has_network } = settings;
         let ports: Vec<u16> = (0..3 * servers).map(|_| free_port()).collect();
         let routes: Vec<String> =
             ports[2 * servers..].iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
-        let routes = routes.join(", ");
+        let network = has_network.then(|| Network::between(&ports[2 * servers..]));
         let servers = (0..servers).map(|number| {
             let name = format!("n{}", number + 1);
             let dir = test.join(&name);
             fs::create_dir_all(&dir).unwrap();
             let store = store.clone().filter(|_| number == 0).unwrap_or_else(|| dir.join("store"));
             let [client, monitor, route] = [0, servers, 2 * servers].map(|at| ports[at + number]);
+            // Servers tell each other where they are: nothing is there, and all goes through the network.
+            let (routes, more_of_cluster) = match &network {
+                Some(network) => (network.routes(number), ", advertise: \"127.0.0.1:1\""),
+                None => (routes.clone(), ""),
+            };
             let cluster = if servers == 1 {
                 String::new()
             } else {
-                format!("cluster {{ name: test, listen: 127.0.0.1:{route}, routes: [{routes}] }}")
+                let routes = routes.join(", ");
+                format!("cluster {{ name: test, listen: 127.0.0.1:{route}, routes: [{routes}]{more_of_cluster} }}")
             };
             let config = format!(
                 "server_name: {name}\nlisten: 127.0.0.1:{client}\nhttp: 127.0.0.1:{monitor}\n\
@@ -98,7 +110,8 @@ impl Cluster {
                 process: None,
             }
         });
-        let mut cluster = Self { dir: test.to_owned(), scheme, servers: servers.collect() };
+        let servers = servers.collect();
+        let mut cluster = Self { dir: test.to_owned(), scheme, servers, network };
         (0..cluster.servers.len()).for_each(|number| cluster.restart(number));
         cluster.wait_until_ready();
         cluster
@@ -129,6 +142,36 @@ impl Cluster {
         self.servers[number].process.take().expect("it runs").kill();
     }
 
+    /// Sends one a signal, by its name without `SIG`.
+    pub(crate) fn signal(&self, number: usize, name: &str) {
+        self.servers[number].process.as_ref().expect("it runs").signal(name);
+    }
+
+    /// Cuts one off from the others, until that is healed; who is connected to it stays so.
+    pub(crate) fn cut(&self, number: usize) {
+        self.network.as_ref().expect("they have a network").cut(number);
+    }
+
+    /// Lets it reach the others again.
+    pub(crate) fn heal(&self) {
+        self.network.as_ref().expect("they have a network").heal();
+    }
+
+    /// How many workers are connected to one.
+    pub(crate) fn workers_at(&self, number: usize) -> usize {
+        let (_, about) = self.servers[number].ask("/connz").expect("it answers");
+        let named = |connection: &&Value| {
+            connection["name"].as_str().is_some_and(|name| name.starts_with("source-host "))
+        };
+        about["connections"].as_array().expect("it has a list").iter().filter(named).count()
+    }
+
+    /// The one that most workers are connected to.
+    pub(crate) fn busiest(&self) -> usize {
+        let all = 0..self.servers.len();
+        all.max_by_key(|number| self.workers_at(*number)).expect("there are some")
+    }
+
     /// Waits until all that are up say that they are ready, and sees that they sync each write.
     #[track_caller]
     pub(crate) fn wait_until_ready(&self) {
@@ -157,7 +200,16 @@ impl Cluster {
 
     /// Which of them leads a stream, if they know.
     pub(crate) fn leader(&self, stream: &str) -> Option<usize> {
-        let up = self.servers.iter().filter(|server| server.process.is_some());
+        self.leader_by(stream, |_| true)
+    }
+
+    /// The same by the word of the others.
+    pub(crate) fn leader_without(&self, stream: &str, number: usize) -> Option<usize> {
+        self.leader_by(stream, |server| server.name != self.servers[number].name)
+    }
+
+    fn leader_by(&self, stream: &str, is_asked: impl Fn(&Server) -> bool) -> Option<usize> {
+        let up = self.servers.iter().filter(|server| server.process.is_some() && is_asked(server));
         let name = up.filter_map(|server| server.ask("/jsz?accounts=1&streams=1").ok()).find_map(
             |(_, about)| {
                 let accounts = about["account_details"].as_array()?.iter();
