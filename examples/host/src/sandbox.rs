@@ -5,6 +5,7 @@ mod error;
 mod guest;
 mod instance;
 mod lane;
+mod mappings;
 
 use std::path::Path;
 
@@ -20,6 +21,7 @@ use crate::sandbox::compiler::{Compiled, Compiler};
 use crate::sandbox::error::one_line;
 use crate::sandbox::guest::{GuestState, TICK};
 use crate::sandbox::lane::Lane;
+use crate::sandbox::mappings::Mappings;
 pub use error::ComponentError;
 pub use instance::{CallFailure, Instance, LinkedSource};
 
@@ -29,6 +31,7 @@ pub struct Runtime {
     compiler: Compiler,
     linker: Linker<GuestState>,
     lane: Lane,
+    mappings: Mappings,
     limits: CallLimits,
 }
 
@@ -56,7 +59,8 @@ impl Runtime {
         // One processor is left to all that is not in it.
         let lane = Lane::new(process::processors().saturating_sub(1).max(1));
         let compiler = Compiler::new(engine.clone(), limits.compile);
-        Ok(Self { engine, compiler, linker, lane, limits })
+        let mappings = Mappings::of_process();
+        Ok(Self { engine, compiler, linker, lane, mappings, limits })
     }
 
     /// Reads and compiles a component, and looks at what it imports and exports. It may still be one
@@ -118,7 +122,11 @@ impl SourceComponent {
                     format!("it does not fit the contract: {}", one_line(error))
                 })
             })?;
-        Ok(LinkedSource { linked, lane: runtime.lane.clone(), limits: runtime.limits })
+        // Only a component that imports modules does not say; it would have been refused.
+        let memories = self.component.resources_required();
+        let memories = memories.map_or(0, |required| required.num_memories);
+        let (lane, mappings) = (runtime.lane.clone(), runtime.mappings.clone());
+        Ok(LinkedSource { linked, lane, mappings, memories, limits: runtime.limits })
     }
 }
 

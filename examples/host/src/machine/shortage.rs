@@ -14,6 +14,8 @@ pub(crate) enum Shortage {
     FilesOfAll,
     /// Memory, or addresses for it.
     Memory,
+    /// Parts that memory is mapped in.
+    Mappings,
     /// Threads.
     Threads,
 }
@@ -60,6 +62,10 @@ impl Shortage {
                 "raise the limit on memory of the process (`ulimit -v`, `LimitAS=`) or of its \
                  container (`MemoryMax=`): each instance of a component takes 4 GiB of addresses, \
                  though little memory"
+            }
+            Self::Mappings => {
+                "raise the limit on mappings of a process on this machine (`sysctl vm.max_map_count`), \
+                 and start the host again: each running source takes 7 or more"
             }
             // One that finds no memory is told of in the same way.
             Self::Threads => {

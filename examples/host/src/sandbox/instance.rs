@@ -15,12 +15,15 @@ use crate::limits::{CallLimits, within};
 use crate::sandbox::error::{one_line, short};
 use crate::sandbox::guest::{GuestState, Tick};
 use crate::sandbox::lane::{Lane, Turn};
+use crate::sandbox::mappings::{Mapped, Mappings};
 
 /// A component that is ready to be instantiated.
 #[derive(Clone)]
 pub struct LinkedSource {
     pub(super) linked: PollingSourcePre<GuestState>,
     pub(super) lane: Lane,
+    pub(super) mappings: Mappings,
+    pub(super) memories: u32,
     pub(super) limits: CallLimits,
 }
 
@@ -38,6 +41,8 @@ impl LinkedSource {
 pub struct Instance {
     store: Store<GuestState>,
     exports: PollingSource,
+    /// Given back after the store.
+    mapped: Mapped,
     turn: Turn,
     made: Instant,
     calls: u32,
@@ -51,6 +56,7 @@ impl Instance {
         client: Option<Arc<HttpClient>>,
     ) -> Result<Self, CallFailure> {
         let limits = source.limits;
+        let mapped = source.mappings.take(source.memories).await.map_err(CallFailure::Short)?;
         let turn = source.lane.turn();
         let state = GuestState::new(client, limits, turn.clone());
         let mut store = Store::new(source.linked.engine(), state);
@@ -75,7 +81,7 @@ impl Instance {
             Some(Err(error)) => return Err(CallFailure::of(&error, store.data())),
             None => return Err(CallFailure::wall(limits)),
         };
-        Ok(Self { store, exports, turn, made: Instant::now(), calls: 0, sound: true })
+        Ok(Self { store, exports, mapped, turn, made: Instant::now(), calls: 0, sound: true })
     }
 
     /// Who the source is.
@@ -138,11 +144,13 @@ impl Instance {
         self.store.data().room.leave()
     }
 
-    /// Whether the instance may be kept for another call: not after a failure, and not beyond its
-    /// bounds.
+    /// Whether the instance may be kept for another call: not after a failure, not beyond its bounds,
+    /// and not if all of them together take too much.
     pub fn may_be_kept(&self) -> bool {
         let memory_bytes = self.store.data().memory_bytes();
-        self.sound && is_within_bounds(self.calls, self.made.elapsed(), memory_bytes)
+        self.sound
+            && is_within_bounds(self.calls, self.made.elapsed(), memory_bytes)
+            && self.mapped.may_be_kept()
     }
 
     /// Calls the component within the limits.
