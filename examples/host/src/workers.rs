@@ -8,6 +8,7 @@ pub(crate) mod holds;
 pub(crate) mod members;
 mod roster;
 pub(crate) mod shards;
+mod standing;
 mod telling;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
