@@ -7,6 +7,8 @@
 pub(crate) mod holds;
 pub(crate) mod members;
 mod roster;
+#[cfg(test)]
+mod server;
 pub(crate) mod shards;
 mod standing;
 mod telling;

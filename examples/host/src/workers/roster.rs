@@ -78,14 +78,36 @@ impl Roster {
         let written = Instant::now();
         let mut roster =
             Self { place, own, all, sequence: 0, written, standing, telling, assignment };
-        let (worker, lease) = (roster.place.worker.clone(), roster.place.lease);
-        let later = |why: &str| Unopened::Later(format!("worker {worker}: {why}"));
+        let joined = match roster.come().await {
+            Ok(()) => roster.list().await.map_err(|why| roster.later(&why)),
+            Err(why) => Err(why),
+        };
+        match joined {
+            Ok(members) => {
+                roster.looked(members);
+                Ok((roster, assigned))
+            }
+            Err(why) => {
+                // It may be there all the same: then others would leave it shards for a lease.
+                if let (Unopened::Later(_), Err(why)) = (&why, roster.take_back().await) {
+                    tracing::debug!(
+                        "the key of a worker that did not come may still be there: {why}"
+                    );
+                }
+                Err(why)
+            }
+        }
+    }
+
+    /// Writes the key for the first time.
+    async fn come(&mut self) -> Result<(), Unopened> {
+        let (worker, lease) = (self.place.worker.clone(), self.place.lease);
         let (begun, mut other) = (Instant::now(), None);
         loop {
-            match (roster.write().await, other) {
-                (Ok(()), _) => break,
+            match (self.write().await, other) {
+                (Ok(()), _) => return Ok(()),
                 (Err(Unwritten::Unanswered(why)), _) if begun.elapsed() >= JOIN_FOR_MAX => {
-                    return Err(later(&why.to_string()));
+                    return Err(self.later(&why));
                 }
                 // Servers choose a leader: of a bucket that was just made, too.
                 (Err(Unwritten::Unanswered(_)), _) => {}
@@ -106,16 +128,17 @@ impl Roster {
                 // It missed its time to write: whoever wrote it is gone, most likely. If not, it is the one that
                 // is refused.
                 (Err(Unwritten::Taken(newest)), _) if begun.elapsed() >= lease / 2 => {
-                    roster.sequence = newest;
-                    roster.standing.succeeds = true;
+                    self.sequence = newest;
+                    self.standing.succeeds = true;
                 }
                 (Err(Unwritten::Taken(_)), _) => {}
             }
-            tokio::time::sleep(roster.place.retry_after()).await;
+            tokio::time::sleep(self.place.retry_after()).await;
         }
-        let members = roster.list().await.map_err(|why| later(&why.to_string()))?;
-        roster.looked(members);
-        Ok((roster, assigned))
+    }
+
+    fn later(&self, why: &Unanswered) -> Unopened {
+        Unopened::Later(format!("worker {}: {why}", self.place.worker))
     }
 
     /// Stays among the workers until it is to leave; then takes its key away, so that others need not wait for its
@@ -184,21 +207,26 @@ impl Roster {
         Ok(())
     }
 
-    /// Takes the key away. The servers forget within a second that there was one.
+    /// Takes the key away, and leaves.
     async fn leave(mut self) {
+        if let Err(why) = self.take_back().await {
+            let secs = self.place.lease.as_secs();
+            tracing::warn!("other workers take the sources over in {secs} s: {why}");
+        }
+    }
+
+    /// Takes the key away, if there is one of its own. The servers forget within a second that there was.
+    async fn take_back(&mut self) -> Result<(), Unanswered> {
         let gone = match self.put(Bytes::new(), "1s", Some("DEL")).await {
             // One was being written just then.
             Err(Unanswered::Refused { code: OTHER_SEQUENCE, why }) => match self.find(&why).await {
                 Ok(()) => self.put(Bytes::new(), "1s", Some("DEL")).await,
-                Err(Unwritten::Taken(_)) => return,
+                Err(Unwritten::Taken(_)) => return Ok(()),
                 Err(Unwritten::Unanswered(why)) => Err(why),
             },
             gone => gone,
         };
-        if let Err(why) = gone {
-            let secs = self.place.lease.as_secs();
-            tracing::warn!("other workers take the sources over in {secs} s: {why}");
-        }
+        gone.map(drop)
     }
 
     /// Finds the own key by the word of the server, which knows another one, unless that is another worker's.
@@ -272,6 +300,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workers::server::Server;
 
     #[test]
     fn a_key_is_written_three_times_a_lease() {
@@ -281,5 +310,27 @@ mod tests {
             assert_eq!((lease / 3).as_millis(), every);
             assert_eq!((lease / 3).min(ANSWER_FOR_MAX).as_millis(), within);
         }
+    }
+
+    fn place(server: &Server, connection: Connection) -> Place {
+        let config = server.config("a");
+        Place { connection, stream: config.stream, worker: config.worker, lease: config.lease }
+    }
+
+    fn member(id: &str) -> Member {
+        let text = String::new;
+        Member { id: id.to_owned(), config: text(), version: text(), since: text(), sources: 1 }
+    }
+
+    const KEY: &str = "$KV.S.member.a";
+
+    #[tokio::test]
+    async fn a_worker_that_cannot_see_who_is_there_takes_its_key_back() {
+        let server = Server::start();
+        server.refuse("$JS.API.DIRECT.GET.", 500);
+        let place = place(&server, server.connection().await);
+        let joined = Roster::join(place, member("1"), false).await;
+        assert!(matches!(joined, Err(Unopened::Later(_))));
+        assert_eq!((server.asked(KEY), server.value(KEY)), (2, None));
     }
 }
