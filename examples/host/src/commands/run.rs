@@ -187,7 +187,7 @@ impl Attended {
                 () = signals.next() => break,
                 changed = assigned.changed() => {
                     if changed.is_err() {
-                        tracing::error!("nothing tells any more which sources are to run");
+                        tracing::error!("this host is no worker any more: its sources stop");
                         exit = Exit::Failed;
                         break;
                     }

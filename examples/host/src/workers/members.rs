@@ -38,7 +38,7 @@ pub(crate) fn subject(stream: &str, worker: &str) -> String {
 pub(crate) async fn list(
     connection: &Connection,
     stream: &str,
-    own: Option<(&str, u64)>,
+    own: (&str, u64),
     within: Duration,
 ) -> Result<Members, Unanswered> {
     let kept = connection.newest(&bucket(stream), &[subject(stream, "*")], within).await?;
@@ -58,12 +58,22 @@ pub(crate) async fn list_of_leader(
     Ok(kept.iter().filter_map(|kept| read(stream, kept)).collect())
 }
 
+/// Asks the leader whose a name is.
+pub(crate) async fn of_leader(
+    connection: &Connection,
+    stream: &str,
+    worker: &str,
+    within: Duration,
+) -> Result<Option<Member>, Unanswered> {
+    let own = subject(stream, worker);
+    let kept = connection.newest_of_leader(&bucket(stream), &own, within).await?;
+    Ok(kept.iter().find_map(|kept| read(stream, kept)).map(|(_, member)| member))
+}
+
 /// Whether a worker's key is among these, as it was written last.
-fn shows(stream: &str, own: Option<(&str, u64)>, kept: &[Kept]) -> bool {
-    own.is_none_or(|(worker, sequence)| {
-        let own = subject(stream, worker);
-        kept.iter().any(|kept| kept.subject == own && kept.sequence >= sequence)
-    })
+fn shows(stream: &str, (worker, sequence): (&str, u64), kept: &[Kept]) -> bool {
+    let own = subject(stream, worker);
+    kept.iter().any(|kept| kept.subject == own && kept.sequence >= sequence)
 }
 
 /// A worker's key. What somebody else wrote there counts for nobody.
@@ -118,9 +128,8 @@ mod tests {
     #[test]
     fn a_list_without_the_newest_of_the_own_key_is_not_believed() {
         let kept = [Kept { sequence: 7, ..kept("$KV.S.member.a", "") }];
-        assert!(shows("S", None, &[]));
-        assert!(shows("S", Some(("a", 7)), &kept) && shows("S", Some(("a", 6)), &kept));
-        assert!(!shows("S", Some(("a", 8)), &kept));
-        assert!(!shows("S", Some(("b", 1)), &kept) && !shows("S", Some(("a", 1)), &[]));
+        assert!(shows("S", ("a", 7), &kept) && shows("S", ("a", 6), &kept));
+        assert!(!shows("S", ("a", 8), &kept));
+        assert!(!shows("S", ("b", 1), &kept) && !shows("S", ("a", 1), &[]));
     }
 }

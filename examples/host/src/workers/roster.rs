@@ -12,7 +12,7 @@ use crate::ledger::opening::Unopened;
 use crate::workers::members::{self, Member, Members};
 use crate::workers::shards::Assignment;
 use crate::workers::standing::Standing;
-use crate::workers::telling::Telling;
+use crate::workers::telling::{self, Telling};
 
 /// Where a worker's key is, and how long the servers keep it.
 pub(super) struct Place {
@@ -142,7 +142,7 @@ impl Roster {
     }
 
     /// Stays among the workers until it is to leave; then takes its key away, so that others need not wait for its
-    /// end.
+    /// end. It ends before that if another process has its name: then nothing is assigned to this one any more.
     pub(super) async fn run(mut self, mut leave: watch::Receiver<bool>) {
         let mut next = Instant::now() + self.place.every();
         let mut is_lapsed = false;
@@ -164,7 +164,10 @@ impl Roster {
                     is_lapsed = false;
                     next = self.written + self.place.every();
                 }
-                Some(Err(why)) => self.telling.failed(&self.place.worker, &why),
+                Some(Err(Unwritten::Unanswered(why))) => {
+                    self.telling.failed(&self.place.worker, &why.to_string());
+                }
+                Some(Err(Unwritten::Taken(_))) => return telling::taken(&self.place.worker),
                 None => {
                     is_lapsed = true;
                     self.standing.lapsed();
@@ -175,16 +178,10 @@ impl Roster {
         }
     }
 
-    /// Writes the key anew, and looks who is there. The error says why that is not known.
-    async fn beat(&mut self) -> Result<(), String> {
-        self.write().await.map_err(|why| match why {
-            Unwritten::Taken(_) => {
-                "another worker has its name now; give each a name of its own under `ledger.worker`"
-                    .to_owned()
-            }
-            Unwritten::Unanswered(why) => why.to_string(),
-        })?;
-        let members = self.list().await.map_err(|why| why.to_string())?;
+    /// Writes the key anew, and looks who is there.
+    async fn beat(&mut self) -> Result<(), Unwritten> {
+        self.write().await?;
+        let members = self.list().await.map_err(Unwritten::Unanswered)?;
         self.looked(members);
         Ok(())
     }
@@ -233,9 +230,9 @@ impl Roster {
     async fn find(&mut self, word: &str) -> Result<(), Unwritten> {
         let newest = word.rsplit(' ').next().and_then(|last| last.parse().ok()).unwrap_or(0);
         let (place, within) = (&self.place, self.place.answer_within());
-        let listed = members::list(&place.connection, &place.stream, None, within).await;
-        let members = listed.map_err(Unwritten::Unanswered)?;
-        if members.get(&self.place.worker).is_some_and(|other| other.id != self.own.id) {
+        let found = members::of_leader(&place.connection, &place.stream, &place.worker, within);
+        let found = found.await.map_err(Unwritten::Unanswered)?;
+        if found.is_some_and(|other| other.id != self.own.id) {
             return Err(Unwritten::Taken(newest));
         }
         self.sequence = newest;
@@ -266,7 +263,7 @@ impl Roster {
     /// Who is there, by a server that knows of the own key what was written last.
     async fn list(&self) -> Result<Members, Unanswered> {
         let (place, within) = (&self.place, self.place.answer_within());
-        let own = Some((place.worker.as_str(), self.sequence));
+        let own = (place.worker.as_str(), self.sequence);
         members::list(&place.connection, &place.stream, own, within).await
     }
 
@@ -299,6 +296,8 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::workers::server::Server;
 
@@ -332,5 +331,36 @@ mod tests {
         let joined = Roster::join(place, member("1"), false).await;
         assert!(matches!(joined, Err(Unopened::Later(_))));
         assert_eq!((server.asked(KEY), server.value(KEY)), (2, None));
+    }
+
+    #[tokio::test]
+    async fn a_worker_whose_name_another_process_has_ends() {
+        let server = Server::start();
+        let place = place(&server, server.connection().await);
+        let joined = Roster::join(place, member("1"), false).await;
+        let (roster, mut assigned) = joined.ok().unwrap();
+        assigned.mark_unchanged();
+        let other = serde_json::to_string(&member("2")).unwrap();
+        server.put(KEY, &other);
+        let (_leave, left) = watch::channel(false);
+        tokio::time::timeout(Duration::from_secs(5), roster.run(left)).await.unwrap();
+        assert!(assigned.changed().await.is_err());
+        assert_eq!(server.value(KEY), Some(other));
+    }
+
+    #[tokio::test]
+    async fn whose_a_name_is_tells_the_leader_and_no_server_that_is_behind() {
+        let server = Server::start();
+        server.put(KEY, &serde_json::to_string(&member("2")).unwrap());
+        server.fall_behind();
+        server.take_away(KEY);
+        let place = place(&server, server.connection().await);
+        let begun = Instant::now();
+        let joined = Roster::join(place, member("1"), false).await;
+        let (mut roster, _assigned) = joined.ok().unwrap();
+        assert!(begun.elapsed() < roster.place.lease / 2);
+        // Its own, of which it has heard nothing.
+        server.put(KEY, &server.value(KEY).unwrap());
+        assert!(roster.beat().await.is_ok());
     }
 }

@@ -82,6 +82,11 @@ impl Server {
         self.state().put(subject, Some(value.to_owned()));
     }
 
+    /// Takes a key away, as somebody else.
+    pub(super) fn take_away(&self, subject: &str) {
+        self.state().put(subject, None);
+    }
+
     /// Has whoever does not lead show what is there now, whatever is written from here on.
     pub(super) fn fall_behind(&self) {
         let mut state = self.state();

@@ -70,6 +70,15 @@ impl Telling {
     }
 }
 
+/// Tells that another process has this worker's name by now.
+pub(super) fn taken(worker: &str) {
+    tracing::error!(
+        worker,
+        "another process has this worker's name by now, and this one ends: give each a name of its own under \
+         `ledger.worker`, or leave it out"
+    );
+}
+
 /// Whose configuration is another.
 fn differing(own: &Member, members: &Members) -> BTreeSet<String> {
     let others = members.iter().filter(|(_, member)| member.config != own.config);
