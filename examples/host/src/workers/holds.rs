@@ -12,7 +12,7 @@ use tokio::sync::{OnceCell, mpsc};
 use tokio::time::Instant;
 
 use crate::ledger::nats::bucket::Kept;
-use crate::ledger::nats::connection::Connection;
+use crate::ledger::nats::connection::{Connection, refused};
 use crate::ledger::nats::stream::bucket;
 use crate::ledger::nats::subject::token;
 use crate::source::budget::{Budget, Held};
@@ -131,17 +131,19 @@ async fn write(connection: Connection, stream: Arc<str>, mut told: mpsc::Receive
             () = tokio::time::sleep_until(due) => {}
         }
         while let Some((name, wait)) = unwritten.take(Instant::now()) {
+            let left = wait.until.saturating_duration_since(Instant::now());
             let mut headers = HeaderMap::new();
             // The servers count whole seconds, and none is for ever.
-            let secs = wait.as_millis().div_ceil(1_000).max(1);
+            let secs = left.as_millis().div_ceil(1_000).max(1);
             headers.insert("Nats-TTL", format!("{secs}s").as_str());
-            let until_ms = unix_ms().saturating_add(u64::try_from(wait.as_millis()).unwrap_or(0));
+            let until_ms = unix_ms().saturating_add(u64::try_from(left.as_millis()).unwrap_or(0));
             let payload = serde_json::to_vec(&Hold { until_ms }).unwrap_or_default();
             let written = connection
                 .ask(&subject(&stream, &name), Some(headers), payload.into(), ANSWER_FOR_MAX)
                 .await;
-            if let Err(why) = written {
+            if let Err(why) = written.and_then(|answer| refused(&answer)) {
                 tracing::debug!("a wait is not told to other workers: {why}");
+                unwritten.put_back(name, wait);
             }
         }
     }
@@ -150,10 +152,19 @@ async fn write(connection: Connection, stream: Arc<str>, mut told: mpsc::Receive
 /// Waits that are to be written.
 #[derive(Default)]
 struct Unwritten {
-    /// When each ends, and from when on it may be written.
-    waits: BTreeMap<Arc<str>, (Instant, Instant)>,
+    waits: BTreeMap<Arc<str>, Wait>,
     /// Until when each was last written, and when.
     written: BTreeMap<Arc<str>, (Instant, Instant)>,
+}
+
+/// A wait that is to be written.
+#[derive(Clone, Copy)]
+struct Wait {
+    until: Instant,
+    /// From when on it may be.
+    due: Instant,
+    /// How often it could not be.
+    failures: u32,
 }
 
 impl Unwritten {
@@ -167,23 +178,34 @@ impl Unwritten {
         };
         // What is over before anybody could take a source over is kept from nobody.
         if until.saturating_duration_since(now) >= WAIT_MIN {
-            self.waits.insert(held.budget, (until, due));
+            let wait = self.waits.entry(held.budget).or_insert(Wait { until, due, failures: 0 });
+            wait.until = until.max(wait.until);
         }
     }
 
     /// When the next one may be written.
     fn due(&self) -> Option<Instant> {
-        self.waits.values().map(|(_, due)| *due).min()
+        self.waits.values().map(|wait| wait.due).min()
     }
 
-    /// One that may be written by now, with what is left of it.
-    fn take(&mut self, now: Instant) -> Option<(Arc<str>, Duration)> {
+    /// One that may be written by now, and is not over.
+    fn take(&mut self, now: Instant) -> Option<(Arc<str>, Wait)> {
         self.written.retain(|_, (until, at)| *until > now || *at + WRITE_EVERY > now);
-        self.waits.retain(|_, (until, _)| *until > now);
-        let name = self.waits.iter().find(|(_, (_, due))| *due <= now)?.0;
-        let (name, (until, _)) = self.waits.remove_entry(&Arc::clone(name))?;
-        self.written.insert(Arc::clone(&name), (until, now));
-        Some((name, until - now))
+        self.waits.retain(|_, wait| wait.until > now);
+        let name = self.waits.iter().find(|(_, wait)| wait.due <= now)?.0;
+        let (name, wait) = self.waits.remove_entry(&Arc::clone(name))?;
+        self.written.insert(Arc::clone(&name), (wait.until, now));
+        Some((name, wait))
+    }
+
+    /// One that could not be written: a few times it is tried again, ever later.
+    fn put_back(&mut self, name: Arc<str>, wait: Wait) {
+        self.written.remove(&name);
+        let failures = wait.failures + 1;
+        if failures < FAILURES_MAX {
+            let due = Instant::now() + AGAIN_AFTER * failures;
+            self.waits.insert(name, Wait { due, failures, ..wait });
+        }
     }
 }
 
@@ -197,10 +219,16 @@ const ANSWER_FOR_MAX: Duration = Duration::from_secs(2);
 const UNWRITTEN_MAX: usize = 1_024;
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 const WAIT_MIN: Duration = Duration::from_secs(1);
+/// Servers choose another leader in a few seconds.
+const AGAIN_AFTER: Duration = Duration::from_secs(4);
+const FAILURES_MAX: u32 = 5;
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+    use crate::workers::server::Server;
 
     fn held(budget: &str, secs: u64) -> Held {
         Held { budget: budget.into(), until: Instant::now() + Duration::from_secs(secs) }
@@ -209,7 +237,7 @@ mod tests {
     fn taken(unwritten: &mut Unwritten) -> Vec<(String, u64)> {
         let now = Instant::now();
         std::iter::from_fn(|| unwritten.take(now))
-            .map(|(name, wait)| (name.to_string(), wait.as_secs()))
+            .map(|(name, wait)| (name.to_string(), (wait.until - now).as_secs()))
             .collect()
     }
 
@@ -245,6 +273,52 @@ mod tests {
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(taken(&mut unwritten), []);
         assert!(unwritten.waits.is_empty() && unwritten.written.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_written_is_tried_again_ever_later_and_a_few_times() {
+        let mut unwritten = Unwritten::default();
+        unwritten.add(held("a", 600));
+        let begun = Instant::now();
+        let mut tried = Vec::new();
+        while let Some(due) = unwritten.due() {
+            tokio::time::sleep_until(due).await;
+            let (name, wait) = unwritten.take(Instant::now()).unwrap();
+            tried.push(begun.elapsed().as_secs());
+            unwritten.put_back(name, wait);
+            // The same again makes it no sooner.
+            if tried.len() < 5 {
+                unwritten.add(held("a", 600));
+            }
+        }
+        assert_eq!(tried, [0, 4, 12, 24, 40]);
+        // Nobody knows of it yet.
+        unwritten.add(held("a", 500));
+        assert_eq!(taken(&mut unwritten), [("a".to_owned(), 500)]);
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_the_server_refuses_is_written_later() {
+        let server = Server::start();
+        let key = "$KV.S.hold.source.acme";
+        server.refuse(key, 10_077);
+        let (holds, writing) = Holds::new(server.connection().await, "S");
+        let writing = tokio::spawn(writing);
+        holds.budget(None, "acme").1.hold(Duration::from_mins(1));
+        wait_until(|| server.asked(key) > 0).await;
+        server.take_all();
+        wait_until(|| server.value(key).is_some()).await;
+        assert_eq!(server.asked(key), 2);
+        writing.abort();
+    }
+
+    async fn wait_until(is_so: impl Fn() -> bool) {
+        let so = async {
+            while !is_so() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), so).await.unwrap();
     }
 
     #[test]

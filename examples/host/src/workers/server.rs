@@ -128,10 +128,10 @@ impl State {
             said(json!({"error": {"code": 400, "err_code": code, "description": why}}))
         };
         if let Some((_, code)) = self.refused.iter().find(|(begin, _)| subject.starts_with(begin)) {
-            return match subject.contains(".DIRECT.") {
-                true => vec![("NATS/1.0 500 refused\r\n\r\n".to_owned(), String::new())],
-                false => error(*code, "refused"),
-            };
+            if subject.contains(".DIRECT.") {
+                return vec![("NATS/1.0 500 refused\r\n\r\n".to_owned(), String::new())];
+            }
+            return error(*code, "refused");
         }
         let header = |name: &str| {
             headers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
