@@ -7,18 +7,18 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use source_contract::printable::{Form, escape};
+use tokio::time::{Instant, timeout};
 
 use crate::commands::answer::answer_aside;
 use crate::commands::exit::Exit;
 use crate::commands::refusal::Refusal;
 use crate::commands::workers::found::{Found, FoundSource, FoundWorker};
 use crate::config::{Cursors, NatsConfig, Outline, digest, fault};
-use crate::ledger::nats::NatsLedger;
 use crate::ledger::nats::subject::shard;
-use crate::ledger::opening;
-use crate::workers::members::{self, Members};
+use crate::ledger::{LedgerError, opening};
+use crate::workers::members;
 use crate::workers::shards::{counts, owner};
 
 /// Tells of the workers of a configuration's ledger. It becomes none of them.
@@ -46,7 +46,11 @@ async fn told(outline: &Outline, json: bool) -> Result<(), Refusal> {
              it a section [ledger] in the place of [state] and [output] to have some",
         ));
     };
-    let found = find(config, outline).await?;
+    let found = timeout(FIND_FOR_MAX, find(config, outline)).await.unwrap_or_else(|_| {
+        let (stream, secs) = (&config.stream, FIND_FOR_MAX.as_secs());
+        let why = format!("stream {stream}: not all questions have an answer within {secs} s");
+        Err(Refusal::failed(why))
+    })?;
     let text = if json {
         let text = serde_json::to_string(&found);
         let text = text.expect("it holds no map, whose keys could be other than texts");
@@ -80,19 +84,41 @@ async fn find(config: &NatsConfig, outline: &Outline) -> Result<Found, Refusal> 
         outline.sources.iter().map(|source| source.name.as_str()).collect();
     let mut all: BTreeSet<String> = configured.iter().map(|name| (*name).to_owned()).collect();
     all.extend(stored);
+    let stored = answers(all.iter().map(|source| ledger.stored(source))).await?;
     let now_ns = unix_ns();
-    let told = all.into_iter().map(|source| {
-        let owner = owner(shard(&source), &names).map(str::to_owned);
-        let is_configured = configured.contains(source.as_str());
-        let same = owner.as_ref().map(|owner| has_config(&members, owner, &own));
-        let ledger = &ledger;
-        async move {
-            let place = Place { owner, is_configured, same };
-            of_source(ledger, source, place, now_ns).await
+    let sources = all.iter().zip(stored).map(|(source, stored)| {
+        let owner = owner(shard(source), &names);
+        let mut found = FoundSource {
+            source: source.clone(),
+            owner: owner.map(str::to_owned),
+            configured: configured.contains(source.as_str()),
+            owner_same_config: owner
+                .map(|owner| members.get(owner).is_some_and(|member| member.config == own)),
+            ..FoundSource::default()
+        };
+        match stored {
+            Ok(Some(stored)) => found.add(stored, now_ns),
+            Ok(None) => {}
+            Err(why) => found.fault = Some(why.to_string()),
+        }
+        found
+    });
+    let sources = sources.collect();
+    Ok(Found { stream: config.stream.clone(), workers, sources })
+}
+
+/// Asks some questions at a time. The first that is asked in vain is the last: to all others nobody answers, either.
+async fn answers<T>(
+    questions: impl Iterator<Item = impl Future<Output = Result<T, LedgerError>>>,
+) -> Result<Vec<Result<T, LedgerError>>, Refusal> {
+    let asked = questions.map(async |question| {
+        let begun = Instant::now();
+        match question.await {
+            Err(why) if begun.elapsed() >= ANSWER_FOR_MAX => Err(why.into()),
+            answer => Ok(answer),
         }
     });
-    let sources = futures_util::stream::iter(told).buffered(ASKED_AT_A_TIME).collect().await;
-    Ok(Found { stream: config.stream.clone(), workers, sources })
+    futures_util::stream::iter(asked).buffered(ASKED_AT_A_TIME).try_collect().await
 }
 
 /// What stands for the configuration at hand among workers.
@@ -104,33 +130,6 @@ fn digest(lease: Duration, outline: &Outline) -> String {
     digest::of_all(lease, sources)
 }
 
-fn has_config(members: &Members, worker: &str, config: &str) -> bool {
-    members.get(worker).is_some_and(|member| member.config == config)
-}
-
-/// Whose a source is, and by whose configuration.
-struct Place {
-    owner: Option<String>,
-    is_configured: bool,
-    same: Option<bool>,
-}
-
-async fn of_source(ledger: &NatsLedger, source: String, place: Place, now_ns: u64) -> FoundSource {
-    let mut found = FoundSource {
-        source,
-        owner: place.owner,
-        configured: place.is_configured,
-        owner_same_config: place.same,
-        ..FoundSource::default()
-    };
-    match ledger.stored(&found.source).await {
-        Ok(Some(stored)) => found.add(stored, now_ns),
-        Ok(None) => {}
-        Err(why) => found.fault = Some(why.to_string()),
-    }
-    found
-}
-
 fn unix_ns() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
@@ -138,3 +137,40 @@ fn unix_ns() -> u64 {
 
 const ANSWER_FOR_MAX: Duration = Duration::from_secs(4);
 const ASKED_AT_A_TIME: usize = 16;
+/// Of all that is asked. 10,000 sources of servers that are far away take two minutes.
+const FIND_FOR_MAX: Duration = Duration::from_mins(5);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_question_that_is_asked_in_vain_is_the_last() {
+        let asked = AtomicUsize::new(0);
+        let in_vain = (0..10_000).map(|_| async {
+            asked.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            Err::<(), _>(LedgerError::Failed("no server leads it".to_owned()))
+        });
+        let begun = Instant::now();
+        let refusal = answers(in_vain).await.err().map(|Refusal { exit, why }| (exit, why));
+        assert_eq!(refusal, Some((Exit::Failed, "no server leads it".to_owned())));
+        assert_eq!(begun.elapsed().as_secs(), 10);
+        assert!(asked.into_inner() <= 2 * ASKED_AT_A_TIME);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_damaged_is_an_answer() {
+        let damaged = (0..100).map(|number| async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if number % 2 == 0 { Ok(()) } else { Err(LedgerError::Failed(String::new())) }
+        });
+        let answers = answers(damaged).await.ok().unwrap_or_default();
+        assert_eq!(
+            (answers.len(), answers.iter().filter(|answer| answer.is_ok()).count()),
+            (100, 50)
+        );
+    }
+}
