@@ -50,9 +50,9 @@ pub(super) struct FoundSource {
     pub(super) committed_by: Option<String>,
     /// How many are stored of it, over all time.
     pub(super) events: u64,
-    /// Up to when everything is collected, if the source says: RFC 3339.
+    /// Up to when everything was collected with that batch, if the source says: RFC 3339.
     pub(super) complete_until: Option<String>,
-    /// How long ago that is.
+    /// How long ago that is. A poll that finds nothing new stores no batch, so it grows for a quiet source, too.
     pub(super) lag_ms: Option<u64>,
     /// Why nothing is known of it.
     pub(super) fault: Option<String>,

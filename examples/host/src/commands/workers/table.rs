@@ -15,7 +15,7 @@ pub(super) fn text(found: &Found) -> String {
         rows.extend(found.workers.iter().map(of_worker));
         columns(&rows)
     };
-    let heading = ["SOURCE", "OWNER", "LAST COMMIT", "BY", "EVENTS", "LAG"];
+    let heading = ["SOURCE", "OWNER", "LAST COMMIT", "BY", "EVENTS", "PROGRESS"];
     let mut rows = vec![heading.map(str::to_owned)];
     rows.extend(found.sources.iter().map(of_source));
     text.push('\n');
@@ -55,7 +55,7 @@ fn of_source(source: &FoundSource) -> [String; 6] {
         or_none(committed),
         known(&source.committed_by),
         source.events.to_string(),
-        or_none(source.lag_ms.map(span)),
+        or_none(source.lag_ms.map(|lag_ms| span(lag_ms) + " ago")),
     ]
 }
 
@@ -90,6 +90,14 @@ fn sentences(found: &Found) -> Vec<String> {
         let whose = if others.is_empty() { "any worker's configuration" } else { "this file" };
         sentences.push(format!("Stored, and not in {whose}: {}.", few(&nobodys)));
     }
+    let quiet = named(&|source| source.lag_ms.is_some_and(|lag_ms| lag_ms >= QUIET_MS));
+    if !quiet.is_empty() {
+        sentences.push(format!(
+            "No progress stored for an hour or more: {}. That is so of a quiet API, too: the log of the owner has \
+             what each poll finds, and `source-host check` asks the API itself.",
+            few(&quiet)
+        ));
+    }
     sentences.extend(
         found
             .sources
@@ -108,6 +116,7 @@ fn few(names: &[String]) -> String {
     }
 }
 
+const QUIET_MS: u64 = 60 * 60 * 1_000;
 const NAMES_MAX: usize = 16;
 const FAULTS_MAX: usize = 16;
 
@@ -152,7 +161,7 @@ mod tests {
             sources: vec![
                 damaged,
                 source("globex", true, Some(false)),
-                source("old", false, Some(true)),
+                FoundSource { lag_ms: Some(QUIET_MS), ..source("old", false, Some(true)) },
             ],
         };
         let expected = "\
@@ -160,15 +169,18 @@ WORKER  SINCE                 VERSION  CONFIGURATION  SOURCES  SHARDS
 host-1  2026-11-30T10:00:00Z  0.1.0    same           3        256
 host-2  2026-11-30T10:00:00Z  0.1.0    differs        3        256
 
-SOURCE  OWNER   LAST COMMIT           BY      EVENTS  LAG
+SOURCE  OWNER   LAST COMMIT           BY      EVENTS  PROGRESS
 acme    host-1  -                     -       12      -
-globex  host-2  2026-11-30T10:01:02Z  host-1  12      5 s
-old     host-1  2026-11-30T10:01:02Z  host-1  12      5 s
+globex  host-2  2026-11-30T10:01:02Z  host-1  12      5 s ago
+old     host-1  2026-11-30T10:01:02Z  host-1  12      60 min ago
 
 Another configuration than this file's: host-2. Give all workers the same file
  and components.
 Run only if the configuration of their owners has them: globex.
 Stored, and not in this file: old.
+No progress stored for an hour or more: old. That is so of a quiet API, too: the
+ log of the owner has what each poll finds, and `source-host check` asks the
+ API itself.
 message 7 is no cursor
 ";
         assert_eq!(text(&found).replace("\n  ", "\n "), expected);
