@@ -154,3 +154,25 @@ fn a_wait_that_the_api_asked_for_outlasts_the_worker_that_was_told() {
     assert!(next.who != who && waited + Duration::from_millis(100) >= wait, "{waited:?}");
     scene.finish();
 }
+
+#[test]
+fn a_worker_that_is_held_up_until_another_process_has_its_name_says_so_and_ends() {
+    let mut scene = Scene::new("cluster-name", 20);
+    scene.feeds.publish(10);
+    let mut first = scene.workers.command(0, &["run"]);
+    let feeds = Arc::clone(&scene.feeds);
+    first.wait_until("all is stored", || feeds.are_all_stored());
+    first.signal("STOP");
+    thread::sleep(2 * LEASE);
+    scene.workers.start(0, &[]);
+    scene
+        .workers
+        .process(0)
+        .wait_until_told("that it is there", |told| told.contains("host begins"));
+    first.signal("CONT");
+    let run = first.wait();
+    let told = "another process has this worker's name by now";
+    assert!(run.code == Some(1) && run.stderr.contains(told), "{}", run.stderr);
+    scene.feeds.publish(10);
+    scene.finish();
+}
