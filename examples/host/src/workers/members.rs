@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use source_contract::printable::printable;
 
 use crate::ledger::nats::bucket::Kept;
@@ -65,9 +68,17 @@ pub(crate) async fn of_leader(
     worker: &str,
     within: Duration,
 ) -> Result<Option<Member>, Unanswered> {
-    let own = subject(stream, worker);
-    let kept = connection.newest_of_leader(&bucket(stream), &own, within).await?;
-    Ok(kept.iter().find_map(|kept| read(stream, kept)).map(|(_, member)| member))
+    let what = format!("STREAM.MSG.GET.{}", bucket(stream));
+    let question = json!({ "last_by_subj": subject(stream, worker) });
+    let found = match connection.api(&what, &question, within).await {
+        Ok(found) => found,
+        Err(Unanswered::Refused { code: NO_MESSAGE, .. }) => return Ok(None),
+        // It may be anybody's.
+        Err(why) => return Err(why),
+    };
+    // What stands in the place of a key that is gone is empty.
+    let payload = found["message"]["data"].as_str().and_then(|data| STANDARD.decode(data).ok());
+    Ok(payload.and_then(|payload| member(&payload)))
 }
 
 /// Whether a worker's key is among these, as it was written last.
@@ -76,16 +87,22 @@ fn shows(stream: &str, (worker, sequence): (&str, u64), kept: &[Kept]) -> bool {
     kept.iter().any(|kept| kept.subject == own && kept.sequence >= sequence)
 }
 
-/// A worker's key. What somebody else wrote there counts for nobody.
+/// A worker's key.
 fn read(stream: &str, kept: &Kept) -> Option<(String, Member)> {
     let worker = kept.subject.strip_prefix(&subject(stream, ""))?;
-    let member: Member = serde_json::from_slice(&kept.payload).ok()?;
+    Some((worker.to_owned(), member(&kept.payload)?))
+}
+
+/// What a worker wrote. What somebody else did counts for nobody.
+fn member(payload: &[u8]) -> Option<Member> {
+    let member: Member = serde_json::from_slice(payload).ok()?;
     let said = [&member.id, &member.config, &member.version, &member.since];
     let is_sound =
         said.iter().all(|text| text.len() <= TEXT_BYTES_MAX && printable(text) == **text);
-    is_sound.then(|| (worker.to_owned(), member))
+    is_sound.then_some(member)
 }
 
+const NO_MESSAGE: u64 = 10_037;
 const TEXT_BYTES_MAX: usize = 64;
 
 #[cfg(test)]

@@ -87,14 +87,15 @@ impl Roster {
                 roster.looked(members);
                 Ok((roster, assigned))
             }
-            Err(why) => {
+            Err(Unopened::Never(why)) => Err(Unopened::Never(why)),
+            Err(later) => {
                 // It may be there all the same: then others would leave it shards for a lease.
-                if let (Unopened::Later(_), Err(why)) = (&why, roster.take_back().await) {
+                if let Err(why) = roster.take_back().await {
                     tracing::debug!(
                         "the key of a worker that did not come may still be there: {why}"
                     );
                 }
-                Err(why)
+                Err(later)
             }
         }
     }
@@ -362,5 +363,11 @@ mod tests {
         // Its own, of which it has heard nothing.
         server.put(KEY, &server.value(KEY).unwrap());
         assert!(roster.beat().await.is_ok());
+        // Somebody else's, of which the leader does not tell.
+        let other = serde_json::to_string(&member("2")).unwrap();
+        server.put(KEY, &other);
+        server.refuse("$JS.API.STREAM.MSG.GET.", 10_008);
+        assert!(matches!(roster.beat().await, Err(Unwritten::Unanswered(_))));
+        assert_eq!(server.value(KEY), Some(other));
     }
 }
