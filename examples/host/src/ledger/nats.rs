@@ -13,7 +13,7 @@ mod message;
 mod pack;
 mod replacement;
 #[cfg(test)]
-mod stand_in;
+pub(crate) mod stand_in;
 mod standing;
 pub(crate) mod stream;
 pub(crate) mod subject;

@@ -72,7 +72,7 @@ pub(crate) async fn of_leader(
     let question = json!({ "last_by_subj": subject(stream, worker) });
     let found = match connection.api(&what, &question, within).await {
         Ok(found) => found,
-        Err(Unanswered::Refused { code: NO_MESSAGE, .. }) => return Ok(None),
+        Err(why) if why.is_no_message() => return Ok(None),
         // It may be anybody's.
         Err(why) => return Err(why),
     };
@@ -102,7 +102,6 @@ fn member(payload: &[u8]) -> Option<Member> {
     is_sound.then_some(member)
 }
 
-const NO_MESSAGE: u64 = 10_037;
 const TEXT_BYTES_MAX: usize = 64;
 
 #[cfg(test)]
@@ -110,6 +109,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::workers::server::Server;
 
     fn kept(subject: &str, payload: &str) -> Kept {
         Kept { subject: subject.to_owned(), sequence: 1, payload: payload.to_owned().into() }
@@ -140,6 +140,16 @@ mod tests {
         ] {
             assert_eq!(read("S", &kept(subject, payload)), None, "{subject} {payload}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_the_leader_does_not_tell_of_is_not_taken_for_gone() {
+        let server = Server::start();
+        server.put("$KV.S.member.a", "");
+        let connection = server.connection().await;
+        server.refuse("$JS.API.STREAM.MSG.GET.KV_S", 10_008);
+        let listed = list_of_leader(&connection, "S", Duration::from_secs(2)).await;
+        assert!(matches!(listed, Err(Unanswered::Refused { code: 10_008, .. })), "{listed:?}");
     }
 
     #[test]

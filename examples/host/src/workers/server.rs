@@ -3,22 +3,20 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use crate::config::{Credentials, NatsConfig};
+use crate::config::NatsConfig;
 use crate::ledger::nats::connection::Connection;
+use crate::ledger::nats::stand_in::{Question, StandIn};
 
 /// A server that runs as long as the test does.
 pub(super) struct Server {
-    address: SocketAddr,
+    stand_in: StandIn,
     state: Arc<Mutex<State>>,
 }
 
@@ -40,31 +38,17 @@ struct State {
 impl Server {
     /// One without a key.
     pub(super) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
         let state = Arc::<Mutex<State>>::default();
         let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || drop(serve(&stream, &shared)));
-            }
-        });
-        Self { address, state }
+        let answer = move |Question { subject, headers, payload }: Question<'_>| {
+            shared.lock().unwrap().answer(subject, headers, payload)
+        };
+        Self { stand_in: StandIn::start(answer), state }
     }
 
     /// The section `[ledger]` of a worker.
     pub(super) fn config(&self, worker: &str) -> NatsConfig {
-        NatsConfig {
-            servers: vec![format!("nats://{}", self.address)],
-            credentials: Credentials::None,
-            ca_file: None,
-            inbox_prefix: None,
-            stream: "S".to_owned(),
-            replicas: 1,
-            worker: worker.to_owned(),
-            lease: Duration::from_secs(2),
-        }
+        NatsConfig { lease: Duration::from_secs(2), ..self.stand_in.config(worker) }
     }
 
     /// A connection of a worker.
@@ -177,53 +161,6 @@ impl State {
                 "data": BASE64_STANDARD.encode(value.as_deref().unwrap_or_default()),
                 "time": "2026-11-30T00:00:00Z",
             }}))
-        }
-    }
-}
-
-/// Serves one connection to its end.
-fn serve(mut stream: &TcpStream, state: &Mutex<State>) -> io::Result<()> {
-    stream.write_all(
-        b"INFO {\"server_id\":\"n1\",\"server_name\":\"n1\",\"version\":\"2.14.4\",\"proto\":1,\"go\":\"\",\
-          \"host\":\"\",\"port\":4222,\"headers\":true,\"max_payload\":1048576}\r\n",
-    )?;
-    let mut reader = BufReader::new(stream);
-    let mut inboxes = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(());
-        }
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let (subject, inbox, head, all) = match words[..] {
-            ["PING"] => {
-                stream.write_all(b"PONG\r\n")?;
-                continue;
-            }
-            ["SUB", inbox, id] => {
-                inboxes.insert(inbox.to_owned(), id.to_owned());
-                continue;
-            }
-            ["PUB", subject, inbox, all] => (subject, inbox, "0", all),
-            ["HPUB", subject, inbox, head, all] => (subject, inbox, head, all),
-            _ => continue,
-        };
-        let (head, all): (usize, usize) = (head.parse().unwrap(), all.parse().unwrap());
-        let mut message = vec![0; all + 2];
-        reader.read_exact(&mut message)?;
-        let message = String::from_utf8(message).unwrap();
-        let (headers, payload) = message[..all].split_at(head);
-        let answers = state.lock().unwrap().answer(subject, headers, payload);
-        for (headers, payload) in answers {
-            let (id, head) = (&inboxes[inbox], headers.len());
-            let all = head + payload.len();
-            let begin = if head == 0 {
-                format!("MSG {inbox} {id} {all}")
-            } else {
-                format!("HMSG {inbox} {id} {head} {all}")
-            };
-            let message = format!("{begin}\r\n{headers}{payload}\r\n");
-            stream.write_all(message.as_bytes())?;
         }
     }
 }

@@ -65,7 +65,7 @@ impl Connection {
         }
     }
 
-    /// The same by the stream's leader, which is not behind: a question for each message.
+    /// The same by the stream's leader, which is not behind: a question for each message, each answered in time.
     pub(crate) async fn newest_of_leader(
         &self,
         stream: &str,
@@ -81,8 +81,8 @@ impl Connection {
             let found = self.api(&format!("STREAM.MSG.GET.{stream}"), &question, within).await;
             let found = match found {
                 Ok(found) => found,
-                // It ran out meanwhile.
-                Err(Unanswered::Refused { .. }) => continue,
+                // It ran out meanwhile. Whatever else is refused may be there: a list without it says it is not.
+                Err(why) if why.is_no_message() => continue,
                 Err(why) => return Err(why),
             };
             if let Ok(message) = Message::read(&found["message"])

@@ -51,6 +51,13 @@ pub(crate) enum Unanswered {
     Refused { code: u64, why: String },
 }
 
+impl Unanswered {
+    /// Whether it is the server's word that there is no such message.
+    pub(crate) fn is_no_message(&self) -> bool {
+        matches!(self, Self::Refused { code: NO_MESSAGE, .. })
+    }
+}
+
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -297,6 +304,7 @@ fn tell(event: &Event, is_lost: &AtomicBool, complaint: &Complaint) {
     }
 }
 
+const NO_MESSAGE: u64 = 10_037;
 const PING_EVERY: Duration = Duration::from_millis(1_500);
 const CONNECT_FOR_MAX: Duration = Duration::from_secs(5);
 const RECONNECT_AFTER: Duration = Duration::from_millis(50);

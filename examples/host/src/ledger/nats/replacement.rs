@@ -103,7 +103,7 @@ mod tests {
     /// this of what stands.
     async fn set(then: Value) -> Result<bool, String> {
         let mut asked = 0;
-        let server = StandIn::start(move |subject| {
+        let server = StandIn::by_subject(move |subject| {
             if !subject.starts_with("$JS.API.STREAM.MSG.GET.") {
                 return json!({"error": {"err_code": 99, "description": "something new"}});
             }

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::collections::BTreeMap;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -15,31 +18,57 @@ use crate::ledger::nats::NatsLedger;
 use crate::ledger::nats::connection::Connection;
 use crate::ledger::nats::identity::Identity;
 
-/// One that takes one connection.
-pub(super) struct StandIn(String);
+/// One that runs as long as the test does.
+pub(crate) struct StandIn(SocketAddr);
+
+/// What it is asked.
+pub(crate) struct Question<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) headers: &'a str,
+    pub(crate) payload: &'a str,
+}
+
+/// Messages that answer a question: the headers of each, or none, and what it says.
+pub(crate) type Answers = Vec<(String, String)>;
 
 impl StandIn {
-    /// Each question is answered by its subject.
-    pub(super) fn start(answer: impl FnMut(&str) -> Value + Send + 'static) -> Self {
+    /// One that answers each question so.
+    pub(crate) fn start(answer: impl FnMut(Question<'_>) -> Answers + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("nats://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || serve(&listener.accept().unwrap().0, answer));
+        let address = listener.local_addr().unwrap();
+        let answer = Arc::new(Mutex::new(answer));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let answer = Arc::clone(&answer);
+                thread::spawn(move || drop(serve(&stream, |asked| answer.lock().unwrap()(asked))));
+            }
+        });
         Self(address)
     }
 
-    /// A ledger in a stream of it.
-    pub(super) async fn ledger(&self, identity: Option<Identity>) -> NatsLedger {
-        let config = NatsConfig {
-            servers: vec![self.0.clone()],
+    /// One that answers by the subject alone.
+    pub(super) fn by_subject(mut answer: impl FnMut(&str) -> Value + Send + 'static) -> Self {
+        Self::start(move |asked| vec![(String::new(), answer(asked.subject).to_string())])
+    }
+
+    /// The section `[ledger]` of a worker.
+    pub(crate) fn config(&self, worker: &str) -> NatsConfig {
+        NatsConfig {
+            servers: vec![format!("nats://{}", self.0)],
             credentials: Credentials::None,
             ca_file: None,
             inbox_prefix: None,
             stream: "S".to_owned(),
             replicas: 1,
-            worker: "w-1".to_owned(),
+            worker: worker.to_owned(),
             lease: Duration::from_secs(10),
-        };
-        let Ok(connection) = Connection::open(&config).await else { panic!("no connection") };
+        }
+    }
+
+    /// A ledger in a stream of it.
+    pub(super) async fn ledger(&self, identity: Option<Identity>) -> NatsLedger {
+        let config = self.config("w-1");
+        let connection = Connection::open(&config).await.ok().unwrap();
         NatsLedger::new(connection, &config, identity)
     }
 }
@@ -55,27 +84,51 @@ pub(super) fn none() -> Value {
     json!({"error": {"err_code": 10_037, "description": "no message found"}})
 }
 
-/// Until the client ends the connection.
-fn serve(mut stream: &TcpStream, mut answer: impl FnMut(&str) -> Value) {
-    let about = json!({"server_id": "A", "server_name": "a", "version": "2.15.1", "go": "", "host": "", "port": 0,
-        "proto": 1, "headers": true, "max_payload": 1 << 20, "client_id": 1});
-    write!(stream, "INFO {about}\r\n").unwrap();
-    let (mut lines, mut subscribed) = (BufReader::new(stream), Vec::new());
-    let mut line = String::new();
-    while lines.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words[..] {
-            ["PING"] => write!(stream, "PONG\r\n").unwrap(),
-            ["SUB", inbox, id] => subscribed.push((inbox.to_owned(), id.to_owned())),
-            ["PUB" | "HPUB", subject, inbox, .., bytes] => {
-                let mut message = vec![0; bytes.parse::<usize>().unwrap() + 2];
-                lines.read_exact(&mut message).unwrap();
-                let (_, id) = subscribed.iter().find(|(own, _)| own == inbox).unwrap();
-                let answer = answer(subject).to_string();
-                write!(stream, "MSG {inbox} {id} {}\r\n{answer}\r\n", answer.len()).unwrap();
-            }
-            _ => {}
+/// Serves one connection to its end.
+fn serve(
+    mut stream: &TcpStream,
+    mut answer: impl FnMut(Question<'_>) -> Answers,
+) -> io::Result<()> {
+    stream.write_all(
+        b"INFO {\"server_id\":\"n1\",\"server_name\":\"n1\",\"version\":\"2.15.1\",\"proto\":1,\"go\":\"\",\
+          \"host\":\"\",\"port\":4222,\"headers\":true,\"max_payload\":1048576}\r\n",
+    )?;
+    let mut reader = BufReader::new(stream);
+    let mut inboxes = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
         }
-        line.clear();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (subject, inbox, head, all) = match words[..] {
+            ["PING"] => {
+                stream.write_all(b"PONG\r\n")?;
+                continue;
+            }
+            ["SUB", inbox, id] => {
+                inboxes.insert(inbox.to_owned(), id.to_owned());
+                continue;
+            }
+            ["PUB", subject, inbox, all] => (subject, inbox, "0", all),
+            ["HPUB", subject, inbox, head, all] => (subject, inbox, head, all),
+            _ => continue,
+        };
+        let (head, all): (usize, usize) = (head.parse().unwrap(), all.parse().unwrap());
+        let mut message = vec![0; all + 2];
+        reader.read_exact(&mut message)?;
+        let message = String::from_utf8(message).unwrap();
+        let (headers, payload) = message[..all].split_at(head);
+        for (headers, payload) in answer(Question { subject, headers, payload }) {
+            let (id, head) = (&inboxes[inbox], headers.len());
+            let all = head + payload.len();
+            let begin = if head == 0 {
+                format!("MSG {inbox} {id} {all}")
+            } else {
+                format!("HMSG {inbox} {id} {head} {all}")
+            };
+            let message = format!("{begin}\r\n{headers}{payload}\r\n");
+            stream.write_all(message.as_bytes())?;
+        }
     }
 }

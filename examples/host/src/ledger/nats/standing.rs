@@ -35,7 +35,7 @@ impl NatsLedger {
         let question = json!({ "last_by_subj": self.subjects.cursor(source) });
         match self.connection.api(&what, &question, COMMIT_FOR_MAX).await {
             Ok(found) => Ok(Some(found["message"].clone())),
-            Err(Unanswered::Refused { code: NO_MESSAGE, .. }) => Ok(None),
+            Err(why) if why.is_no_message() => Ok(None),
             Err(why) => Err(why),
         }
     }
@@ -133,7 +133,7 @@ impl NatsLedger {
         loop {
             let why = match self.connection.api(&what, question, LOAD_FOR_MAX).await {
                 Ok(answer) => return Ok(Some(answer)),
-                Err(Unanswered::Refused { code: NO_MESSAGE, .. }) => return Ok(None),
+                Err(why) if why.is_no_message() => return Ok(None),
                 Err(why) => why,
             };
             if begun.elapsed() >= LATER_FOR_MAX {
@@ -144,7 +144,6 @@ impl NatsLedger {
     }
 }
 
-const NO_MESSAGE: u64 = 10_037;
 const LOAD_FOR_MAX: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -165,7 +164,7 @@ mod tests {
             [("2026-11-30T12:00:00.7Z", true), ("2026-11-30T14:00:09.7Z", false)]
         {
             let now = about(created);
-            let server = StandIn::start(move |subject| match subject {
+            let server = StandIn::by_subject(move |subject| match subject {
                 "$JS.API.STREAM.INFO.S" => now.clone(),
                 _ => none(),
             });
@@ -185,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_source_goes_on_from_a_cursor_whoever_stored_it() {
-        let server = StandIn::start(|_| kept(7, "c1"));
+        let server = StandIn::by_subject(|_| kept(7, "c1"));
         let ledger = server.ledger(None).await;
         let position = ledger.position("acme").await.unwrap();
         assert_eq!(position, Position { cursor: Some("c1".into()), version: 7 });
