@@ -203,22 +203,26 @@ impl Connection {
     /// Takes another server if this one has written nothing for too long, whatever else it answers: it may be cut
     /// off from the others.
     fn listen(&self, answer: &Result<Bytes, Unanswered>, begun: Instant) {
-        match answer {
-            Ok(answer) if refused(answer).is_ok_and(|answer| answer["seq"].is_u64()) => {
-                self.silence.ends();
-            }
-            Err(Unanswered::Late(_) | Unanswered::Nobody) => {
-                let Some(silent) = self.silence.goes_on(begun) else { return };
-                if self.client.connection_state() == State::Connected {
-                    let secs = silent.as_secs();
-                    tracing::warn!(
-                        "nothing was written for {secs} s: another server of NATS is taken"
-                    );
-                    tokio::spawn(take_another(self.client.clone()));
+        let is_silent = match answer.as_ref().map(|answer| refused(answer)) {
+            Ok(Ok(answer)) => {
+                if answer["seq"].is_u64() {
+                    self.silence.ends();
                 }
+                false
             }
+            // What was sent before is not written yet; a leader that is cut off says so for long.
+            Ok(Err(Unanswered::Refused { code: BEING_WRITTEN, .. }))
+            | Err(Unanswered::Late(_) | Unanswered::Nobody) => true,
             // What a server knows without the others.
-            Ok(_) | Err(Unanswered::Unsent(_) | Unanswered::Refused { .. }) => {}
+            Ok(Err(_)) | Err(_) => false,
+        };
+        let silent = is_silent.then(|| self.silence.goes_on(begun)).flatten();
+        if let Some(silent) = silent
+            && self.client.connection_state() == State::Connected
+        {
+            let secs = silent.as_secs();
+            tracing::warn!("nothing was written for {secs} s: another server of NATS is taken");
+            tokio::spawn(take_another(self.client.clone()));
         }
     }
 
@@ -305,6 +309,7 @@ fn tell(event: &Event, is_lost: &AtomicBool, complaint: &Complaint) {
 }
 
 const NO_MESSAGE: u64 = 10_037;
+const BEING_WRITTEN: u64 = 10_164;
 const PING_EVERY: Duration = Duration::from_millis(1_500);
 const CONNECT_FOR_MAX: Duration = Duration::from_secs(5);
 const RECONNECT_AFTER: Duration = Duration::from_millis(50);

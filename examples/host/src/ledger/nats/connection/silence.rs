@@ -43,8 +43,9 @@ impl Silence {
     }
 }
 
-/// Servers that choose a leader write nothing for some seconds, either.
-const SILENT_FOR_MIN: Duration = Duration::from_secs(8);
+/// Servers that choose a leader write nothing for some seconds, either; and a worker that is back before its lease has
+/// run out keeps its sources.
+const SILENT_FOR_MIN: Duration = Duration::from_secs(6);
 const SILENT_FOR_MAX: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
@@ -62,7 +63,7 @@ mod tests {
                 too_long.push(second + 1);
             }
         }
-        assert_eq!(too_long, [8, 24, 56, 116, 176]);
+        assert_eq!(too_long, [6, 18, 42, 90, 150]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -70,10 +71,10 @@ mod tests {
         let silence = Silence::new();
         for _ in 0..4 {
             let begun = Instant::now();
-            tokio::time::advance(Duration::from_secs(7)).await;
+            tokio::time::advance(Duration::from_secs(5)).await;
             assert_eq!(silence.goes_on(begun), None);
             silence.ends();
-            tokio::time::advance(Duration::from_secs(7)).await;
+            tokio::time::advance(Duration::from_secs(5)).await;
         }
         let begun = Instant::now();
         tokio::time::advance(Duration::from_secs(9)).await;
