@@ -83,9 +83,10 @@ impl Cluster {
             fs::create_dir_all(&dir).unwrap();
             let store = store.clone().filter(|_| number == 0).unwrap_or_else(|| dir.join("store"));
             let [client, monitor, route] = [0, servers, 2 * servers].map(|at| ports[at + number]);
-            // Servers tell each other where they are: nothing is there, and all goes through the network.
+            // Servers tell each other where they are: nothing is there, and all goes through the network. They give
+            // each other up as in `examples/nats/server.conf`.
             let (routes, more_of_cluster) = match &network {
-                Some(network) => (network.routes(number), ", advertise: \"127.0.0.1:1\""),
+                Some(network) => (network.routes(number), ", advertise: \"127.0.0.1:1\", ping_interval: \"2s\", ping_max: 2"),
                 None => (routes.clone(), ""),
             };
             let cluster = if servers == 1 {
