@@ -19,7 +19,7 @@ use crate::machine::process;
 use crate::machine::shortage;
 use crate::sandbox::compiler::{Compiled, Compiler};
 use crate::sandbox::error::one_line;
-use crate::sandbox::guest::{GuestState, TICK};
+use crate::sandbox::guest::{GuestState, PARTS_MAX, TICK};
 use crate::sandbox::lane::Lane;
 use crate::sandbox::mappings::Mappings;
 pub use error::ComponentError;
@@ -124,7 +124,8 @@ impl SourceComponent {
             })?;
         // Only a component that imports modules does not say; it would have been refused.
         let memories = self.component.resources_required();
-        let memories = memories.map_or(0, |required| required.num_memories);
+        // One with too many is refused when it is instantiated, and is not to wait for all of them before.
+        let memories = memories.map_or(0, |required| required.num_memories).min(PARTS_MAX);
         let (lane, mappings) = (runtime.lane.clone(), runtime.mappings.clone());
         Ok(LinkedSource { linked, lane, mappings, memories, limits: runtime.limits })
     }

@@ -112,9 +112,11 @@ impl<P: Poller> Run<P> {
             Ok(position) => position,
             Err(error) => return self.not_stored(&error).await,
         };
-        if let Some(given) =
-            self.unknown.take().filter(|given| from.cursor.as_ref() == Some(&given.cursor))
-        {
+        // A cursor may be the one that was there before.
+        let is_stored = |given: &Given| {
+            from.cursor.as_ref() == Some(&given.cursor) && from.version != given.before
+        };
+        if let Some(given) = self.unknown.take().filter(is_stored) {
             self.stored(given);
         }
         let cursor = from.cursor.clone();
@@ -139,6 +141,7 @@ impl<P: Poller> Run<P> {
         let given = Given {
             summary: Delivered::of(&batch),
             cursor: batch.cursor.into(),
+            before: from.version,
             notices: batch.notices,
             quota: batch.quota,
         };
@@ -253,6 +256,8 @@ impl<P: Poller> Run<P> {
 /// What is to be told of a batch once it is stored.
 struct Given {
     cursor: Arc<str>,
+    /// The version of the position that it was polled from.
+    before: u64,
     summary: Delivered,
     notices: Vec<Notice>,
     quota: Option<Quota>,

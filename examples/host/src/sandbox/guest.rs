@@ -173,15 +173,15 @@ impl ResourceLimiter for GuestState {
     }
 
     fn instances(&self) -> usize {
-        PARTS_MAX
+        PARTS_MAX as usize
     }
 
     fn tables(&self) -> usize {
-        PARTS_MAX
+        PARTS_MAX as usize
     }
 
     fn memories(&self) -> usize {
-        PARTS_MAX
+        PARTS_MAX as usize
     }
 }
 
@@ -206,4 +206,4 @@ const LIGHT_TICKS: u32 = 2;
 const RANDOM_BYTES_MAX: usize = 64 << 10;
 const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// Core instances, tables and memories of one component.
-const PARTS_MAX: usize = 64;
+pub(super) const PARTS_MAX: u32 = 64;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -74,25 +74,38 @@ impl Connection {
     ) -> Result<Vec<Kept>, Unanswered> {
         let question = json!({ "subjects_filter": pattern });
         let found = self.api(&format!("STREAM.INFO.{stream}"), &question, within).await?;
-        let mut kept = Vec::new();
         let subjects = found["state"]["subjects"].as_object();
-        for subject in subjects.into_iter().flat_map(|subjects| subjects.keys()).take(KEPT_MAX) {
-            let question = json!({ "last_by_subj": subject });
-            let found = self.api(&format!("STREAM.MSG.GET.{stream}"), &question, within).await;
-            let found = match found {
-                Ok(found) => found,
-                // It ran out meanwhile. Whatever else is refused may be there: a list without it says it is not.
-                Err(why) if why.is_no_message() => continue,
-                Err(why) => return Err(why),
-            };
-            if let Ok(message) = Message::read(&found["message"])
-                && ENDS.iter().all(|header| message.header(header).is_none())
-            {
-                let (sequence, payload) = (message.sequence, message.payload.into());
-                kept.push(Kept { subject: subject.clone(), sequence, payload });
-            }
-        }
-        Ok(kept)
+        let subjects = subjects.into_iter().flat_map(|subjects| subjects.keys()).take(KEPT_MAX);
+        let asked = subjects.map(|subject| self.of_leader(stream, subject.clone(), within));
+        // Futures with bounds of their own: what borrows from the answer cannot be sent to another thread.
+        let asked: Vec<_> = asked.collect();
+        let kept = futures_util::stream::iter(asked).buffered(ASKED_AT_A_TIME);
+        let kept: Vec<Option<Kept>> = kept.try_collect().await?;
+        Ok(kept.into_iter().flatten().collect())
+    }
+
+    /// The newest message of a subject by the stream's leader, if there is one.
+    async fn of_leader(
+        &self,
+        stream: &str,
+        subject: String,
+        within: Duration,
+    ) -> Result<Option<Kept>, Unanswered> {
+        let question = json!({ "last_by_subj": subject });
+        let found = match self.api(&format!("STREAM.MSG.GET.{stream}"), &question, within).await {
+            Ok(found) => found,
+            // It ran out meanwhile. Whatever else is refused may be there: a list without it says it is not.
+            Err(why) if why.is_no_message() => return Ok(None),
+            Err(why) => return Err(why),
+        };
+        let message = Message::read(&found["message"]).ok();
+        let message =
+            message.filter(|message| ENDS.iter().all(|header| message.header(header).is_none()));
+        Ok(message.map(|message| Kept {
+            subject,
+            sequence: message.sequence,
+            payload: message.payload.into(),
+        }))
     }
 }
 
@@ -108,5 +121,6 @@ fn read(headers: &HeaderMap, payload: Bytes) -> Option<Kept> {
 
 /// Headers of what stands in the place of a message that ran out, or was taken away.
 const ENDS: [&str; 2] = ["Nats-Marker-Reason", "KV-Operation"];
+const ASKED_AT_A_TIME: usize = 16;
 /// The servers give no more at a time.
 const KEPT_MAX: usize = 1_000;

@@ -36,6 +36,8 @@ pub(super) enum Told {
     NoPosition,
     /// Rows up to this one.
     Rows(u8),
+    /// One row, and the cursor that was there.
+    RowAside,
     /// That nothing has come.
     Nothing,
     NoBatch,
@@ -173,9 +175,10 @@ impl Ledger for Gate {
 impl Poller for Arc<Gate> {
     async fn poll(&mut self, cursor: Option<&str>) -> Result<(Batch, Option<Place>), PollError> {
         let from = row(cursor);
-        let to = match self.ask(Asked::Poll(from)).await {
-            Told::Rows(to) => to,
-            Told::Nothing => from,
+        let (rows, to) = match self.ask(Asked::Poll(from)).await {
+            Told::Rows(to) => (from..to, to),
+            Told::RowAside => (from..from + 1, from),
+            Told::Nothing => (from..from, from),
             Told::NoBatch => return Err(no_batch()),
             told => panic!("{told:?} is no answer to a poll"),
         };
@@ -186,9 +189,9 @@ impl Poller for Arc<Gate> {
             body: "{}".to_owned(),
         };
         let batch = Batch {
-            events: (from..to).map(event).collect(),
+            more: rows.len() > 1,
+            events: rows.map(event).collect(),
             cursor: to.to_string(),
-            more: to > from + 1,
             next_poll_ms: INTERVAL.as_secs() * 1_000,
             notices: Vec::new(),
             stats: NO_STATS,
