@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::chance::Chance;
+use crate::feeds::Feeds;
 use crate::scene::{FAILOVER_MAX, Scene, WORKERS, spread};
 use crate::servers::STREAM;
 use crate::tool;
@@ -105,24 +106,7 @@ fn nothing_is_lost_or_stored_twice_whatever_is_killed() {
         chance.seed, counts[0], counts[1], counts[2], counts[3]
     );
     let scene = scene.finish();
-    let mut pauses = Vec::new();
-    for (who, at) in killed {
-        for time in scene.feeds.pauses(&who, at) {
-            let more = failures.iter().filter(|other| **other > at && **other < at + time).count();
-            pauses.push((time, more));
-        }
-    }
-    pauses.sort();
-    for (meanwhile, is_so) in [
-        ("", (|_| true) as fn(usize) -> bool),
-        (", nothing else failing meanwhile,", |more| more == 0),
-        (", one thing more failing meanwhile,", |more| more == 1),
-        (", more than that failing meanwhile,", |more| more > 1),
-    ] {
-        let times = pauses.iter().filter(|(_, more)| is_so(*more)).map(|(time, _)| *time);
-        let times = spread(&times.collect::<Vec<_>>());
-        eprintln!("a source whose worker was gone{meanwhile} was asked again after {times}");
-    }
+    let longest = longest_pause(&scene.feeds, &killed, &failures);
     for (at, delay) in scene.feeds.longest_delays() {
         let at = at.saturating_duration_since(begun).as_secs_f64();
         eprintln!(
@@ -138,6 +122,29 @@ fn nothing_is_lost_or_stored_twice_whatever_is_killed() {
     );
     // Whoever comes next may be killed, too, and the servers with it: what one failure costs is held to its limit
     // in `failures`, and this to an end.
-    assert!(pauses.last().is_some_and(|(last, _)| *last < 2 * FAILOVER_MAX));
+    assert!(longest < 2 * FAILOVER_MAX);
     assert!(scene.feeds.delays().last().is_some_and(|last| *last < 3 * FAILOVER_MAX));
+}
+
+/// Tells how long sources waited whose worker was gone, by what else failed meanwhile; and gives the longest wait.
+fn longest_pause(feeds: &Feeds, killed: &[(String, Instant)], failures: &[Instant]) -> Duration {
+    let mut pauses = Vec::new();
+    for (who, at) in killed {
+        for time in feeds.pauses(who, *at) {
+            let more = failures.iter().filter(|other| *other > at && **other < *at + time).count();
+            pauses.push((time, more));
+        }
+    }
+    pauses.sort();
+    for (meanwhile, is_so) in [
+        ("", (|_| true) as fn(usize) -> bool),
+        (", nothing else failing meanwhile,", |more| more == 0),
+        (", one thing more failing meanwhile,", |more| more == 1),
+        (", more than that failing meanwhile,", |more| more > 1),
+    ] {
+        let times = pauses.iter().filter(|(_, more)| is_so(*more)).map(|(time, _)| *time);
+        let times = spread(&times.collect::<Vec<_>>());
+        eprintln!("a source whose worker was gone{meanwhile} was asked again after {times}");
+    }
+    pauses.last().expect("some waited").0
 }
