@@ -50,6 +50,8 @@ pub(crate) struct NatsLedger {
     messages_max: AtomicUsize,
     /// That of the stream at the start, if this is a worker's.
     identity: Option<Identity>,
+    /// When the stream was last seen to be that one.
+    checked: Mutex<Option<Instant>>,
     /// Batches of this worker that are open at a time: the servers allow so many of a stream.
     open: Semaphore,
 }
@@ -68,6 +70,7 @@ impl NatsLedger {
             seen: Mutex::default(),
             messages_max: AtomicUsize::new(MESSAGES_MAX),
             identity,
+            checked: Mutex::default(),
             open: Semaphore::new(OPEN_MAX),
         }
     }

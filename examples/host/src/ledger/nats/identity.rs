@@ -20,6 +20,7 @@ impl Identity {
     pub(super) fn other<'a>(&self, about: &'a Value) -> Option<&'a str> {
         let made = about["created"].as_str()?;
         // Of one that was restored from a copy each server tells another time: all of them lie before it was asked.
+        // Both times are servers' own: one that is made anew within what their clocks differ is not told apart.
         (made != self.made && second(made) > second(&self.asked)).then_some(made)
     }
 

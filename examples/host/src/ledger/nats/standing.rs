@@ -113,9 +113,17 @@ impl NatsLedger {
     /// cursor: those of other workers would begin from nothing there, while they hold theirs up.
     async fn check_identity(&self) -> Result<(), LedgerError> {
         let Some(identity) = &self.identity else { return Ok(()) };
+        // Many sources may begin at a time.
+        let checked = || self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked().is_some_and(|checked| checked.elapsed() < CHECKED_FOR) {
+            return Ok(());
+        }
         let about = self.ask_leader("STREAM.INFO", &Value::Null).await?.unwrap_or_default();
         match identity.other(&about) {
-            None => Ok(()),
+            None => {
+                *checked() = Some(Instant::now());
+                Ok(())
+            }
             Some(made) => Err(LedgerError::Failed(format!(
                 "stream {} was made anew: the one that this worker began with is of {}, and this one of {made}; start \
                  the workers again to go on from what it holds",
@@ -144,6 +152,8 @@ impl NatsLedger {
     }
 }
 
+/// How long the stream is taken for the same that was asked for.
+const CHECKED_FOR: Duration = Duration::from_secs(1);
 const LOAD_FOR_MAX: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
