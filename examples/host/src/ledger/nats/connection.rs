@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use crate::config::{Credentials, NatsConfig};
-use crate::ledger::nats::connection::silence::Silence;
+use crate::ledger::nats::connection::silence::Silences;
 
 /// A connection, which is made again whenever it is lost. Clones share it.
 #[derive(Clone)]
@@ -24,7 +24,7 @@ pub(crate) struct Connection {
     pub(super) client: Client,
     /// What a server last complained of: of what it forbids it says nothing in an answer.
     complaint: Complaint,
-    silence: Arc<Silence>,
+    silences: Silences,
 }
 
 /// What a server last complained of, and when.
@@ -76,6 +76,8 @@ impl Connection {
     /// Connects to one of the servers. It does not wait for them.
     pub(crate) async fn open(config: &NatsConfig) -> Result<Self, Unconnected> {
         let complaint = Complaint::default();
+        let silences = Silences::new();
+        let of_all = silences.clone();
         let (told, is_lost) = (Arc::clone(&complaint), AtomicBool::new(false));
         let mut options = ConnectOptions::new()
             .name(format!("source-host {}", config.worker))
@@ -86,6 +88,9 @@ impl Connection {
                 RECONNECT_AFTER * u32::try_from(tries.clamp(1, 20)).unwrap_or(20)
             })
             .event_callback(move |event| {
+                if matches!(event, Event::Connected) {
+                    of_all.begin_anew();
+                }
                 tell(&event, &is_lost, &told);
                 std::future::ready(())
             });
@@ -110,7 +115,7 @@ impl Connection {
         };
         let servers = &config.servers;
         match options.connect(servers.as_slice()).await {
-            Ok(client) => Ok(Self { client, complaint, silence: Arc::new(Silence::new()) }),
+            Ok(client) => Ok(Self { client, complaint, silences }),
             Err(error) => {
                 let mut why = error.to_string();
                 let mut source = error.source();
@@ -195,18 +200,19 @@ impl Connection {
             }),
         };
         if is_write {
-            self.listen(&answer, begun);
+            self.listen(subject, &answer, begun);
         }
         answer
     }
 
-    /// Takes another server if this one has written nothing for too long, whatever else it answers: it may be cut
+    /// Leaves a server by which nothing was written to a stream for too long, whatever else it answers: it may be cut
     /// off from the others.
-    fn listen(&self, answer: &Result<Bytes, Unanswered>, begun: Instant) {
+    fn listen(&self, subject: &str, answer: &Result<Bytes, Unanswered>, begun: Instant) {
+        let silence = self.silences.of(subject);
         let is_silent = match answer.as_ref().map(|answer| refused(answer)) {
             Ok(Ok(answer)) => {
                 if answer["seq"].is_u64() {
-                    self.silence.ends();
+                    silence.ends();
                 }
                 false
             }
@@ -216,9 +222,11 @@ impl Connection {
             // What a server knows without the others.
             Ok(Err(_)) | Err(_) => false,
         };
-        let silent = is_silent.then(|| self.silence.goes_on(begun)).flatten();
-        if let Some(silent) = silent
-            && self.client.connection_state() == State::Connected
+        // While none is connected to, none is silent.
+        let is_connected = self.client.connection_state() == State::Connected;
+        if is_silent
+            && is_connected
+            && let Some(silent) = silence.goes_on(begun)
         {
             let secs = silent.as_secs();
             tracing::warn!("nothing was written for {secs} s: another server of NATS is taken");

@@ -1,38 +1,67 @@
 //! How long nothing has been written. A server that is cut off from the others says so to nobody: it stays connected,
 //! answers what it knows by itself, and writes nothing.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A silence of the servers. It has not begun at first.
+/// The silence of each of the streams: a server that reaches the leader of one may not reach that of the other.
+#[derive(Clone)]
+pub(super) struct Silences {
+    ledger: Arc<Silence>,
+    /// That of the workers.
+    bucket: Arc<Silence>,
+}
+
+impl Silences {
+    pub(super) fn new() -> Self {
+        Self { ledger: Arc::new(Silence::new()), bucket: Arc::new(Silence::new()) }
+    }
+
+    /// That of the stream which has a subject.
+    pub(super) fn of(&self, subject: &str) -> &Arc<Silence> {
+        if subject.starts_with("$KV.") { &self.bucket } else { &self.ledger }
+    }
+
+    /// A server is connected to, which has had no time to write anything.
+    pub(super) fn begin_anew(&self) {
+        self.ledger.begins_anew();
+        self.bucket.begins_anew();
+    }
+}
+
+/// A silence of one stream. It has not begun at first.
 pub(super) struct Silence {
     state: Mutex<State>,
 }
 
 struct State {
-    /// When the first of the questions was sent that nothing was written after.
+    /// From when on nothing was written, if something was to be.
     since: Option<Instant>,
+    /// What was asked before this says nothing of what came after it.
+    not_before: Option<Instant>,
     /// How long it may be.
     allowed: Duration,
 }
 
 impl Silence {
-    pub(super) fn new() -> Self {
-        Self { state: Mutex::new(State { since: None, allowed: SILENT_FOR_MIN }) }
+    fn new() -> Self {
+        let state = State { since: None, not_before: None, allowed: SILENT_FOR_MIN };
+        Self { state: Mutex::new(state) }
     }
 
     /// Something was written.
     pub(super) fn ends(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        (state.since, state.allowed) = (None, SILENT_FOR_MIN);
+        let now = Some(Instant::now());
+        *self.state() = State { since: None, not_before: now, allowed: SILENT_FOR_MIN };
     }
 
     /// What was to be written has no answer. If that has been so for too long, it gives for how long, and counts
     /// anew: it takes longer until then each time, for it may be that no server can write.
-    pub(super) fn goes_on(&self, since: Instant) -> Option<Duration> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn goes_on(&self, begun: Instant) -> Option<Duration> {
+        let mut state = self.state();
+        let since = state.not_before.map_or(begun, |not_before| begun.max(not_before));
         let silent = state.since.get_or_insert(since).elapsed();
         if silent < state.allowed {
             return None;
@@ -40,6 +69,15 @@ impl Silence {
         state.since = Some(Instant::now());
         state.allowed = (2 * state.allowed).min(SILENT_FOR_MAX);
         Some(silent)
+    }
+
+    fn begins_anew(&self) {
+        let mut state = self.state();
+        (state.since, state.not_before) = (None, Some(Instant::now()));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,5 +121,30 @@ mod tests {
         let begun = Instant::now();
         tokio::time::advance(Duration::from_secs(8)).await;
         assert_eq!(silence.goes_on(begun), Some(Duration::from_secs(8)));
+    }
+    #[tokio::test(start_paused = true)]
+    async fn what_was_written_beside_a_question_that_has_no_answer_counts() {
+        let silence = Silence::new();
+        for _ in 0..5 {
+            let begun = Instant::now();
+            for _ in 0..4 {
+                tokio::time::advance(Duration::from_secs(3)).await;
+                silence.ends();
+            }
+            assert_eq!(silence.goes_on(begun), None);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_last_server_left_open_is_not_held_against_the_next() {
+        let silence = Silence::new();
+        let begun = Instant::now();
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(silence.goes_on(begun), None);
+        silence.begins_anew();
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(silence.goes_on(begun), None);
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert_eq!(silence.goes_on(begun), Some(Duration::from_secs(6)));
     }
 }
