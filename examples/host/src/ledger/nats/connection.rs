@@ -1,5 +1,6 @@
 //! The connection to the servers, and questions that have an answer in time.
 
+mod leaving;
 mod silence;
 
 use std::error::Error as _;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use crate::config::{Credentials, NatsConfig};
+use crate::ledger::nats::connection::leaving::Leaving;
 use crate::ledger::nats::connection::silence::Silences;
 
 /// A connection, which is made again whenever it is lost. Clones share it.
@@ -25,6 +27,7 @@ pub(crate) struct Connection {
     /// What a server last complained of: of what it forbids it says nothing in an answer.
     complaint: Complaint,
     silences: Silences,
+    leaving: Arc<Leaving>,
 }
 
 /// What a server last complained of, and when.
@@ -76,9 +79,9 @@ impl Connection {
     /// Connects to one of the servers. It does not wait for them.
     pub(crate) async fn open(config: &NatsConfig) -> Result<Self, Unconnected> {
         let complaint = Complaint::default();
-        let silences = Silences::new();
-        let of_all = silences.clone();
+        let (silences, leaving) = (Silences::new(), Arc::<Leaving>::default());
         let (told, is_lost) = (Arc::clone(&complaint), AtomicBool::new(false));
+        let (of_all, left, chosen) = (silences.clone(), Arc::clone(&leaving), Arc::clone(&leaving));
         let mut options = ConnectOptions::new()
             .name(format!("source-host {}", config.worker))
             .connection_timeout(CONNECT_FOR_MAX)
@@ -87,11 +90,12 @@ impl Connection {
             .reconnect_delay_callback(|tries| {
                 RECONNECT_AFTER * u32::try_from(tries.clamp(1, 20)).unwrap_or(20)
             })
+            .reconnect_to_server_callback(move |pool, _| std::future::ready(chosen.choose(&pool)))
             .event_callback(move |event| {
                 if matches!(event, Event::Connected) {
                     of_all.begin_anew();
                 }
-                tell(&event, &is_lost, &told);
+                tell(&event, &is_lost, left.is_under_way(), &told);
                 std::future::ready(())
             });
         if let Some(prefix) = &config.inbox_prefix {
@@ -115,7 +119,7 @@ impl Connection {
         };
         let servers = &config.servers;
         match options.connect(servers.as_slice()).await {
-            Ok(client) => Ok(Self { client, complaint, silences }),
+            Ok(client) => Ok(Self { client, complaint, silences, leaving }),
             Err(error) => {
                 let mut why = error.to_string();
                 let mut source = error.source();
@@ -226,11 +230,14 @@ impl Connection {
         let is_connected = self.client.connection_state() == State::Connected;
         if is_silent
             && is_connected
+            && !self.leaving.is_under_way()
             && let Some(silent) = silence.goes_on(begun)
         {
             let secs = silent.as_secs();
             tracing::warn!("nothing was written for {secs} s: another server of NATS is taken");
-            tokio::spawn(take_another(self.client.clone()));
+            let (silence, now) = (Arc::clone(silence), Instant::now());
+            let is_over = move || silence.has_ended_since(now);
+            self.leaving.begin(self.client.clone(), is_over);
         }
     }
 
@@ -248,6 +255,7 @@ impl Connection {
 
     /// Sends what waits to be sent, and ends.
     pub(crate) async fn close(&self) {
+        self.leaving.end();
         // Nothing waits for it: whoever sends waits for an answer.
         let _ = timeout(SEND_FOR_MAX, self.client.flush()).await;
         let _ = self.client.drain().await;
@@ -258,22 +266,6 @@ impl Connection {
         let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, why) = complaint.as_ref()?;
         (*at >= begun).then(|| format!(": {why}"))
-    }
-}
-
-/// Connects to another server than to this one, if there is one. The client takes any of them, this one, too.
-async fn take_another(client: Client) {
-    let silent = client.server_info().server_id;
-    for _ in 0..ANOTHER_TRIES {
-        if client.connection_state() == State::Connected {
-            if client.server_info().server_id != silent {
-                return;
-            }
-            if timeout(SEND_FOR_MAX, client.force_reconnect()).await.is_err() {
-                return;
-            }
-        }
-        tokio::time::sleep(ANOTHER_AFTER).await;
     }
 }
 
@@ -292,17 +284,20 @@ pub(crate) fn refused(answer: &[u8]) -> Result<Value, Unanswered> {
     Err(Unanswered::Refused { code, why })
 }
 
-/// Tells in the log what becomes of the connection, and keeps what a server complains of.
-fn tell(event: &Event, is_lost: &AtomicBool, complaint: &Complaint) {
+/// Tells in the log what becomes of the connection, and keeps what a server complains of. Of the tries to reach another
+/// server than one that is left it tells nothing.
+fn tell(event: &Event, is_lost: &AtomicBool, is_left: bool, complaint: &Complaint) {
     match event {
         Event::Connected => {
-            if is_lost.swap(false, Ordering::Relaxed) {
+            if !is_left && is_lost.swap(false, Ordering::Relaxed) {
                 tracing::info!("connected to NATS again");
             }
         }
         Event::Disconnected => {
             is_lost.store(true, Ordering::Relaxed);
-            tracing::warn!("the connection to NATS is lost, and is made again");
+            if !is_left {
+                tracing::warn!("the connection to NATS is lost, and is made again");
+            }
         }
         Event::LameDuckMode => {
             tracing::info!("the server of NATS is about to end: another is taken");
@@ -311,8 +306,8 @@ fn tell(event: &Event, is_lost: &AtomicBool, complaint: &Complaint) {
             let why = source_contract::printable::printable(&error.to_string());
             *complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), why));
         }
-        Event::ClientError(error) => tracing::warn!("NATS: {error}"),
-        Event::SlowConsumer(_) | Event::Draining | Event::Closed => {}
+        Event::ClientError(error) if !is_left => tracing::warn!("NATS: {error}"),
+        Event::ClientError(_) | Event::SlowConsumer(_) | Event::Draining | Event::Closed => {}
     }
 }
 
@@ -321,7 +316,5 @@ const BEING_WRITTEN: u64 = 10_164;
 const PING_EVERY: Duration = Duration::from_millis(1_500);
 const CONNECT_FOR_MAX: Duration = Duration::from_secs(5);
 const RECONNECT_AFTER: Duration = Duration::from_millis(50);
-const ANOTHER_TRIES: usize = 16;
-const ANOTHER_AFTER: Duration = Duration::from_millis(500);
 /// A connection that is lost keeps what is sent, up to a bound.
 const SEND_FOR_MAX: Duration = Duration::from_secs(4);

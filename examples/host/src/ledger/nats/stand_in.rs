@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -19,7 +20,10 @@ use crate::ledger::nats::connection::Connection;
 use crate::ledger::nats::identity::Identity;
 
 /// One that runs as long as the test does.
-pub(crate) struct StandIn(SocketAddr);
+pub(crate) struct StandIn {
+    address: SocketAddr,
+    turns_away: Arc<AtomicBool>,
+}
 
 /// What it is asked.
 pub(crate) struct Question<'a> {
@@ -34,16 +38,41 @@ pub(crate) type Answers = Vec<(String, String)>;
 impl StandIn {
     /// One that answers each question so.
     pub(crate) fn start(answer: impl FnMut(Question<'_>) -> Answers + Send + 'static) -> Self {
+        Self::named("n1", answer)
+    }
+
+    /// The same, one of several.
+    pub(crate) fn named(
+        id: &'static str,
+        answer: impl FnMut(Question<'_>) -> Answers + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let answer = Arc::new(Mutex::new(answer));
+        let turns_away = Arc::<AtomicBool>::default();
+        let is_turned_away = Arc::clone(&turns_away);
         thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let answer = Arc::clone(&answer);
-                thread::spawn(move || drop(serve(&stream, |asked| answer.lock().unwrap()(asked))));
+            for (number, stream) in listener.incoming().flatten().enumerate() {
+                if is_turned_away.load(Ordering::Relaxed) {
+                    continue;
+                }
+                let (answer, greeting) = (Arc::clone(&answer), greeting(id, number));
+                thread::spawn(move || {
+                    drop(serve(&stream, &greeting, |asked| answer.lock().unwrap()(asked)));
+                });
             }
         });
-        Self(address)
+        Self { address, turns_away }
+    }
+
+    /// Whether whoever connects from here on is turned away.
+    pub(crate) fn turns_away(&self, turns_away: bool) {
+        self.turns_away.store(turns_away, Ordering::Relaxed);
+    }
+
+    /// Where it is.
+    pub(crate) fn address(&self) -> String {
+        format!("nats://{}", self.address)
     }
 
     /// One that answers by the subject alone.
@@ -54,7 +83,7 @@ impl StandIn {
     /// The section `[ledger]` of a worker.
     pub(crate) fn config(&self, worker: &str) -> NatsConfig {
         NatsConfig {
-            servers: vec![format!("nats://{}", self.0)],
+            servers: vec![self.address()],
             credentials: Credentials::None,
             ca_file: None,
             inbox_prefix: None,
@@ -84,15 +113,30 @@ pub(super) fn none() -> Value {
     json!({"error": {"err_code": 10_037, "description": "no message found"}})
 }
 
+/// What it says to whoever connects: which server it is, and which connection.
+fn greeting(id: &str, number: usize) -> String {
+    let info = json!({
+        "server_id": id,
+        "server_name": id,
+        "version": "2.15.1",
+        "proto": 1,
+        "go": "",
+        "host": "",
+        "port": 4222,
+        "headers": true,
+        "max_payload": 1_048_576,
+        "client_id": number,
+    });
+    format!("INFO {info}\r\n")
+}
+
 /// Serves one connection to its end.
 fn serve(
     mut stream: &TcpStream,
+    greeting: &str,
     mut answer: impl FnMut(Question<'_>) -> Answers,
 ) -> io::Result<()> {
-    stream.write_all(
-        b"INFO {\"server_id\":\"n1\",\"server_name\":\"n1\",\"version\":\"2.15.1\",\"proto\":1,\"go\":\"\",\
-          \"host\":\"\",\"port\":4222,\"headers\":true,\"max_payload\":1048576}\r\n",
-    )?;
+    stream.write_all(greeting.as_bytes())?;
     let mut reader = BufReader::new(stream);
     let mut inboxes = BTreeMap::new();
     loop {

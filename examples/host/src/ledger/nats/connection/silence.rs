@@ -41,20 +41,28 @@ struct State {
     since: Option<Instant>,
     /// What was asked before this says nothing of what came after it.
     not_before: Option<Instant>,
+    /// When something was written.
+    written: Option<Instant>,
     /// How long it may be.
     allowed: Duration,
 }
 
 impl Silence {
     fn new() -> Self {
-        let state = State { since: None, not_before: None, allowed: SILENT_FOR_MIN };
+        let state = State { since: None, not_before: None, written: None, allowed: SILENT_FOR_MIN };
         Self { state: Mutex::new(state) }
     }
 
     /// Something was written.
     pub(super) fn ends(&self) {
         let now = Some(Instant::now());
-        *self.state() = State { since: None, not_before: now, allowed: SILENT_FOR_MIN };
+        *self.state() =
+            State { since: None, not_before: now, written: now, allowed: SILENT_FOR_MIN };
+    }
+
+    /// Whether something was written since.
+    pub(super) fn has_ended_since(&self, begun: Instant) -> bool {
+        self.state().written >= Some(begun)
     }
 
     /// What was to be written has no answer. If that has been so for too long, it gives for how long, and counts
@@ -132,6 +140,7 @@ mod tests {
                 silence.ends();
             }
             assert_eq!(silence.goes_on(begun), None);
+            assert!(silence.has_ended_since(begun) && !silence.has_ended_since(after(1)));
         }
     }
 
@@ -146,5 +155,10 @@ mod tests {
         assert_eq!(silence.goes_on(begun), None);
         tokio::time::advance(Duration::from_secs(4)).await;
         assert_eq!(silence.goes_on(begun), Some(Duration::from_secs(6)));
+        assert!(!silence.has_ended_since(begun));
+    }
+
+    fn after(secs: u64) -> Instant {
+        Instant::now() + Duration::from_secs(secs)
     }
 }
