@@ -28,7 +28,7 @@ pub(super) struct Finding {
     pub(super) retry_after_ms: Option<u64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum State {
     /// It works.

@@ -49,3 +49,59 @@ async fn look(config: &NatsConfig, source: Option<&str>) -> Result<Option<String
         format!("stream {name} is not there yet: a worker makes it at its start, if its user may")
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::ledger::nats::stand_in::StandIn;
+
+    /// What is found of a server that says so of stream and bucket, and has neither a cursor nor anything else.
+    async fn found(stream: Value, bucket: Value) -> (State, String) {
+        let server = StandIn::start(move |asked| {
+            let answer = match asked.subject {
+                "$JS.API.STREAM.INFO.S" => stream.clone(),
+                "$JS.API.STREAM.INFO.KV_S" => bucket.clone(),
+                _ => json!({"error": {"err_code": 10_037, "description": "no message found"}}),
+            };
+            vec![(String::new(), answer.to_string())]
+        });
+        let found = Ledger::find(&Store::Nats(server.config("w-1")), Some("acme")).await.unwrap();
+        (found.state, found.message.unwrap_or_default())
+    }
+
+    fn stream() -> Value {
+        json!({"config": {
+            "subjects": ["S.event.>", "S.cursor.>"], "retention": "limits", "storage": "file", "discard": "new",
+            "num_replicas": 1, "allow_atomic": true, "allow_direct": true, "allow_rollup_hdrs": true,
+            "allow_msg_ttl": true,
+        }})
+    }
+
+    fn bucket() -> Value {
+        let mut bucket = stream();
+        bucket["config"]["subjects"] = json!(["$KV.S.>"]);
+        bucket["config"]["max_msgs_per_subject"] = json!(1);
+        bucket
+    }
+
+    fn missing() -> Value {
+        json!({"error": {"err_code": 10_059, "description": "stream not found"}})
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_gone_while_its_bucket_is_there_is_a_failure() {
+        assert_eq!(found(stream(), bucket()).await, (State::Ok, String::new()));
+        for (stream, name) in [(missing(), "S"), (stream(), "KV_S")] {
+            let (state, message) = found(stream, missing()).await;
+            assert!(state == State::Warning, "{message}");
+            assert!(message.starts_with(&format!("stream {name} is not there yet")), "{message}");
+        }
+        let (state, message) = found(missing(), bucket()).await;
+        assert!(state == State::Failed, "{message}");
+        assert!(message.starts_with("stream S is gone, and its bucket is there"), "{message}");
+    }
+}

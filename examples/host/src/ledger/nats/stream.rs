@@ -36,14 +36,31 @@ pub(crate) async fn look(
     config: &NatsConfig,
 ) -> Result<Option<String>, Unusable> {
     check_version(connection)?;
-    for wanted in wanted(config) {
-        let name = name(&wanted);
-        match ask(connection, "INFO", name, &Value::Null).await {
-            Err(Unanswered::Refused { code: NOT_FOUND, .. }) => return Ok(Some(name.to_owned())),
-            found => judge(name, found, &wanted)?,
-        };
+    let [stream, bucket] = wanted(config);
+    let ask = async |wanted: &Value| ask(connection, "INFO", name(wanted), &Value::Null).await;
+    let found = [ask(&stream).await, ask(&bucket).await];
+    let is_missing = |found: &Result<Value, Unanswered>| {
+        matches!(found, Err(Unanswered::Refused { code: NOT_FOUND, .. }))
+    };
+    if is_missing(&found[0]) && found[1].is_ok() {
+        return Err(Unusable::Never(vec![gone(&config.stream)]));
+    }
+    for (wanted, found) in [stream, bucket].iter().zip(found) {
+        let name = name(wanted);
+        if is_missing(&found) {
+            return Ok(Some(name.to_owned()));
+        }
+        judge(name, found, wanted)?;
     }
     Ok(None)
+}
+
+/// Workers make both, and none of them takes one away.
+fn gone(stream: &str) -> String {
+    format!(
+        "stream {stream} is gone, and its bucket is there: restore it from a copy, or have it made anew and start the \
+         workers again, which collect all that their APIs still have"
+    )
 }
 
 fn check_version(connection: &Connection) -> Result<(), Unusable> {
