@@ -12,6 +12,7 @@ mod judgement;
 mod message;
 mod pack;
 mod replacement;
+mod room;
 #[cfg(test)]
 pub(crate) mod stand_in;
 mod standing;

@@ -8,7 +8,7 @@ use crate::ledger::Ledger;
 use crate::ledger::local::LocalLedger;
 use crate::ledger::nats::NatsLedger;
 use crate::ledger::nats::connection::{Connection, Unconnected};
-use crate::ledger::nats::stream::{self, Unusable};
+use crate::ledger::nats::stream::{self, Seen, Unusable};
 use crate::machine::shortage::Shortage;
 use crate::output;
 use crate::state::sqlite::SqliteState;
@@ -68,13 +68,13 @@ pub(crate) async fn look_at_nats(
     Ok((connection, ledger))
 }
 
-/// The same, and sees that stream and bucket are fit if they are there. Gives what is not.
+/// The same, and sees that stream and bucket are fit if they are there.
 pub(crate) async fn look_closely_at_nats(
     config: &NatsConfig,
-) -> Result<(NatsLedger, Option<String>), Unopened> {
+) -> Result<(NatsLedger, Seen), Unopened> {
     let (connection, ledger) = look_at_nats(config).await?;
-    let missing = stream::look(&connection, config).await?;
-    Ok((ledger, missing))
+    let seen = stream::look(&connection, config).await?;
+    Ok((ledger, seen))
 }
 
 async fn connect(config: &NatsConfig) -> Result<Connection, Unopened> {

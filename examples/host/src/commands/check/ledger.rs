@@ -6,6 +6,7 @@ use source_contract::printable::printable;
 use crate::commands::check::finding::State;
 use crate::config::{NatsConfig, Store};
 use crate::ledger::Ledger as _;
+use crate::ledger::nats::stream::Seen;
 use crate::ledger::opening::{self, Unopened};
 
 /// What was found.
@@ -22,7 +23,7 @@ impl Ledger {
         let Store::Nats(config) = store else { return None };
         let (state, message) = match look(config, source).await {
             Ok(None) => (State::Ok, None),
-            Ok(Some(missing)) => (State::Warning, Some(missing)),
+            Ok(Some(warning)) => (State::Warning, Some(warning)),
             Err(why) => (State::Failed, Some(why)),
         };
         let message = message.map(|message| printable(&message));
@@ -34,20 +35,23 @@ impl Ledger {
     }
 }
 
-/// Gives what is not there yet.
+/// Gives what a person may have to look at.
 async fn look(config: &NatsConfig, source: Option<&str>) -> Result<Option<String>, String> {
-    let (ledger, missing) =
-        opening::look_closely_at_nats(config).await.map_err(|why| match why {
-            Unopened::Later(why) => why,
-            Unopened::Never(faults) => faults.join("; "),
-        })?;
-    if let Some(source) = source.filter(|_| missing.is_none()) {
+    let (ledger, seen) = opening::look_closely_at_nats(config).await.map_err(|why| match why {
+        Unopened::Later(why) => why,
+        Unopened::Never(faults) => faults.join("; "),
+    })?;
+    if let Some(source) = source.filter(|_| !matches!(seen, Seen::Missing(_))) {
         ledger.stored(source).await.map_err(|why| why.to_string())?;
     }
     ledger.close().await.map_err(|why| why.to_string())?;
-    Ok(missing.map(|name| {
-        format!("stream {name} is not there yet: a worker makes it at its start, if its user may")
-    }))
+    Ok(match seen {
+        Seen::Fit => None,
+        Seen::NearlyFull(why) => Some(why),
+        Seen::Missing(name) => Some(format!(
+            "stream {name} is not there yet: a worker makes it at its start, if its user may"
+        )),
+    })
 }
 
 #[cfg(test)]
@@ -103,5 +107,21 @@ mod tests {
         let (state, message) = found(missing(), bucket()).await;
         assert!(state == State::Failed, "{message}");
         assert!(message.starts_with("stream S is gone, and its bucket is there"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_nearly_full_is_a_warning_and_a_full_one_a_failure() {
+        for (bytes, state) in [(8_999, State::Ok), (9_000, State::Warning), (9_900, State::Failed)]
+        {
+            for is_bucket in [false, true] {
+                let (mut stream, mut bucket) = (stream(), bucket());
+                let limited = if is_bucket { &mut bucket } else { &mut stream };
+                limited["config"]["max_bytes"] = json!(10_000);
+                limited["state"] = json!({"bytes": bytes, "messages": 1});
+                let (found, message) = found(stream, bucket).await;
+                assert_eq!(found, state, "{message}");
+                assert_eq!(found != State::Ok, message.contains("--max-bytes=…"), "{message}");
+            }
+        }
     }
 }

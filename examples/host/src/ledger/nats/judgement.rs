@@ -45,7 +45,8 @@ pub(super) fn judge(word: Unanswered, stream: &str) -> Judgement {
         10_174 => failed(format!("{told}; give it `allow_atomic`")),
         10_165 | 10_166 => failed(format!("{told}; give it `allow_msg_ttl`")),
         10_077 => failed(format!(
-            "{told}; the stream has reached its limit of bytes, or a server's disk is full"
+            "{told}; the stream is full: raise its `max_bytes` or set `max_age`; or a server's disk is. It goes on by \
+             itself"
         )),
         10_054 => failed(format!("{told}; raise `max_msg_size` of the stream")),
         10_060 => failed(format!("{told}; another stream takes these subjects")),
@@ -106,11 +107,16 @@ mod tests {
 
     #[test]
     fn what_mends_it_is_told() {
-        let Judgement::Outcome(Outcome::Failed(LedgerError::Failed(why))) =
-            judge(refused(10_174, "batch publish not enabled on stream"), "S")
-        else {
-            panic!("no failure");
-        };
-        assert!(why.contains("stream S") && why.contains("allow_atomic"), "{why}");
+        for (code, said, remedy) in [
+            (10_174, "batch publish not enabled on stream", "allow_atomic"),
+            (10_077, "maximum bytes exceeded", "raise its `max_bytes` or set `max_age`"),
+        ] {
+            let Judgement::Outcome(Outcome::Failed(LedgerError::Failed(why))) =
+                judge(refused(code, said), "S")
+            else {
+                panic!("no failure");
+            };
+            assert!(why.contains("stream S") && why.contains(remedy), "{why}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::config::NatsConfig;
 use crate::ledger::nats::connection::{Connection, Unanswered};
 use crate::ledger::nats::identity::Identity;
+use crate::ledger::nats::room::{Room, room};
 use crate::ledger::nats::subject::Subjects;
 
 /// Why a stream cannot be used.
@@ -30,11 +31,17 @@ pub(crate) async fn prepare(
     Ok(Identity::of(&found))
 }
 
-/// The same of what is there, and makes nothing. Gives the first of the two that is missing.
-pub(crate) async fn look(
-    connection: &Connection,
-    config: &NatsConfig,
-) -> Result<Option<String>, Unusable> {
+/// What is found of a stream and a bucket that are fit, as far as they are there.
+pub(crate) enum Seen {
+    Fit,
+    /// They are, and one of them is nearly full.
+    NearlyFull(String),
+    /// The first of the two that is missing.
+    Missing(String),
+}
+
+/// The same of what is there, and makes nothing. One that is full takes nothing now.
+pub(crate) async fn look(connection: &Connection, config: &NatsConfig) -> Result<Seen, Unusable> {
     check_version(connection)?;
     let [stream, bucket] = wanted(config);
     let ask = async |wanted: &Value| ask(connection, "INFO", name(wanted), &Value::Null).await;
@@ -45,14 +52,19 @@ pub(crate) async fn look(
     if is_missing(&found[0]) && found[1].is_ok() {
         return Err(Unusable::Never(vec![gone(&config.stream)]));
     }
+    let mut seen = Seen::Fit;
     for (wanted, found) in [stream, bucket].iter().zip(found) {
         let name = name(wanted);
         if is_missing(&found) {
-            return Ok(Some(name.to_owned()));
+            return Ok(Seen::Missing(name.to_owned()));
         }
-        judge(name, found, wanted)?;
+        match room(name, &judge(name, found, wanted)?) {
+            Room::Enough => {}
+            Room::Little(why) => seen = Seen::NearlyFull(why),
+            Room::None(why) => return Err(Unusable::Later(why)),
+        }
     }
-    Ok(None)
+    Ok(seen)
 }
 
 /// Workers make both, and none of them takes one away.
