@@ -5,6 +5,7 @@
 //! stores nothing. Who runs a source is agreed upon only to save requests.
 
 pub(crate) mod bucket;
+mod complaint;
 pub(crate) mod connection;
 pub(crate) mod cursor;
 pub(crate) mod identity;

@@ -265,7 +265,7 @@ impl Connection {
     fn complaint_since(&self, begun: Instant) -> Option<String> {
         let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, why) = complaint.as_ref()?;
-        (*at >= begun).then(|| format!(": {why}"))
+        (*at >= begun).then(|| format!(": {}", super::complaint::with_remedy(why)))
     }
 }
 
