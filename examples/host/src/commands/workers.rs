@@ -71,15 +71,6 @@ async fn find(config: &NatsConfig, outline: &Outline) -> Result<Found, Refusal> 
     let own = digest(config.lease, outline);
     let names: BTreeSet<String> = members.keys().cloned().collect();
     let shards = counts(&names);
-    let workers = members.iter().map(|(worker, member)| FoundWorker {
-        worker: worker.clone(),
-        since: member.since.clone(),
-        version: member.version.clone(),
-        same_config: member.config == own,
-        sources: member.sources,
-        shards: shards(worker),
-    });
-    let workers = workers.collect();
     let configured: BTreeSet<&str> =
         outline.sources.iter().map(|source| source.name.as_str()).collect();
     let mut all: BTreeSet<String> = configured.iter().map(|name| (*name).to_owned()).collect();
@@ -103,8 +94,23 @@ async fn find(config: &NatsConfig, outline: &Outline) -> Result<Found, Refusal> 
         }
         found
     });
-    let sources = sources.collect();
+    let sources: Vec<FoundSource> = sources.collect();
+    let workers = members.iter().map(|(worker, member)| FoundWorker {
+        worker: worker.clone(),
+        since: member.since.clone(),
+        version: member.version.clone(),
+        same_config: member.config == own,
+        sources: member.sources,
+        runs: runs(worker, &sources),
+        shards: shards(worker),
+    });
+    let workers = workers.collect();
     Ok(Found { stream: config.stream.clone(), workers, sources })
+}
+
+/// How many sources are a worker's own.
+fn runs(worker: &str, sources: &[FoundSource]) -> usize {
+    sources.iter().filter(|source| source.owner.as_deref() == Some(worker)).count()
 }
 
 /// Asks some questions at a time. The first that is asked in vain is the last: to all others nobody answers, either.
@@ -159,6 +165,16 @@ mod tests {
         assert_eq!(refusal, Some((Exit::Failed, "no server leads it".to_owned())));
         assert_eq!(begun.elapsed().as_secs(), 10);
         assert!(asked.into_inner() <= 2 * ASKED_AT_A_TIME);
+    }
+
+    #[test]
+    fn a_worker_runs_the_sources_that_are_its_own() {
+        let of = |owner: Option<&str>| FoundSource {
+            owner: owner.map(str::to_owned),
+            ..FoundSource::default()
+        };
+        let sources = [of(Some("a")), of(Some("b")), of(None), of(Some("a"))];
+        assert_eq!(["a", "b", "c"].map(|worker| runs(worker, &sources)), [2, 1, 0]);
     }
 
     #[tokio::test(start_paused = true)]

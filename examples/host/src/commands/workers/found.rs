@@ -29,6 +29,8 @@ pub(super) struct FoundWorker {
     pub(super) same_config: bool,
     /// How many sources that has.
     pub(super) sources: usize,
+    /// How many of the sources below are its own.
+    pub(super) runs: usize,
     /// How many shards are its own.
     pub(super) shards: usize,
 }

@@ -10,7 +10,8 @@ pub(super) fn text(found: &Found) -> String {
     let mut text = if found.workers.is_empty() {
         format!("no worker is there: nobody collects into stream {}\n", found.stream)
     } else {
-        let heading = ["WORKER", "SINCE", "VERSION", "CONFIGURATION", "SOURCES", "SHARDS"];
+        let heading =
+            ["WORKER", "SINCE", "VERSION", "CONFIGURATION", "CONFIGURED", "RUNS", "SHARDS"];
         let mut rows = vec![heading.map(str::to_owned)];
         rows.extend(found.workers.iter().map(of_worker));
         columns(&rows)
@@ -30,13 +31,14 @@ pub(super) fn text(found: &Found) -> String {
     text
 }
 
-fn of_worker(worker: &FoundWorker) -> [String; 6] {
+fn of_worker(worker: &FoundWorker) -> [String; 7] {
     [
         printable(&worker.worker),
         worker.since.clone(),
         worker.version.clone(),
         if worker.same_config { "same" } else { "differs" }.to_owned(),
         worker.sources.to_string(),
+        worker.runs.to_string(),
         worker.shards.to_string(),
     ]
 }
@@ -131,6 +133,7 @@ mod tests {
             version: "0.1.0".to_owned(),
             same_config,
             sources: 3,
+            runs: 2,
             shards: 256,
         }
     }
@@ -165,9 +168,9 @@ mod tests {
             ],
         };
         let expected = "\
-WORKER  SINCE                 VERSION  CONFIGURATION  SOURCES  SHARDS
-host-1  2026-11-30T10:00:00Z  0.1.0    same           3        256
-host-2  2026-11-30T10:00:00Z  0.1.0    differs        3        256
+WORKER  SINCE                 VERSION  CONFIGURATION  CONFIGURED  RUNS  SHARDS
+host-1  2026-11-30T10:00:00Z  0.1.0    same           3           2     256
+host-2  2026-11-30T10:00:00Z  0.1.0    differs        3           2     256
 
 SOURCE  OWNER   LAST COMMIT           BY      EVENTS  PROGRESS
 acme    host-1  -                     -       12      -
