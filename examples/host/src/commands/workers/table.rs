@@ -80,7 +80,16 @@ fn sentences(found: &Found) -> Vec<String> {
             others.join(", ")
         ));
     }
-    let elsewhere = named(&|source| source.configured && source.owner_same_config == Some(false));
+    // What its owner itself has stored, that has it. What nobody ever stored comes first.
+    let elsewhere = |is_stored: bool| {
+        named(&|source| {
+            source.configured
+                && source.owner_same_config == Some(false)
+                && source.committed_by != source.owner
+                && source.committed_by.is_some() == is_stored
+        })
+    };
+    let elsewhere = [elsewhere(false), elsewhere(true)].concat();
     if !elsewhere.is_empty() {
         sentences.push(format!(
             "Run only if the configuration of their owners has them: {}.",
@@ -187,6 +196,25 @@ No progress stored for an hour or more: old. That is so of a quiet API, too: the
 message 7 is no cursor
 ";
         assert_eq!(text(&found).replace("\n  ", "\n "), expected);
+    }
+
+    #[test]
+    fn what_its_owner_stores_is_run_and_what_nobody_stored_is_named_first() {
+        let by = |name: &str, worker: Option<&str>| FoundSource {
+            committed_by: worker.map(str::to_owned),
+            ..source(name, true, Some(false))
+        };
+        let mut sources: Vec<FoundSource> =
+            (0..20).map(|number| by(&format!("run-{number}"), Some("host-2"))).collect();
+        sources.extend([by("a", Some("host-1")), by("b", None), by("c", Some("host-1"))]);
+        let found = Found {
+            stream: "S".to_owned(),
+            workers: vec![worker("host-1", true), worker("host-2", false)],
+            sources,
+        };
+        let text = text(&found);
+        let told = "Run only if the configuration of their owners has them: b, a, c.";
+        assert!(text.lines().any(|line| line == told), "{text}");
     }
 
     #[test]
