@@ -120,16 +120,17 @@ fn read(kept: &Kept, now_ms: u64) -> Option<(&str, Duration)> {
 
 /// Writes waits that are told, each key at most once a second.
 async fn write(connection: Connection, stream: Arc<str>, mut told: mpsc::Receiver<Held>) {
-    let mut unwritten = Unwritten::default();
+    let (mut unwritten, mut held) = (Unwritten::default(), Vec::new());
     loop {
         let due = unwritten.due().unwrap_or_else(|| Instant::now() + WRITE_EVERY);
         tokio::select! {
-            held = told.recv() => match held {
-                Some(held) => unwritten.add(held),
-                None => return,
+            biased;
+            count = told.recv_many(&mut held, UNWRITTEN_MAX) => if count == 0 {
+                return;
             },
             () = tokio::time::sleep_until(due) => {}
         }
+        held.drain(..).for_each(|held| unwritten.add(held));
         while let Some((name, wait)) = unwritten.take(Instant::now()) {
             let left = wait.until.saturating_duration_since(Instant::now());
             let mut headers = HeaderMap::new();
@@ -144,6 +145,8 @@ async fn write(connection: Connection, stream: Arc<str>, mut told: mpsc::Receive
             if let Err(why) = written.and_then(|answer| refused(&answer)) {
                 tracing::debug!("a wait is not told to other workers: {why}");
                 unwritten.put_back(name, wait);
+                // The next one may take as long: first what was told meanwhile.
+                break;
             }
         }
     }
@@ -228,6 +231,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::ledger::nats::stand_in::StandIn;
     use crate::workers::server::Server;
 
     fn held(budget: &str, secs: u64) -> Held {
@@ -309,6 +313,24 @@ mod tests {
         server.take_all();
         wait_until(|| server.value(key).is_some()).await;
         assert_eq!(server.asked(key), 2);
+        writing.abort();
+    }
+
+    #[tokio::test]
+    async fn what_is_told_is_taken_note_of_while_the_server_does_not_answer() {
+        let server = StandIn::start(|_| Vec::new());
+        let connection = Connection::open(&server.config("a")).await.ok().unwrap();
+        let (told, waits) = mpsc::channel(UNWRITTEN_MAX);
+        let all_taken = || wait_until(|| told.capacity() == UNWRITTEN_MAX);
+        for number in 0..20 {
+            told.send(held(&number.to_string(), 600)).await.unwrap();
+        }
+        let writing = tokio::spawn(write(connection, "S".into(), waits));
+        all_taken().await;
+        let begun = Instant::now();
+        told.send(held("late", 600)).await.unwrap();
+        all_taken().await;
+        assert!(begun.elapsed() < ANSWER_FOR_MAX * 2, "{:?}", begun.elapsed());
         writing.abort();
     }
 
