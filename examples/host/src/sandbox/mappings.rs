@@ -1,5 +1,6 @@
 //! Mappings of memory: the kernel lets a process have so many, however small. Each instance takes some of them, and
-//! what else the process needs of them is left free.
+//! what else the process needs of them is left free: a sixteenth, whatever that is. The code of thousands of component
+//! files that differ may take more. Who came first keeps its instance, unless a poll of it ends while there is no room.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
