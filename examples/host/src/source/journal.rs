@@ -121,9 +121,15 @@ impl Journal {
                 tracing::error!(source, "batch not stored, source ended: {why}");
             }
             (LedgerError::Failed(why), Some(wait_ms)) => {
-                let Some(others) = self.alike.news(source, why) else { return };
-                let others = (others > 0).then_some(others);
-                tracing::error!(source, wait_ms, others, "batch not stored, position kept: {why}");
+                let left_out = self.alike.news(source, tracing::Level::ERROR, why);
+                let Some(left_out) = left_out else { return };
+                let left_out = (left_out > 0).then_some(left_out);
+                tracing::error!(
+                    source,
+                    wait_ms,
+                    left_out,
+                    "batch not stored, position kept: {why}"
+                );
             }
         }
     }
@@ -132,9 +138,15 @@ impl Journal {
     pub(crate) fn perhaps_stored(&mut self, why: &str, wait: Duration) {
         self.tell();
         let (source, wait_ms) = (self.source.as_str(), wait.as_millis());
-        let Some(others) = self.alike.news(source, why) else { return };
-        let others = (others > 0).then_some(others);
-        tracing::warn!(source, wait_ms, others, "whether the batch is stored is asked next: {why}");
+        let left_out = self.alike.news(source, tracing::Level::WARN, why);
+        let Some(left_out) = left_out else { return };
+        let left_out = (left_out > 0).then_some(left_out);
+        tracing::warn!(
+            source,
+            wait_ms,
+            left_out,
+            "whether the batch is stored is asked next: {why}"
+        );
     }
 
     /// Tells of a batch that was stored by somebody else before, and of the wait before the next poll; without
