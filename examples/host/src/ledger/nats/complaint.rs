@@ -8,8 +8,15 @@ pub(super) fn with_remedy(complaint: &str) -> String {
     }
 }
 
-fn remedy(complaint: &str) -> Option<&'static str> {
+/// What mends it, if that is known.
+pub(super) fn remedy(complaint: &str) -> Option<&'static str> {
     let complaint = complaint.to_lowercase();
+    if complaint.contains("authorization violation") || complaint.contains("authentication") {
+        return Some(
+            "the credentials are refused; correct `creds_file`, or `user` and `password`, and start the host again: it \
+             reads them at its start alone",
+        );
+    }
     let forbidden = complaint.split_once("permissions violation for ")?.1;
     Some(if forbidden.contains("$js.api.stream.create.") {
         "this user may not make it: make it by hand (examples/nats/README.md)"

@@ -2,10 +2,10 @@
 
 mod leaving;
 mod silence;
+mod told;
 
 use std::error::Error as _;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,11 +14,13 @@ use async_nats::connection::State;
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Request, ServerInfo};
 use bytes::Bytes;
 use serde_json::Value;
+use source_contract::printable::printable;
 use tokio::time::{Instant, timeout};
 
 use crate::config::{Credentials, NatsConfig};
 use crate::ledger::nats::connection::leaving::Leaving;
 use crate::ledger::nats::connection::silence::Silences;
+use crate::ledger::nats::connection::told::Told;
 
 /// A connection, which is made again whenever it is lost. Clones share it.
 #[derive(Clone)]
@@ -80,7 +82,7 @@ impl Connection {
     pub(crate) async fn open(config: &NatsConfig) -> Result<Self, Unconnected> {
         let complaint = Complaint::default();
         let (silences, leaving) = (Silences::new(), Arc::<Leaving>::default());
-        let (told, is_lost) = (Arc::clone(&complaint), AtomicBool::new(false));
+        let (complained, told) = (Arc::clone(&complaint), Told::default());
         let (of_all, left, chosen) = (silences.clone(), Arc::clone(&leaving), Arc::clone(&leaving));
         let mut options = ConnectOptions::new()
             .name(format!("source-host {}", config.worker))
@@ -95,7 +97,12 @@ impl Connection {
                 if matches!(event, Event::Connected) {
                     of_all.begin_anew();
                 }
-                tell(&event, &is_lost, left.is_under_way(), &told);
+                if let Event::ServerError(error) = &event {
+                    let why = printable(&error.to_string());
+                    let mut complaint = complained.lock().unwrap_or_else(PoisonError::into_inner);
+                    *complaint = Some((Instant::now(), why));
+                }
+                told.tell(&event, left.is_under_way());
                 std::future::ready(())
             });
         if let Some(prefix) = &config.inbox_prefix {
@@ -278,37 +285,8 @@ pub(crate) fn refused(answer: &[u8]) -> Result<Value, Unanswered> {
         return Ok(answer);
     }
     let code = error["err_code"].as_u64().or_else(|| error["code"].as_u64()).unwrap_or(0);
-    let why = source_contract::printable::printable(
-        error["description"].as_str().unwrap_or("it does not say why"),
-    );
+    let why = printable(error["description"].as_str().unwrap_or("it does not say why"));
     Err(Unanswered::Refused { code, why })
-}
-
-/// Tells in the log what becomes of the connection, and keeps what a server complains of. Of the tries to reach another
-/// server than one that is left it tells nothing.
-fn tell(event: &Event, is_lost: &AtomicBool, is_left: bool, complaint: &Complaint) {
-    match event {
-        Event::Connected => {
-            if !is_left && is_lost.swap(false, Ordering::Relaxed) {
-                tracing::info!("connected to NATS again");
-            }
-        }
-        Event::Disconnected => {
-            is_lost.store(true, Ordering::Relaxed);
-            if !is_left {
-                tracing::warn!("the connection to NATS is lost, and is made again");
-            }
-        }
-        Event::LameDuckMode => {
-            tracing::info!("the server of NATS is about to end: another is taken");
-        }
-        Event::ServerError(error) => {
-            let why = source_contract::printable::printable(&error.to_string());
-            *complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), why));
-        }
-        Event::ClientError(error) if !is_left => tracing::warn!("NATS: {error}"),
-        Event::ClientError(_) | Event::SlowConsumer(_) | Event::Draining | Event::Closed => {}
-    }
 }
 
 const NO_MESSAGE: u64 = 10_037;
