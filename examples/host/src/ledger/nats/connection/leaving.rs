@@ -9,8 +9,6 @@ use async_nats::{Client, ReconnectToServer, Server, ServerAddr};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::ledger::nats::connection::SEND_FOR_MAX;
-
 /// The leaving of a server, while one is left.
 #[derive(Default)]
 pub(super) struct Leaving(Mutex<Option<UnderWay>>);
@@ -83,7 +81,7 @@ impl Leaving {
             // It was connected to again: each connection to a server has a number of its own.
             if client.connection_state() == State::Connected && tried != Some(at.client_id) {
                 let are_all = self.under_way().as_ref().is_none_or(|under_way| under_way.are_all);
-                if are_all || timeout(SEND_FOR_MAX, client.force_reconnect()).await.is_err() {
+                if are_all || timeout(TAKEN_FOR_MAX, client.force_reconnect()).await.is_err() {
                     return;
                 }
                 tried = Some(at.client_id);
@@ -97,6 +95,8 @@ impl Leaving {
     }
 }
 
+/// That the client begins to connect anew.
+const TAKEN_FOR_MAX: Duration = Duration::from_secs(4);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// For 20 s: an address that nothing answers at takes five of them.
 const LOOKS_MAX: usize = 200;
