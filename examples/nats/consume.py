@@ -4,29 +4,33 @@ FILE.position has how many bytes of FILE count, and the last message of the stre
 synced before that is noted, and what a crash left beyond it is cut off at the next start: so no crash loses a
 line or repeats one. Who it is comes from NATS_USER and NATS_PASSWORD, or from NATS_CREDS, the path of a file.
 """
-import argparse, asyncio, fcntl, json, os, ssl, sys
+import argparse, asyncio, contextlib, fcntl, json, os, ssl, sys
 
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 
 class Lines:
-    def __init__(self, path, stream):
-        self.file, self.note = open(path, "ab"), path + ".position"
+    def __init__(self, path):
+        self.path, self.file, self.note = path, open(path, "ab"), path + ".position"
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             sys.exit(f"{path}: another consumer writes it")
-        size = os.fstat(self.file.fileno()).st_size
-        self.position = {"stream": stream, "bytes": 0, "sequence": 0}
-        if os.path.exists(self.note):
-            self.position = json.load(open(self.note))
-        elif size:
+        size, is_noted = os.fstat(self.file.fileno()).st_size, os.path.exists(self.note)
+        if size and not is_noted:
             sys.exit(f"{path} has lines, and nothing says how far they count: {self.note} is missing")
-        if self.position["stream"] != stream:
-            sys.exit(f"{path} is of {self.position['stream']}, and this is {stream}: begin another file")
+        self.position = json.load(open(self.note)) if is_noted else {"bytes": 0, "sequence": 0}
         if size < self.position["bytes"]:
             sys.exit(f"{path} has {size} bytes, and had {self.position['bytes']}: somebody cut it")
+
+    async def begin(self, js, stream):
+        try:
+            made = f"{stream}, made {(await js.stream_info(stream)).created}"
+        except nats.js.errors.NotFoundError:
+            raise ConnectionError(f"stream {stream} is not there")
+        if self.position.setdefault("stream", made) != made:
+            sys.exit(f"{self.path} is of {self.position['stream']}, and this is {made}: begin another file")
         self.remember()
         self.file.truncate(self.position["bytes"])
 
@@ -35,8 +39,7 @@ class Lines:
         self.file.write(data)
         self.file.flush()
         os.fsync(self.file.fileno())
-        self.position["bytes"] += len(data)
-        self.position["sequence"] = messages[-1].metadata.sequence.stream
+        self.position.update(bytes=self.position["bytes"] + len(data), sequence=messages[-1].metadata.sequence.stream)
         self.remember()
 
     def remember(self):
@@ -49,15 +52,15 @@ class Lines:
 
 async def follow(js, stream, lines, until_caught_up):
     """Reads on from where the file ends. The consumer is made for this run: its count shows what went missing."""
+    await lines.begin(js, stream)
     config = ConsumerConfig(ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
                             opt_start_seq=lines.position["sequence"] + 1, mem_storage=True, num_replicas=1)
-    subscription = await js.pull_subscribe(f"{stream}.event.>", stream=stream, config=config)
-    read = 0
+    subscription, read = await js.pull_subscribe(f"{stream}.event.>", stream=stream, config=config), 0
+    await lines.begin(js, stream)  # It may have been made anew before the consumer was.
     while True:
-        try:
+        messages = []
+        with contextlib.suppress(nats.errors.TimeoutError):
             messages = await subscription.fetch(200, timeout=1)
-        except nats.errors.TimeoutError:
-            messages = []
         numbers = [message.metadata.sequence.consumer for message in messages]
         about = None if messages else await subscription.consumer_info()
         if numbers != [read + n + 1 for n in range(len(messages))] or about and about.delivered.consumer_seq != read:
@@ -70,19 +73,17 @@ async def follow(js, stream, lines, until_caught_up):
 
 
 async def tell(error):
-    print(f"reads on where the file ends: {error!r}", file=sys.stderr)
+    print(f"reads on where the file ends: {str(error) or repr(error)}", file=sys.stderr)
 
 
 async def main(args):
-    tls = {"tls": ssl.create_default_context(cafile=args.ca)} if args.ca else {}
-    who = {"user_credentials": os.environ["NATS_CREDS"]} if "NATS_CREDS" in os.environ else {
-        "user": os.environ.get("NATS_USER"), "password": os.environ.get("NATS_PASSWORD")}
     client = await nats.connect(args.servers.split(","), max_reconnect_attempts=-1, error_cb=tell,
-                                inbox_prefix=args.inbox_prefix.encode(), **tls, **who)
-    js, lines = client.jetstream(), None
+                                tls=ssl.create_default_context(cafile=args.ca) if args.ca else None,
+                                user=os.environ.get("NATS_USER"), password=os.environ.get("NATS_PASSWORD"),
+                                user_credentials=os.environ.get("NATS_CREDS"), inbox_prefix=args.inbox_prefix.encode())
+    js, lines = client.jetstream(), Lines(args.file)
     while True:
         try:
-            lines = lines or Lines(args.file, f"{args.stream}, made {(await js.stream_info(args.stream)).created}")
             await follow(js, args.stream, lines, args.until_caught_up)
             return await client.close()
         except (nats.errors.Error, ConnectionError, asyncio.TimeoutError) as error:
@@ -92,8 +93,7 @@ async def main(args):
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("servers", help="nats://host:port, or tls://; several with commas between")
-parser.add_argument("stream"), parser.add_argument("file")
+parser.add_argument("stream"), parser.add_argument("file"), parser.add_argument("--inbox-prefix", default="_INBOX")
 parser.add_argument("--ca", help="a file with the root of the servers' certificates")
-parser.add_argument("--inbox-prefix", default="_INBOX")
 parser.add_argument("--until-caught-up", action="store_true", help="end when there is nothing more to read")
 asyncio.run(main(parser.parse_args()))
