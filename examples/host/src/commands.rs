@@ -81,7 +81,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Look at stored cursors, or change them: those of a state file while no host runs.
+    /// Look at stored cursors, or change them.
+    ///
+    /// Those of a state file are changed while no host runs, those of a ledger at any time.
     #[command(subcommand)]
     Cursor(CursorCommand),
 }

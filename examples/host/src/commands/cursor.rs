@@ -1,4 +1,5 @@
-//! The command `cursor`: looks at stored cursors, and changes them: of a state file while no host runs.
+//! The command `cursor`: looks at stored cursors, and changes them: those of a state file while no host runs, those of
+//! a ledger at any time.
 
 mod explanation;
 mod kept;
@@ -172,7 +173,7 @@ async fn set(
         explained.map_err(|refusal| refusal.put(|why| format!("{why}; {FORCE}")))?;
     }
     kept::set(&outline.cursors, source, &cursor).await?;
-    tracing::info!(source, "cursor stored");
+    tracing::info!(source, "cursor stored; whether it is one of this source, its next poll shows");
     Ok(())
 }
 

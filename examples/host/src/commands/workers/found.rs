@@ -48,7 +48,7 @@ pub(super) struct FoundSource {
     pub(super) owner_same_config: Option<bool>,
     /// When a batch was last stored: RFC 3339.
     pub(super) committed: Option<String>,
-    /// Who stored it.
+    /// Who stored it: a worker, or `cursor set` or `cursor reset`.
     pub(super) committed_by: Option<String>,
     /// How many are stored of it, over all time.
     pub(super) events: u64,

@@ -21,7 +21,7 @@ pub(crate) struct Stored {
     pub(crate) complete_until: Option<u64>,
     /// When it was stored, by the server's clock: RFC 3339.
     pub(crate) at: String,
-    /// Who stored it.
+    /// Who stored it: a worker, or `cursor set` or `cursor reset`.
     pub(crate) worker: String,
 }
 

@@ -30,7 +30,9 @@ impl NatsLedger {
         }
         let version = version(message.as_ref());
         let events = stored.map_or(0, |stored| stored.events);
-        let headers = cursor::headers(stream, version, events, None, &self.worker);
+        // No worker's name: those have no blanks.
+        let author = if cursor.is_some() { "cursor set" } else { "cursor reset" };
+        let headers = cursor::headers(stream, version, events, None, author);
         let payload = Bytes::copy_from_slice(cursor.unwrap_or_default().as_bytes());
         let subject = self.subjects.cursor(source);
         let answer = self.connection.ask(&subject, Some(headers), payload, COMMIT_FOR_MAX).await;
@@ -95,8 +97,13 @@ const PERHAPS_STORED: &str =
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::sync::{Arc, Mutex};
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use serde_json::{Value, json};
 
+    use crate::ledger::nats::cursor::Stored;
     use crate::ledger::nats::stand_in::{StandIn, kept, none};
 
     /// What comes of a cursor that is set, of whose storing the server says nothing that is known; then it says
@@ -131,5 +138,32 @@ mod tests {
             let why = perhaps.unwrap_err();
             assert!(why.contains("; perhaps stored: run `source-host cursor show`"), "{why}");
         }
+    }
+
+    /// Who stored what is put there by the worker `w-1` of a configuration.
+    async fn author(cursor: Option<&str>) -> String {
+        let put = Arc::new(Mutex::new(Value::Null));
+        let sees = Arc::clone(&put);
+        let server = StandIn::start(move |asked| {
+            let answer = if asked.subject.starts_with("$JS.API.STREAM.MSG.GET.") {
+                kept(7, "c1")
+            } else {
+                let [headers, data] =
+                    [asked.headers, asked.payload].map(|text| STANDARD.encode(text));
+                *sees.lock().unwrap() = json!({"seq": 8, "hdrs": headers, "data": data});
+                json!({"stream": "S", "seq": 8})
+            };
+            vec![(String::new(), answer.to_string())]
+        });
+        assert!(server.ledger(None).await.put("acme", cursor).await.is_ok_and(|put| put));
+        let stored = Stored::read(&put.lock().unwrap()).unwrap();
+        assert_eq!(stored.cursor.as_deref(), cursor);
+        stored.worker
+    }
+
+    #[tokio::test]
+    async fn a_cursor_that_a_person_puts_there_is_of_no_worker() {
+        assert_eq!(author(Some("c2")).await, "cursor set");
+        assert_eq!(author(None).await, "cursor reset");
     }
 }
