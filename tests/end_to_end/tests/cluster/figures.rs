@@ -83,8 +83,9 @@ fn what_workers_take() {
     for sources in [1_000_u32, 10_000, 100_000] {
         let rate = f64::from(sources) / 60.0;
         let gib = f64::from(sources) * each / 1024.0 / 1024.0;
-        // Half of it: a leader that ends has to be caught up with.
-        println!("{sources:7}  {rate:9.0}  {:7.0}  {gib:.1} GiB", (rate / (best / 2.0)).ceil());
+        // Half of it: a leader that ends has to be caught up with. A configuration has one stream, and 10,000 sources.
+        let streams = (rate / (best / 2.0)).ceil().max(f64::from(sources.div_ceil(10_000)));
+        println!("{sources:7}  {rate:9.0}  {streams:7.0}  {gib:.1} GiB");
     }
 }
 
