@@ -177,6 +177,8 @@ fn a_damaged_cursor_holds_up_its_source_alone_until_it_is_put_right() {
     workers.terminate_all();
     let run = workers.command(0, &["cursor", "set", "feed-1", cursor.trim_end()]).wait();
     assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let run = workers.command(0, &["workers", "--json"]).wait();
+    assert!(run.stdout.contains("\"committed_by\":\"cursor set\""), "{}{}", run.stdout, run.stderr);
     workers.start(0, &[]);
     finish(&cluster, &mut workers, &feeds);
 }
