@@ -12,11 +12,11 @@ pub(crate) mod identity;
 mod judgement;
 mod message;
 mod pack;
+mod position;
 mod replacement;
 mod room;
 #[cfg(test)]
 pub(crate) mod stand_in;
-mod standing;
 pub(crate) mod stream;
 pub(crate) mod subject;
 
